@@ -1,0 +1,30 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: demo test test-slow lint bench
+
+# Train, measure, try and export the spam detector on messages that it makes itself.
+demo: $(READY)
+	$(BIN)/python -m apps.spam_detector
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# make bench DATA=path/to/SMSSpamCollection
+bench: $(READY)
+	$(BIN)/python -m benchmarks.spam_quality --data "$(DATA)"
+
+$(READY): requirements.txt
+	$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('error: Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + '; make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@

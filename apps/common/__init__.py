@@ -1,0 +1,1 @@
+"""Helpers that the apps share, one subject each. They know no app and hold no weights."""

@@ -1,0 +1,42 @@
+"""Tables and figures for people."""
+
+import contextlib
+
+import matplotlib
+from tabulate import tabulate
+
+from .runs import replacing
+
+matplotlib.use("agg")
+from matplotlib import pyplot as plt
+
+STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.prop_cycle": matplotlib.cycler(color=["#1f6f8b", "#e07a5f", "#81b29a", "#3d405b"]),
+    "figure.dpi": 120,
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+}
+
+
+def table(rows, style="simple"):
+    """Dicts with the same keys as an aligned table; `style` is one of tabulate's, `github` for Markdown."""
+    return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
+
+
+@contextlib.contextmanager
+def figure(path, columns, width=5.0, height=4.2):
+    """Gives the axes of `columns` panels side by side; what is drawn on them is saved to `path`."""
+    with plt.rc_context(STYLE):
+        drawing, axes = plt.subplots(1, columns, figsize=(width * columns, height), layout="constrained")
+        try:
+            yield axes
+            with replacing(path) as part:
+                drawing.savefig(part)
+        finally:
+            plt.close(drawing)

@@ -1,0 +1,206 @@
+"""A run directory: everything that a training leaves behind, written so that a kill at any moment loses nothing.
+
+A file is written under a temporary name and renamed when it is whole. What an epoch leaves is written in
+the order best model, history, checkpoint; the checkpoint's name holds its epoch, so whatever a kill leaves
+behind it is done again, and with the same seed comes out the same.
+"""
+
+import contextlib
+import csv
+import json
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+
+from .cli import UserError
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)\.keras")
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a temporary path beside `path`, of the same suffix, and renames it to `path` at the end.
+
+    Works for a file and, where nothing stands at `path` or a folder does, for a folder.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        yield part
+        if part.is_file():
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+        elif path.exists():
+            os.replace(path, Path(folder) / "before")
+        os.replace(part, path)
+
+
+def write_json(path, value):
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path):
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not a whole JSON file ({error}); train into a new run directory") from None
+
+
+def write_csv(path, rows):
+    """Writes dicts with the same keys."""
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path):
+    """The rows of `write_csv`, every value a float; none if there is no such file."""
+    if not Path(path).exists():
+        return []
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def save_model(model, path):
+    with replacing(path) as part:
+        try:
+            model.save(part)
+        except OSError as error:
+            # h5py says what happened in many words and without the file's name.
+            number = error.errno or _errno_in(str(error))
+            raise OSError(number, os.strerror(number), str(path)) if number else error from error
+
+
+def _errno_in(text):
+    found = re.search(r"errno = (\d+)", text)
+    return int(found[1]) if found else None
+
+
+def load_model(path):
+    """Loads a model saved by `save_model`; its layers' classes must have been imported."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; train first")
+    try:
+        return keras.models.load_model(path)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        first = str(error).splitlines()[0][:120]
+        raise UserError(f"{path}: not a whole Keras model ({first}); train again into a new run directory") from error
+
+
+def open_run(run_dir):
+    """The run's config.json; refuses a folder that is not a run."""
+    path = Path(run_dir) / "config.json"
+    if not Path(run_dir).is_dir():
+        raise UserError(f"{run_dir}: no such run directory; train one with --run-dir {run_dir}")
+    if not path.is_file():
+        raise UserError(f"{run_dir}: not a run directory (it has no config.json); give the --run-dir of a training")
+    return read_json(path)
+
+
+def start_run(run_dir, config, overwrite=False):
+    """Makes `run_dir` ready for a training with `config`; True if one with the same config began there before.
+
+    Args:
+        run_dir: a folder; made if absent.
+        config: dict of plain values, kept as config.json.
+        overwrite: throw away the run that stands there.
+    """
+    run_dir = Path(run_dir)
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UserError(f"{run_dir}: this is a file; --run-dir takes a folder")
+    if run_dir.is_dir() and any(run_dir.iterdir()):
+        before = open_run(run_dir)
+        if not overwrite:
+            _require_same(run_dir, before, json.loads(json.dumps(config)))
+            return True
+        shutil.rmtree(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    write_json(run_dir / "config.json", config)
+    return False
+
+
+def _require_same(run_dir, before, now):
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            raise UserError(
+                f"{run_dir}: trained with {key} {before.get(key)!r}, now {now.get(key)!r}; "
+                "choose another --run-dir, or --overwrite it"
+            )
+
+
+def latest_checkpoint(run_dir):
+    """(epochs done, path) of the state to go on from; (0, None) if there is none."""
+    found = ((_CHECKPOINT.fullmatch(path.name), path) for path in Path(run_dir).iterdir())
+    return max(((int(match[1]), path) for match, path in found if match), default=(0, None))
+
+
+def is_finished(run_dir):
+    """Whether a training that began here came to its end."""
+    return (Path(run_dir) / "finished.json").exists()
+
+
+def finish(run_dir):
+    """Marks the training as ended, says with what it was made, and drops what it could have gone on from."""
+    history = read_csv(Path(run_dir) / "history.csv")
+    made = {"epochs": len(history), "seconds": round(sum(row["seconds"] for row in history), 1)}
+    write_json(
+        Path(run_dir) / "finished.json",
+        {**made, "keras": keras.version(), "backend": keras.backend.backend(), "python": platform.python_version()},
+    )
+    _remove_checkpoints(run_dir)
+
+
+def _remove_checkpoints(run_dir, keep=None):
+    for path in Path(run_dir).iterdir():
+        if _CHECKPOINT.fullmatch(path.name) and path != keep:
+            path.unlink()
+
+
+class SaveEpochs(keras.callbacks.Callback):
+    """After each epoch keeps the best model, the history and the state to go on from.
+
+    Args:
+        run_dir: gets model.keras, history.csv and checkpoint-N.keras.
+        monitor: the figure that decides which epoch is best.
+        best: `min` or `max`.
+        history: the rows of the epochs done before.
+    """
+
+    def __init__(self, run_dir, monitor, best, history):
+        super().__init__()
+        self.run_dir, self.monitor, self.best, self.history = Path(run_dir), monitor, best, list(history)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        figures = {name: float(value) for name, value in logs.items()}
+        self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
+        if self.history[-1] is self.best(self.history, key=lambda row: row[self.monitor]):
+            save_model(self.model, self.run_dir / "model.keras")
+        write_csv(self.run_dir / "history.csv", self.history)
+        checkpoint = self.run_dir / f"checkpoint-{epoch + 1:04d}.keras"
+        save_model(self.model, checkpoint)
+        _remove_checkpoints(self.run_dir, keep=checkpoint)
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras' own, shown the epochs done before, so that a resumed training stops where an unbroken one would."""
+
+    def __init__(self, history, **kwargs):
+        super().__init__(**kwargs)
+        self.history = list(history)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        for row in self.history:
+            self.on_epoch_end(int(row["epoch"]) - 1, row)

@@ -1,0 +1,1 @@
+"""A bidirectional LSTM that finds spam in a file of messages."""

@@ -1,0 +1,55 @@
+"""The whole story: train, measure, label a few messages, export, and say what to type next."""
+
+import sys
+from pathlib import Path
+
+import tyro
+
+from ..common import cli, runs
+from .config import Config
+from .evaluate import evaluate
+from .export import export
+from .predict import predict
+from .train import RUN_DIR, train
+
+MESSAGES = (
+    "Hey, are you coming to the cinema at 8?",
+    "WINNER!! You have won a cruise. Call 09065550123 now to claim, T&Cs apply",
+    "hi mum this is my new number, can u send £180 to Raj today? its urgent",
+    "Your parcel B2841 comes on the 9th between 2pm and 4pm. Nothing to pay",
+)
+
+
+def spam_detector(
+    config: tyro.conf.OmitArgPrefixes[Config] = Config(),
+    run_dir: Path = RUN_DIR,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+):
+    """Train, evaluate, predict a few messages and export; each is also a command of its own.
+
+    Args:
+        config: Settings.
+        run_dir: Folder for everything that the run leaves behind.
+        overwrite: Throw away the run that stands in --run-dir.
+        tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+    """
+    print("== train")
+    train(config, run_dir, overwrite, tensorboard)
+    if config.test_fraction:
+        print("\n== evaluate")
+        evaluate(run_dir)
+    print("\n== predict")
+    predict(run_dir, MESSAGES)
+    print("\n== export")
+    export(run_dir)
+    app = runs.open_run(run_dir)["app"]
+    print(f"""
+Next:
+  python -m apps.{app}.predict {run_dir} "your message"
+  python -m apps.{app} --data YOUR_FILE --run-dir runs/mine
+  python -m apps.serve {run_dir}""")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(spam_detector))

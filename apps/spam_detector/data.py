@@ -1,0 +1,351 @@
+"""From the user's messages to batches of token features.
+
+A row is a label and a text. Near-duplicates (texts that differ in digits, case, punctuation or spacing alone)
+stay on one side of every split, since a copy in the test rows would only measure memory.
+"""
+
+import codecs
+import csv
+import hashlib
+import io
+import json
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ..common import tfds_sets
+from ..common.cli import UserError
+from ..common.text import split_tokens, subword_features
+from .sample_data.make_messages import make_messages
+
+TEXT_COLUMNS = ("text", "message", "sms", "sentence", "content", "body", "email", "v2")
+LABEL_COLUMNS = ("label", "class", "category", "target", "type", "spam", "is_spam", "v1")
+POSITIVE_LABELS = ("spam", "junk", "phishing", "smishing", "scam", "positive", "true", "yes", "1")
+NGRAM_WIDTHS = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Checked messages.
+
+    Attributes:
+        texts: the messages.
+        labels: int32 (rows,), 1 where the message is of the class to detect.
+        class_names: (name of class 0, name of class 1) as they stand in the data.
+        fingerprint: SHA-256 of the rows; the same data gives the same split.
+    """
+
+    texts: list[str]
+    labels: np.ndarray
+    class_names: tuple[str, str]
+    fingerprint: str
+
+    def take(self, rows):
+        texts = [self.texts[row] for row in rows]
+        return Examples(texts, self.labels[rows], self.class_names, self.fingerprint)
+
+
+def read_examples(config, class_names=None):
+    """Reads and checks the labelled messages that `config.data` names.
+
+    Args:
+        class_names: of a trained model, which the labels must then be among; found in the data if absent.
+
+    Raises:
+        UserError: names the file, the row and what to do.
+    """
+    source = config.data
+    if source == "sample":
+        rows = make_messages()
+    elif source.startswith("tfds:"):
+        rows = _read_tfds(source.removeprefix("tfds:"), config.split)
+    else:
+        rows = _read_file(Path(source), config)
+    numbers, labels, texts = zip(*_checked(source, rows), strict=True)
+    names = class_names or _class_names(source, labels, config.positive_label)
+    for number, label in zip(numbers, labels, strict=True):
+        if label not in names:
+            raise UserError(f"{source}: row {number}: label {label!r}, expected {names[0]!r} or {names[1]!r}")
+    fingerprint = hashlib.sha256("\0".join(f"{a}\t{b}" for a, b in zip(labels, texts, strict=True)).encode())
+    labels = np.array([label == names[1] for label in labels], "int32")
+    return Examples(list(texts), labels, tuple(names), fingerprint.hexdigest())
+
+
+def _checked(source, rows):
+    rows = list(rows)
+    if not rows:
+        raise UserError(f"{source}: no messages in it; expected rows of a label and a text")
+    for number, label, text in rows:
+        if not label.strip():
+            raise UserError(f"{source}: row {number}: the label is empty")
+        if not text.strip():
+            raise UserError(f"{source}: row {number}: the message is empty; delete the row")
+        if "\0" in text:
+            raise UserError(f"{source}: row {number}: the message has a NUL byte; this may not be a text file")
+    return [(number, label.strip(), text) for number, label, text in rows]
+
+
+def _class_names(source, labels, positive_label):
+    counts = Counter(labels)
+    if len(counts) != 2:
+        some = ", ".join(f"{label!r} ({count})" for label, count in counts.most_common(5))
+        raise UserError(
+            f"{source}: found {len(counts)} label{'s' * (len(counts) > 1)}, expected 2: {some}"
+            f"{', ...' * (len(counts) > 5)}; keep the messages of two classes"
+        )
+    if positive_label is not None and positive_label not in counts:
+        found = " and ".join(map(repr, sorted(counts)))
+        raise UserError(f"{source}: no message has --positive-label {positive_label!r}; the labels are {found}")
+    known = [label for label in counts if label.casefold() in POSITIVE_LABELS]
+    positive = positive_label or (known[0] if len(known) == 1 else counts.most_common()[-1][0])
+    negative = next(label for label in counts if label != positive)
+    return negative, positive
+
+
+def _read_file(path, config):
+    if path.is_dir():
+        raise UserError(f"{path}: this is a folder; give a file of messages")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; give a file of messages, `sample` or tfds:NAME") from None
+    text = decode(path, content, config.encoding)
+    if path.suffix == ".csv":
+        return _read_csv(path, text, config)
+    if path.suffix in (".jsonl", ".ndjson"):
+        return _read_json_lines(path, text, config)
+    return _read_uci(path, text)
+
+
+def decode(path, content, encoding):
+    """Bytes to text; a byte that does not fit is named with its row."""
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise UserError(f"--encoding {encoding}: Python knows no such encoding; utf-8 and latin-1 are common") from None
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path}: row {row}: byte 0x{content[error.start]:02x} is not {codecs.lookup(encoding).name}; "
+            "name the file's encoding, for example --encoding latin-1"
+        ) from None
+
+
+def _read_uci(path, text):
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line.strip():
+            continue
+        label, tab, message = line.partition("\t")
+        if not tab:
+            raise UserError(f"{path}: row {number}: one field, expected a label, a tab and the message")
+        yield number, label, message
+
+
+def _read_csv(path, text, config):
+    csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        label_at = _find_column(path, header, config.label_column, LABEL_COLUMNS, "--label-column")
+        text_at = _find_column(path, header, config.text_column, TEXT_COLUMNS, "--text-column")
+        for row in reader:
+            if not row:
+                continue
+            if len(row) <= max(label_at, text_at):
+                raise UserError(
+                    f"{path}: row {reader.line_num}: {len(row)} field{'s' * (len(row) > 1)}, "
+                    f"expected {len(header)} as in the header"
+                )
+            yield reader.line_num, row[label_at], row[text_at]
+    except csv.Error as error:
+        raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
+
+
+def _find_column(path, header, wanted, known, option):
+    names = [wanted] if wanted else known
+    folded = [name if wanted else name.casefold() for name in header]
+    for name in names:
+        if name in folded:
+            return folded.index(name)
+    listed = ", ".join(map(repr, header)) or "none"
+    what = f"no column {wanted!r}" if wanted else f"no column with a known name; name it with {option}"
+    raise UserError(f"{path}: {what}; the columns are {listed}")
+
+
+def _read_json_lines(path, text, config):
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}: row {number}: not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: row {number}: a JSON {type(row).__name__}, expected an object with fields")
+        fields = list(row)
+        label = fields[
+            _find_column(f"{path}: row {number}", fields, config.label_column, LABEL_COLUMNS, "--label-column")
+        ]
+        message = fields[
+            _find_column(f"{path}: row {number}", fields, config.text_column, TEXT_COLUMNS, "--text-column")
+        ]
+        if not isinstance(row[message], str):
+            raise UserError(f"{path}: row {number}: {message!r} is not a string; found {row[message]!r:.40}")
+        yield number, str(row[label]), row[message]
+
+
+def _read_tfds(name, split):
+    # Importing a builder is what makes TensorFlow Datasets know its name.
+    from .sms_spam import sms_spam_dataset_builder  # noqa: F401
+
+    builder = tfds_sets.open_set(name, split)
+    text, label = _text_and_label(name, builder.info.features)
+    for number, row in enumerate(tfds_sets.rows(builder, split), 1):
+        yield number, builder.info.features[label].int2str(int(row[label])), row[text].decode("utf-8", "replace")
+
+
+def _text_and_label(name, features):
+    kinds = {field: type(feature).__name__ for field, feature in features.items()}
+    texts = [field for field, kind in kinds.items() if kind == "Text"]
+    labels = [field for field, kind in kinds.items() if kind == "ClassLabel"]
+    if not texts or not labels:
+        found = ", ".join(f"{field} ({kind})" for field, kind in kinds.items())
+        raise UserError(f"tfds:{name}: not text classification: expected a Text and a ClassLabel, found {found}")
+    return texts[0], labels[0]
+
+
+def cluster_key(text):
+    """What near-duplicates share: case, punctuation and spacing folded away, every digit a 0."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"\d", "0", folded)).split())
+
+
+def clusters(texts):
+    """Int (rows,): near-duplicates have the same number."""
+    keys = [cluster_key(text) for text in texts]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys])
+
+
+def split_examples(examples, config):
+    """Cuts the rows into train, validation and test, near-duplicates together, classes in proportion.
+
+    Returns:
+        Dict of Examples; `test` is empty with `test_fraction` 0.
+    """
+    groups = clusters(examples.texts)
+    rest, test = _hold_out(np.arange(len(groups)), examples.labels, groups, config.test_fraction, config.seed)
+    share = config.validation_fraction / (1 - config.test_fraction)
+    train, validation = _hold_out(rest, examples.labels, groups, share, config.seed)
+    splits = {"train": train, "validation": validation, "test": test}
+    for name, rows in splits.items():
+        if len(np.unique(examples.labels[rows])) < 2 and not (name == "test" and config.test_fraction == 0):
+            counts = np.bincount(examples.labels, minlength=2)
+            raise UserError(
+                f"{config.data}: too few messages to split: {counts[0]} {examples.class_names[0]!r} and "
+                f"{counts[1]} {examples.class_names[1]!r} leave a class out of the {name} rows; give more of both"
+            )
+    return {name: examples.take(rows) for name, rows in splits.items()}
+
+
+def _hold_out(rows, labels, groups, fraction, seed):
+    if fraction == 0:
+        return rows, rows[:0]
+    folds = min(max(2, round(1 / fraction)), len(np.unique(groups[rows])))
+    if folds < 2:
+        return rows, rows[:0]
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    kept, held = next(cut.split(rows, labels[rows], groups[rows]))
+    return rows[kept], rows[held]
+
+
+class Encoder(tf.Module):
+    """Texts -> int32 (batch, tokens, features): the numbers of each token's features, 0 where there is none."""
+
+    def __init__(self, vocabulary, config):
+        super().__init__()
+        self.config = config
+        self.lookup = keras.layers.StringLookup(vocabulary=vocabulary, mask_token="")
+
+    @classmethod
+    def fit(cls, texts, config):
+        """Keeps the features that most of these texts have. They must be training texts alone."""
+        counts = Counter()
+        for start in range(0, len(texts), 256):
+            tokens, features = _describe(tf.constant(texts[start : start + 256]), config)
+            for message in tokens.with_flat_values(features).merge_dims(1, 2).to_list():
+                counts.update(set(message))
+        common = sorted((-count, feature) for feature, count in counts.items() if count >= config.min_count)
+        return cls([feature.decode() for _, feature in common[: config.vocabulary_size]], config)
+
+    @property
+    def vocabulary(self):
+        """The known features, without the padding (0) and the unknown (1)."""
+        return self.lookup.get_vocabulary(include_special_tokens=False)
+
+    def ragged(self, texts):
+        """As a call, but each text keeps its own number of tokens."""
+        tokens, features = _describe(texts, self.config)
+        numbers = self.lookup(features).to_tensor(0, shape=[None, self.config.max_features])
+        return tokens.with_flat_values(tf.cast(numbers, tf.int32))
+
+    def __call__(self, texts):
+        numbers = self.ragged(texts)
+        # A recurrent layer needs a step, even for no texts at all.
+        shape = tf.maximum(numbers.bounding_shape(), [0, 1, self.config.max_features])
+        return tf.ensure_shape(numbers.to_tensor(0, shape=shape), [None, None, self.config.max_features])
+
+
+def _describe(texts, config):
+    tokens = split_tokens(texts, config.max_tokens, config.max_characters)
+    return tokens, subword_features(tokens.flat_values, NGRAM_WIDTHS)[:, : config.max_features]
+
+
+def make_dataset(examples, encoder, config, epochs=None):
+    """Batches of messages of about the same length.
+
+    Lengths are padded to powers of two, so that there are few shapes to compile for.
+
+    Args:
+        epochs: the epochs to run through, a range, each in an order that hangs on the seed and the epoch
+            alone, so that a resumed training sees what an unbroken one would. If absent, the rows come once
+            as they stand.
+
+    Returns:
+        A tf.data.Dataset of int32 (batch, tokens, features) and float32 (batch, 1); its cardinality is the
+        number of batches over all epochs, as many in each.
+    """
+    count = len(examples.texts)
+    features = tf.concat([encoder.ragged(examples.texts[at : at + 1024]) for at in range(0, count, 1024)], axis=0)
+    labels = tf.constant(examples.labels[:, None], tf.float32)
+    edges = [16]
+    while edges[-1] < config.max_tokens:
+        edges.append(2 * edges[-1])
+
+    def batches(order):
+        rows = tf.data.Dataset.from_tensor_slices(order).map(lambda row: (features[row], labels[row]))
+        return rows.bucket_by_sequence_length(
+            lambda features, label: tf.shape(features)[0],
+            bucket_boundaries=[edge + 1 for edge in edges],
+            bucket_batch_sizes=[config.batch_size] * (len(edges) + 1),
+            pad_to_bucket_boundary=True,
+        )
+
+    def one_epoch(epoch):
+        return batches(tf.random.experimental.stateless_shuffle(tf.range(count), seed=[config.seed, epoch]))
+
+    if epochs is None:
+        dataset = batches(tf.range(count))
+    else:
+        dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
+    in_bucket = np.bincount(np.searchsorted(edges, features.row_lengths()))
+    steps = int(np.ceil(in_bucket / config.batch_size).sum()) * (1 if epochs is None else len(epochs))
+    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,126 @@
+"""Trains a spam detector into a run directory; the same command goes on where a killed one stopped."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tyro
+
+from ..common import cli, runs
+from .config import Config
+from .data import Encoder, clusters, make_dataset, read_examples, split_examples
+from .model import build_model, load_model
+from .predict import Detector
+
+RUN_DIR = Path("runs/spam_detector")
+
+
+def train(
+    config: tyro.conf.OmitArgPrefixes[Config] = Config(),
+    run_dir: Path = RUN_DIR,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+):
+    """Train a spam detector on labelled messages.
+
+    Args:
+        config: Settings.
+        run_dir: Folder for everything that the training leaves behind.
+        overwrite: Throw away the run that stands in --run-dir.
+        tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+    """
+    if tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    examples = read_examples(config)
+    splits = split_examples(examples, config)
+    begun = runs.start_run(run_dir, describe_run(config, examples), overwrite)
+    if begun and runs.is_finished(run_dir):
+        print(f"{run_dir} is trained already; --overwrite starts anew")
+        return
+    print_rows(examples, splits)
+    fit(config, run_dir, splits, tensorboard)
+    best = min(runs.read_csv(run_dir / "history.csv"), key=lambda row: row["val_loss"])
+    print(f"kept epoch {best['epoch']:.0f}, validation loss {best['val_loss']:.4f}: {run_dir}/model.keras")
+
+
+def fit(config, run_dir, splits, tensorboard=False):
+    """Trains from the last checkpoint, or from the start, to the last epoch or until it no longer helps."""
+    keras.utils.set_random_seed(config.seed)
+    train_rows = splits["train"]
+    encoder = Encoder.fit(train_rows.texts, config)
+    runs.write_json(run_dir / "vocabulary.json", encoder.vocabulary)
+    done, checkpoint = runs.latest_checkpoint(run_dir)
+    dataset = make_dataset(train_rows, encoder, config, range(done, config.epochs))
+    steps = int(dataset.cardinality()) // (config.epochs - done)
+    validation = make_dataset(splits["validation"], encoder, config)
+    if checkpoint:
+        print(f"going on after epoch {done}")
+        model = load_model(checkpoint)
+    else:
+        model = build_model(config, encoder.lookup.vocabulary_size(), float(np.mean(train_rows.labels)))
+        compile_model(model, config, steps * config.epochs)
+    history = runs.read_csv(run_dir / "history.csv")[:done]
+    callbacks = [
+        runs.SaveEpochs(run_dir, "val_loss", min, history),
+        runs.EarlyStopping(history, monitor="val_loss", mode="min", patience=config.patience),
+    ]
+    if tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
+    model.fit(
+        dataset,
+        validation_data=validation,
+        epochs=config.epochs,
+        initial_epoch=done,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    validation = splits["validation"]
+    scored = zip(validation.labels.tolist(), Detector(run_dir)(validation.texts).tolist(), strict=True)
+    runs.write_csv(run_dir / "validation.csv", [{"label": label, "probability": p} for label, p in scored])
+    runs.finish(run_dir)
+
+
+def compile_model(model, config, steps):
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=steps - steps // 10,
+        warmup_target=config.learning_rate,
+        warmup_steps=steps // 10,
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss=keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing),
+        metrics=["accuracy", keras.metrics.AUC(curve="PR", name="pr_auc")],
+    )
+
+
+def describe_run(config, examples):
+    """What config.json says: whatever must be the same for a training to be gone on with."""
+    negative, positive = examples.class_names
+    return {
+        "app": __package__.rpartition(".")[2],
+        **dataclasses.asdict(config),
+        "negative_class": negative,
+        "positive_class": positive,
+        "rows": len(examples.texts),
+        "fingerprint": examples.fingerprint,
+    }
+
+
+def print_rows(examples, splits):
+    negative, positive = examples.class_names
+    near_duplicates = len(examples.texts) - len(np.unique(clusters(examples.texts)))
+    print(f"{len(examples.texts)} messages, {positive!r} is to be detected")
+    print(f"{near_duplicates} near-duplicates stay on the side of the message that they repeat")
+    for name, part in splits.items():
+        found = int(part.labels.sum())
+        print(f"  {name:<10} {len(part.texts):>6}  {found} {positive!r}, {len(part.texts) - found} {negative!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(train))

@@ -1,0 +1,54 @@
+"""Writes what a benchmark measured: rows with the hardware and the versions, as JSON and as a table."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from apps.common.reports import table
+from apps.common.runs import replacing, write_json
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def hardware():
+    """The machine in one line."""
+    model = platform.processor() or platform.machine()
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.exists():
+        names = [line.partition(":")[2].strip() for line in cpu_info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, no accelerator"
+
+
+def versions(*packages):
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def write_results(name, title, rows, packages, seconds, notes=()):
+    """Writes results/NAME.json and results/NAME.md.
+
+    Args:
+        rows: dicts with the same keys, values as they shall be read.
+        packages: names of those whose versions matter.
+        seconds: how long the measuring took.
+        notes: sentences that go below the table.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    about = {"hardware": hardware(), "versions": versions(*packages), "seconds": round(seconds)}
+    write_json(FOLDER / f"{name}.json", {"title": title, **about, "rows": rows, "notes": list(notes)})
+    made_by = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
+    lines = [
+        f"# {title}",
+        "",
+        table(rows, "github"),
+        "",
+        *(f"- {note}" for note in notes),
+        f"- Measured on {about['hardware']}, in {about['seconds']} s; {made_by}.",
+        f"- Rerun with `python -m benchmarks.{name}`.",
+        "",
+    ]
+    with replacing(FOLDER / f"{name}.md") as part:
+        part.write_text("\n".join(lines), encoding="utf-8")
+    print("\n".join(lines))

@@ -1,0 +1,132 @@
+"""Long short-term memory.
+
+Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997, with the forget gate
+of Gers, Schmidhuber and Cummins, "Learning to Forget", Neural Computation 12(10), 2000.
+"""
+
+import keras
+from keras import ops
+
+from .recurrent import RecurrentCell, RecurrentLayer
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LSTMCell(RecurrentCell):
+    """One step of an LSTM.
+
+    With W `kernel` (features, 4 * units), U `recurrent_kernel` (units, 4 * units) and b `bias` (4 * units),
+    each cut into four blocks in the order i, f, c, o, sigma the `recurrent_activation` and tanh the
+    `activation`:
+
+        i = sigma(x W_i + b_i + h_prev U_i)         input gate
+        f = sigma(x W_f + b_f + h_prev U_f)         forget gate
+        g = tanh(x W_c + b_c + h_prev U_c)          cell candidate
+        o = sigma(x W_o + b_o + h_prev U_o)         output gate
+        c = f * c_prev + i * g                      cell
+        h = o * tanh(c)                             hidden, the output
+
+    The cell's own path from step to step is a product with f alone, so while the gate stays open (f near 1)
+    its gradient neither vanishes nor explodes.
+
+    Args:
+        units: size of the hidden state and of the cell.
+        activation: of the cell candidate and of the cell on its way out.
+        recurrent_activation: of the three gates.
+        use_bias: whether the gates have a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: of W, U and b.
+        unit_forget_bias: start the forget gate's bias at 1, which keeps the gate open while training begins
+            (Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
+            Architectures", ICML 2015, section 3.2).
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: of W, U and b.
+        kernel_constraint, recurrent_constraint, bias_constraint: of W, U and b.
+        dropout: share of the input's features dropped in training, the same ones at every step of a
+            sequence (Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent
+            Neural Networks", NeurIPS 2016).
+        recurrent_dropout: the same for the hidden state on its way into the gates.
+        seed: of the dropout masks.
+
+    Call arguments:
+        inputs: (batch, features).
+        states: `[hidden, cell]`, each (batch, units).
+        training: whether dropout is active.
+
+    Returns:
+        `hidden, [hidden, cell]`, each (batch, units).
+    """
+
+    gates = ("input_gate", "forget_gate", "cell_candidate", "output_gate")
+    num_states = 2
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            **kwargs,
+        )
+
+    def initial_bias(self, shape, dtype=None):
+        if not self.unit_forget_bias:
+            return super().initial_bias(shape, dtype)
+        before, after = ((self.units,), (2 * self.units,))
+        return ops.concatenate(
+            [
+                self.bias_initializer(before, dtype=dtype),
+                ops.ones((self.units,), dtype=dtype),
+                self.bias_initializer(after, dtype=dtype),
+            ]
+        )
+
+    def call(self, inputs, states, training=False):
+        h_prev, c_prev = states
+        z = self.project(inputs, training) + self.recur(h_prev, training)
+        input_gate, forget_gate, cell_candidate, output_gate = ops.split(z, 4, axis=-1)
+        cell = self.recurrent_activation(forget_gate) * c_prev
+        cell += self.recurrent_activation(input_gate) * self.activation(cell_candidate)
+        hidden = self.recurrent_activation(output_gate) * self.activation(cell)
+        return hidden, [hidden, cell]
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LSTM(RecurrentLayer):
+    __doc__ = f"""Long short-term memory over a sequence; takes the place of `keras.layers.LSTM`.
+
+    Arguments are those of `LSTMCell`, which also holds the equations, and of `keras.layers.RNN`.
+    {RecurrentLayer.__doc__.partition("both as its own.")[2]}"""
+
+    cell_class = LSTMCell
+    cell_name = "lstm_cell"

@@ -1,0 +1,190 @@
+"""What the recurrent families share: options, weights, dropout and the run over a whole sequence.
+
+A family adds its gates and one step. The loop over time with its masks, states and direction is
+`keras.layers.RNN`'s.
+"""
+
+import inspect
+
+import keras
+from keras import ops
+
+# keras.layers.RNN draws a sequence's dropout masks ahead of its loop for cells of this class alone,
+# and Keras exports the class under no public name.
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+_KINDS = {
+    "activation": keras.activations,
+    "initializer": keras.initializers,
+    "regularizer": keras.regularizers,
+    "constraint": keras.constraints,
+}
+
+# The arguments of a layer that its cell does not have, in Keras' order. The first stands among the cell's.
+_LAYER_OPTIONS = {
+    "activity_regularizer": None,
+    "return_sequences": False,
+    "return_state": False,
+    "go_backwards": False,
+    "stateful": False,
+    "unroll": False,
+    "use_cudnn": "auto",
+    "zero_output_for_mask": False,
+}
+
+
+def _kind(option):
+    """The Keras module that reads and writes such an option; None where the value is plain."""
+    return _KINDS.get(option.rpartition("_")[2])
+
+
+def _options(cell_class):
+    """The cell's own constructor arguments by name, without `self` and `**kwargs`."""
+    parameters = inspect.signature(cell_class.__init__).parameters.values()
+    return {p.name: p for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD}
+
+
+class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
+    """One step of a recurrent layer.
+
+    A family sets `gates` (their names, in the order of their blocks in the weights) and `num_states`,
+    writes `call`, and spells out its constructor's arguments, which it hands on by name.
+    """
+
+    gates = ()
+    num_states = 1
+
+    def __init__(self, *, name=None, dtype=None, trainable=True, **options):
+        # Keras uses it to choose between two orders of the same sums.
+        options.pop("implementation", None)
+        for option in options.keys() - _options(type(self)).keys():
+            raise TypeError(f"{type(self).__name__} has no argument `{option}`. Received: {options[option]!r}")
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
+        for option, value in options.items():
+            kind = _kind(option)
+            setattr(self, option, kind.get(value) if kind else value)
+        self._check_options()
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self.state_size = [self.units] * self.num_states if self.num_states > 1 else self.units
+        self.output_size = self.units
+
+    def _check_options(self):
+        if isinstance(self.units, bool) or not isinstance(self.units, int) or self.units <= 0:
+            raise ValueError(
+                f"Received an invalid value for argument `units`, expected a positive integer, got {self.units!r}."
+            )
+        for option in ("dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, option) <= 1:
+                raise ValueError(
+                    f"Received an invalid value for argument `{option}`, expected a number from 0 to 1, "
+                    f"got {getattr(self, option)!r}."
+                )
+
+    def build(self, input_shape):
+        width = len(self.gates) * self.units
+        self.kernel = self._weight("kernel", (input_shape[-1], width), self.kernel_initializer)
+        self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
+        self.bias = self._weight("bias", (width,), self.initial_bias) if self.use_bias else None
+
+    def _weight(self, name, shape, initializer):
+        role = name.removesuffix("_kernel")
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer,
+            regularizer=getattr(self, f"{role}_regularizer"),
+            constraint=getattr(self, f"{role}_constraint"),
+        )
+
+    def initial_bias(self, shape, dtype=None):
+        return self.bias_initializer(shape, dtype=dtype)
+
+    def project(self, inputs, training):
+        """What the input adds to every gate: (batch, features) -> (batch, gates * units)."""
+        if training and self.dropout:
+            inputs = inputs * self.get_dropout_mask(inputs)
+        projection = ops.matmul(inputs, self.kernel)
+        return projection + self.bias if self.use_bias else projection
+
+    def recur(self, h_prev, training):
+        """What the last hidden state adds to every gate: (batch, units) -> (batch, gates * units)."""
+        if training and self.recurrent_dropout:
+            h_prev = h_prev * self.get_recurrent_dropout_mask(h_prev)
+        return ops.matmul(h_prev, self.recurrent_kernel)
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.num_states)]
+
+    def get_config(self):
+        config = super().get_config()
+        for option in _options(type(self)):
+            kind, value = _kind(option), getattr(self, option)
+            config[option] = kind.serialize(value) if kind else value
+        return config
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """A cell run over a whole sequence, with the arguments of both as its own.
+
+    A family sets `cell_class` and `cell_name`. `inspect.signature` and `help` show every argument; the
+    cell's are attributes of the layer too.
+
+    Call arguments:
+        sequences: (batch, time, features).
+        initial_state: one (batch, units) tensor for each state; zeros if absent.
+        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were.
+        training: whether dropout is active.
+
+    Returns:
+        (batch, units), or (batch, time, units) with `return_sequences`; with `return_state` followed by
+        the last states, (batch, units) each.
+    """
+
+    cell_class = RecurrentCell
+    cell_name = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        options = _options(cls.cell_class)
+        for option in options:
+            setattr(cls, option, property(lambda self, option=option: getattr(self.cell, option)))
+        plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        extra = [inspect.Parameter(name, plain, default=value) for name, value in _LAYER_OPTIONS.items()]
+        parameters = list(options.values())
+        parameters.insert(list(options).index("kernel_constraint"), extra.pop(0))
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        cls.__signature__ = inspect.Signature([*parameters, *extra, rest])
+
+    def __init__(self, *args, **kwargs):
+        arguments = inspect.signature(type(self)).bind(*args, **kwargs).arguments
+        arguments.update(arguments.pop("kwargs", {}))
+        cell_options = {o: arguments.pop(o) for o in [*_options(self.cell_class), "implementation"] if o in arguments}
+        self.use_cudnn = arguments.pop("use_cudnn", "auto")
+        if self.use_cudnn not in ("auto", True, False):
+            raise ValueError(
+                "Received an invalid value for argument `use_cudnn`, expected 'auto', True or False, "
+                f"got {self.use_cudnn!r}."
+            )
+        shared = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
+        super().__init__(self.cell_class(**cell_options, **shared, name=self.cell_name), **arguments)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        if self.use_cudnn is True:
+            raise ValueError(
+                "use_cudnn=True was given, but this layer has no cuDNN kernel. Pass use_cudnn='auto' or False."
+            )
+        return super().inner_loop(sequences, initial_state, mask, training=training)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["cell"]
+        cell_config = self.cell.get_config()
+        config.update({option: cell_config[option] for option in _options(self.cell_class)})
+        config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
+        config["use_cudnn"] = self.use_cudnn
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
