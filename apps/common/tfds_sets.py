@@ -24,7 +24,12 @@ def open_set(name, split):
         raise UserError(f"tfds:{name}: no such data set ({str(error).strip().splitlines()[0]})") from None
     if not builder.is_prepared():
         _require_network(name, builder)
-        builder.download_and_prepare()
+        try:
+            builder.download_and_prepare()
+        except (OSError, AssertionError, tfds.download.DownloadError) as error:
+            # AssertionError is how the library asks for files to be fetched by hand.
+            first = str(error).strip().splitlines()[0]
+            raise UserError(f"tfds:{name}: cannot be downloaded ({first}); see {builder.info.homepage}") from error
     if split not in builder.info.splits:
         raise UserError(f"tfds:{name}: no split {split!r}; --split takes {', '.join(builder.info.splits)}")
     return builder
@@ -45,6 +50,6 @@ def _require_network(name, builder):
         return
     except (urllib.error.URLError, TimeoutError):
         raise UserError(
-            f"tfds:{name}: not prepared in {builder.data_path.parent.parent} and there is no network to download it; "
-            f"run `tfds build {name}` where there is one and point TFDS_DATA_DIR to the folder"
+            f"tfds:{name}: not prepared in {builder.data_dir} and there is no network to download it; "
+            "run the same command where there is one and copy that folder here"
         ) from None

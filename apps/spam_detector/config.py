@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..common.cli import UserError
+
 
 @dataclass(frozen=True)
 class Config:
@@ -47,7 +49,7 @@ class Config:
     dropout: float = 0.3
     """Share of the token vector's and the dense layer's inputs hidden in training."""
 
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.05
     """Share of doubt in each label; labels are sometimes wrong, and a network that is sure of them reads the
     validation loss off its one worst message."""
     learning_rate: float = 2e-3
@@ -60,3 +62,19 @@ class Config:
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
     """Of the split, the first weights, the order of the rows and the dropout."""
+
+    def __post_init__(self):
+        counts = ("max_tokens", "max_characters", "max_features", "vocabulary_size", "min_count")
+        counts += ("embedding_dim", "units", "dense_units", "batch_size", "epochs", "patience")
+        for name in counts:
+            self._require(name, getattr(self, name) >= 1, "a whole number from 1 up")
+        for name in ("test_fraction", "feature_dropout", "dropout", "label_smoothing"):
+            self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
+        self._require("validation_fraction", 0 < self.validation_fraction < 1, "a number between 0 and 1")
+        self._require("test_fraction", self.test_fraction + self.validation_fraction < 1, "room for training rows")
+        self._require("learning_rate", self.learning_rate > 0, "a number above 0")
+        self._require("seed", 0 <= self.seed < 2**31, "a whole number from 0 up to 2147483647")
+
+    def _require(self, name, holds, expected):
+        if not holds:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {expected}")

@@ -4,11 +4,7 @@ A row is a label and a text. Near-duplicates (texts that differ in digits, case,
 stay on one side of every split, since a copy in the test rows would only measure memory.
 """
 
-import codecs
-import csv
 import hashlib
-import io
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -20,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.model_selection import StratifiedGroupKFold
 
-from ..common import tfds_sets
+from ..common import tables, tfds_sets
 from ..common.cli import UserError
 from ..common.text import split_tokens, subword_features
 from .sample_data.make_messages import make_messages
@@ -89,6 +85,8 @@ def _checked(source, rows):
             raise UserError(f"{source}: row {number}: the message is empty; delete the row")
         if "\0" in text:
             raise UserError(f"{source}: row {number}: the message has a NUL byte; this may not be a text file")
+        if re.search("[\ud800-\udfff]", text):
+            raise UserError(f"{source}: row {number}: the message has half of a surrogate pair; mend its escapes")
     return [(number, label.strip(), text) for number, label, text in rows]
 
 
@@ -110,96 +108,29 @@ def _class_names(source, labels, positive_label):
 
 
 def _read_file(path, config):
-    if path.is_dir():
-        raise UserError(f"{path}: this is a folder; give a file of messages")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give a file of messages, `sample` or tfds:NAME") from None
-    text = decode(path, content, config.encoding)
+    text = tables.read_text(path, config.encoding)
+    columns = (
+        tables.Column(config.label_column, LABEL_COLUMNS, "--label-column"),
+        tables.Column(config.text_column, TEXT_COLUMNS, "--text-column"),
+    )
     if path.suffix == ".csv":
-        return _read_csv(path, text, config)
-    if path.suffix in (".jsonl", ".ndjson"):
-        return _read_json_lines(path, text, config)
-    return _read_uci(path, text)
-
-
-def decode(path, content, encoding):
-    """Bytes to text; a byte that does not fit is named with its row."""
-    try:
-        return content.decode(encoding).removeprefix("\ufeff")
-    except LookupError:
-        raise UserError(f"--encoding {encoding}: Python knows no such encoding; utf-8 and latin-1 are common") from None
-    except UnicodeDecodeError as error:
-        row = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}: row {row}: byte 0x{content[error.start]:02x} is not {codecs.lookup(encoding).name}; "
-            "name the file's encoding, for example --encoding latin-1"
-        ) from None
+        rows = tables.read_csv(path, text, columns)
+    elif path.suffix in (".jsonl", ".ndjson"):
+        rows = tables.read_json_lines(path, text, columns)
+    else:
+        rows = _read_uci(path, text)
+    for number, (label, message) in rows:
+        if not isinstance(message, str):
+            raise UserError(f"{path}: row {number}: the message is {message!r:.40}, expected a string")
+        yield number, str(label), message
 
 
 def _read_uci(path, text):
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.removesuffix("\r")
-        if not line.strip():
-            continue
+    for number, line in tables.lines(text):
         label, tab, message = line.partition("\t")
         if not tab:
             raise UserError(f"{path}: row {number}: one field, expected a label, a tab and the message")
-        yield number, label, message
-
-
-def _read_csv(path, text, config):
-    csv.field_size_limit(len(text) + 1)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        label_at = _find_column(path, header, config.label_column, LABEL_COLUMNS, "--label-column")
-        text_at = _find_column(path, header, config.text_column, TEXT_COLUMNS, "--text-column")
-        for row in reader:
-            if not row:
-                continue
-            if len(row) <= max(label_at, text_at):
-                raise UserError(
-                    f"{path}: row {reader.line_num}: {len(row)} field{'s' * (len(row) > 1)}, "
-                    f"expected {len(header)} as in the header"
-                )
-            yield reader.line_num, row[label_at], row[text_at]
-    except csv.Error as error:
-        raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
-
-
-def _find_column(path, header, wanted, known, option):
-    names = [wanted] if wanted else known
-    folded = [name if wanted else name.casefold() for name in header]
-    for name in names:
-        if name in folded:
-            return folded.index(name)
-    listed = ", ".join(map(repr, header)) or "none"
-    what = f"no column {wanted!r}" if wanted else f"no column with a known name; name it with {option}"
-    raise UserError(f"{path}: {what}; the columns are {listed}")
-
-
-def _read_json_lines(path, text, config):
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{path}: row {number}: not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise UserError(f"{path}: row {number}: a JSON {type(row).__name__}, expected an object with fields")
-        fields = list(row)
-        label = fields[
-            _find_column(f"{path}: row {number}", fields, config.label_column, LABEL_COLUMNS, "--label-column")
-        ]
-        message = fields[
-            _find_column(f"{path}: row {number}", fields, config.text_column, TEXT_COLUMNS, "--text-column")
-        ]
-        if not isinstance(row[message], str):
-            raise UserError(f"{path}: row {number}: {message!r} is not a string; found {row[message]!r:.40}")
-        yield number, str(row[label]), row[message]
+        yield number, (label, message)
 
 
 def _read_tfds(name, split):

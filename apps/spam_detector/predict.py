@@ -14,8 +14,9 @@ import tyro
 
 from ..common import cli, runs
 from ..common.reports import table
+from ..common.tables import decode, read_text
 from .config import Config
-from .data import Encoder, decode
+from .data import Encoder
 from .model import load_model
 
 
@@ -130,17 +131,13 @@ def label_messages(detector, texts, threshold):
 
 def read_messages(file):
     """The lines of a text file, or of standard input."""
-    name = "standard input" if file in (None, Path("-")) else str(file)
-    try:
-        content = sys.stdin.buffer.read() if name == "standard input" else file.read_bytes()
-    except FileNotFoundError:
-        raise cli.UserError(f"{file}: no such file") from None
-    lines = decode(name, content, "utf-8").split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if not lines:
-        raise cli.UserError(f"{name}: no messages in it; expected one a line")
-    return [line.removesuffix("\r") for line in lines]
+    if file is None or file == Path("-"):
+        file, text = "standard input", decode("standard input", sys.stdin.buffer.read())
+    else:
+        text = read_text(file)
+    if not text:
+        raise cli.UserError(f"{file}: no messages in it; expected one a line")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 if __name__ == "__main__":

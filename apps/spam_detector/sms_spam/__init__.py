@@ -1,0 +1,1 @@
+"""The SMS Spam Collection as a TensorFlow Datasets set, `tfds:sms_spam`."""

@@ -1,0 +1,29 @@
+"""Gradients of a layer on whatever backend Keras runs on."""
+
+import keras
+from keras import ops
+
+
+def gradients(layer, sequences, states, mask):
+    """Of the sum of squares of every output, for the layer's weights, the sequences and the start states."""
+    arguments = [weight.value for weight in layer.trainable_weights]
+    arguments += [ops.convert_to_tensor(value) for value in (sequences, *states)]
+    count = len(layer.trainable_weights)
+
+    def loss(*arguments):
+        weights, (inputs, *initial) = arguments[:count], arguments[count:]
+        mapping = list(zip(layer.trainable_weights, weights, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            outputs = layer(inputs, initial_state=initial, mask=mask)
+        return sum(ops.sum(ops.square(output)) for output in keras.tree.flatten(outputs))
+
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(loss, argnums=tuple(range(len(arguments))))(*arguments)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        value = loss(*arguments)
+    return tape.gradient(value, arguments)
