@@ -1,8 +1,8 @@
 """Writes what a benchmark measured: rows with the hardware and the versions, as JSON and as a table."""
 
+import importlib
 import os
 import platform
-from importlib.metadata import version
 from pathlib import Path
 
 from apps.common.reports import table
@@ -23,7 +23,8 @@ def hardware():
 
 
 def versions(*packages):
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    found = {package: importlib.import_module(package).__version__ for package in packages}
+    return {"python": platform.python_version(), **found}
 
 
 def write_results(name, title, rows, packages, seconds, notes=()):
@@ -31,7 +32,7 @@ def write_results(name, title, rows, packages, seconds, notes=()):
 
     Args:
         rows: dicts with the same keys, values as they shall be read.
-        packages: names of those whose versions matter.
+        packages: import names of those whose versions matter.
         seconds: how long the measuring took.
         notes: sentences that go below the table.
     """

@@ -62,7 +62,7 @@ def spam_quality(
         "spam_quality",
         "Spam detector on the SMS Spam Collection",
         rows,
-        ("tensorflow", "keras", "scikit-learn"),
+        ("tensorflow", "keras", "sklearn"),
         time.perf_counter() - start,
         NOTES,
     )

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from .cli import UserError
 
@@ -62,11 +63,12 @@ def write_csv(path, rows):
 
 
 def read_csv(path):
-    """The rows of `write_csv`, every value a float; none if there is no such file."""
+    """The rows of `write_csv`, every value a number; none if there is no such file."""
     if not Path(path).exists():
         return []
     with Path(path).open(newline="", encoding="utf-8") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        rows = csv.DictReader(file)
+        return [{key: int(value) if value.isdigit() else float(value) for key, value in row.items()} for row in rows]
 
 
 def save_model(model, path):
@@ -129,7 +131,7 @@ def start_run(run_dir, config, overwrite=False):
 
 
 def _require_same(run_dir, before, now):
-    for key in sorted(before.keys() | now.keys()):
+    for key in dict.fromkeys([*now, *before]):
         if before.get(key) != now.get(key):
             raise UserError(
                 f"{run_dir}: trained with {key} {before.get(key)!r}, now {now.get(key)!r}; "
@@ -148,13 +150,23 @@ def is_finished(run_dir):
     return (Path(run_dir) / "finished.json").exists()
 
 
-def finish(run_dir):
-    """Marks the training as ended, says with what it was made, and drops what it could have gone on from."""
+def finish(run_dir, kept):
+    """Marks the training as ended, says with what it was made, and drops what it could have gone on from.
+
+    Args:
+        kept: the row of the history whose weights model.keras holds.
+    """
     history = read_csv(Path(run_dir) / "history.csv")
-    made = {"epochs": len(history), "seconds": round(sum(row["seconds"] for row in history), 1)}
     write_json(
         Path(run_dir) / "finished.json",
-        {**made, "keras": keras.version(), "backend": keras.backend.backend(), "python": platform.python_version()},
+        {
+            "epochs": len(history),
+            "seconds": round(sum(row["seconds"] for row in history), 1),
+            "kept": kept,
+            "keras": keras.version(),
+            "backend": keras.backend.backend(),
+            "python": platform.python_version(),
+        },
     )
     _remove_checkpoints(run_dir)
 
@@ -166,41 +178,49 @@ def _remove_checkpoints(run_dir, keep=None):
 
 
 class SaveEpochs(keras.callbacks.Callback):
-    """After each epoch keeps the best model, the history and the state to go on from.
+    """After each epoch keeps the best model, the history and the state to go on from, and stops in time.
+
+    All that it decides it reads off the history, so a resumed training ends where an unbroken one does.
 
     Args:
         run_dir: gets model.keras, history.csv and checkpoint-N.keras.
-        monitor: the figure that decides which epoch is best.
+        epochs_done: epochs of the checkpoint that the training goes on from.
+        seed: with the epoch's number it fixes the epoch's dropout, whose state Keras does not save.
+        min_epochs: first epoch whose weights may be kept.
+        patience: epochs without a better figure after which the training stops.
+        monitor: the figure that decides.
         best: `min` or `max`.
-        history: the rows of the epochs done before.
     """
 
-    def __init__(self, run_dir, monitor, best, history):
+    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience, monitor="val_loss", best=min):
         super().__init__()
-        self.run_dir, self.monitor, self.best, self.history = Path(run_dir), monitor, best, list(history)
+        self.run_dir, self.seed, self.monitor, self.best = Path(run_dir), seed, monitor, best
+        self.min_epochs, self.patience = min_epochs, patience
+        self.history = read_csv(self.run_dir / "history.csv")[:epochs_done]
+
+    def kept(self):
+        """The row of the epoch whose weights model.keras holds."""
+        rows = self.history[self.min_epochs - 1 :] or self.history[-1:]
+        return self.best(rows, key=lambda row: row[self.monitor])
+
+    def ended(self):
+        """Whether patience is at its end."""
+        epochs = len(self.history)
+        return epochs >= self.min_epochs and epochs - self.kept()["epoch"] >= self.patience
 
     def on_epoch_begin(self, epoch, logs=None):
+        states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
+        for number, state in enumerate(states):
+            state.assign(np.random.SeedSequence([self.seed, epoch, number]).generate_state(2))
         self.began = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
         figures = {name: float(value) for name, value in logs.items()}
         self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
-        if self.history[-1] is self.best(self.history, key=lambda row: row[self.monitor]):
+        if self.history[-1] is self.kept():
             save_model(self.model, self.run_dir / "model.keras")
         write_csv(self.run_dir / "history.csv", self.history)
         checkpoint = self.run_dir / f"checkpoint-{epoch + 1:04d}.keras"
         save_model(self.model, checkpoint)
         _remove_checkpoints(self.run_dir, keep=checkpoint)
-
-
-class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras' own, shown the epochs done before, so that a resumed training stops where an unbroken one would."""
-
-    def __init__(self, history, **kwargs):
-        super().__init__(**kwargs)
-        self.history = list(history)
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        for row in self.history:
-            self.on_epoch_end(int(row["epoch"]) - 1, row)
+        self.model.stop_training = self.ended()

@@ -17,6 +17,7 @@ def open_set(name, split):
     """
     # Slow to import, and needed for `tfds:` alone.
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import download_manager
 
     try:
         builder = tfds.builder(name)
@@ -24,10 +25,11 @@ def open_set(name, split):
         raise UserError(f"tfds:{name}: no such data set ({str(error).strip().splitlines()[0]})") from None
     if not builder.is_prepared():
         _require_network(name, builder)
+        # AssertionError is how the library asks for files to be fetched by hand.
+        refusals = OSError, AssertionError, tfds.download.DownloadError, download_manager.NonMatchingChecksumError
         try:
             builder.download_and_prepare()
-        except (OSError, AssertionError, tfds.download.DownloadError) as error:
-            # AssertionError is how the library asks for files to be fetched by hand.
+        except refusals as error:
             first = str(error).strip().splitlines()[0]
             raise UserError(f"tfds:{name}: cannot be downloaded ({first}); see {builder.info.homepage}") from error
     if split not in builder.info.splits:

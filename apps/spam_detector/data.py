@@ -190,7 +190,7 @@ def split_examples(examples, config):
 def _hold_out(rows, labels, groups, fraction, seed):
     if fraction == 0:
         return rows, rows[:0]
-    folds = min(max(2, round(1 / fraction)), len(np.unique(groups[rows])))
+    folds = min(max(2, round(1 / fraction)), np.bincount(labels[rows], minlength=2).min())
     if folds < 2:
         return rows, rows[:0]
     cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

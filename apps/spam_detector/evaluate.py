@@ -141,8 +141,9 @@ def _draw(run_dir, test, answers, results):
         epochs = [row["epoch"] for row in history]
         for metric, label in (("loss", "training rows, with dropout"), ("val_loss", "validation rows")):
             learning.plot(epochs, [row[metric] for row in history], marker="o", markersize=4, label=label)
-        best = min(history, key=lambda row: row["val_loss"])
-        learning.axvline(best["epoch"], color="0.6", linestyle=":", label="kept")
+        if runs.is_finished(run_dir):
+            kept = runs.read_json(run_dir / "finished.json")["kept"]
+            learning.axvline(kept["epoch"], color="0.6", linestyle=":", label="kept")
         learning.set(title="Learning", xlabel="epoch", ylabel="cross-entropy per message, nats", ylim=(0, None))
         learning.legend()
 

@@ -42,47 +42,48 @@ def train(
         return
     print_rows(examples, splits)
     fit(config, run_dir, splits, tensorboard)
-    best = min(runs.read_csv(run_dir / "history.csv"), key=lambda row: row["val_loss"])
-    print(f"kept epoch {best['epoch']:.0f}, validation loss {best['val_loss']:.4f}: {run_dir}/model.keras")
 
 
 def fit(config, run_dir, splits, tensorboard=False):
-    """Trains from the last checkpoint, or from the start, to the last epoch or until it no longer helps."""
+    """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
     keras.utils.set_random_seed(config.seed)
-    train_rows = splits["train"]
-    encoder = Encoder.fit(train_rows.texts, config)
+    encoder = Encoder.fit(splits["train"].texts, config)
     runs.write_json(run_dir / "vocabulary.json", encoder.vocabulary)
     done, checkpoint = runs.latest_checkpoint(run_dir)
-    dataset = make_dataset(train_rows, encoder, config, range(done, config.epochs))
-    steps = int(dataset.cardinality()) // (config.epochs - done)
-    validation = make_dataset(splits["validation"], encoder, config)
+    saving = runs.SaveEpochs(run_dir, done, config.seed, config.min_epochs, config.patience)
+    if done < config.epochs and not saving.ended():
+        callbacks = [saving]
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
+        _fit_epochs(config, splits, encoder, checkpoint, range(done, config.epochs), callbacks)
+    kept = saving.kept()
+    print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
+    validation = splits["validation"]
+    scored = zip(validation.labels.tolist(), Detector(run_dir)(validation.texts).tolist(), strict=True)
+    runs.write_csv(run_dir / "validation.csv", [{"label": label, "probability": p} for label, p in scored])
+    runs.finish(run_dir, kept)
+
+
+def _fit_epochs(config, splits, encoder, checkpoint, epochs, callbacks):
+    train_rows = splits["train"]
+    dataset = make_dataset(train_rows, encoder, config, epochs)
+    steps = int(dataset.cardinality()) // len(epochs)
     if checkpoint:
-        print(f"going on after epoch {done}")
+        print(f"going on after epoch {epochs.start}")
         model = load_model(checkpoint)
     else:
         model = build_model(config, encoder.lookup.vocabulary_size(), float(np.mean(train_rows.labels)))
         compile_model(model, config, steps * config.epochs)
-    history = runs.read_csv(run_dir / "history.csv")[:done]
-    callbacks = [
-        runs.SaveEpochs(run_dir, "val_loss", min, history),
-        runs.EarlyStopping(history, monitor="val_loss", mode="min", patience=config.patience),
-    ]
-    if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
     model.fit(
         dataset,
-        validation_data=validation,
+        validation_data=make_dataset(splits["validation"], encoder, config),
         epochs=config.epochs,
-        initial_epoch=done,
+        initial_epoch=epochs.start,
         steps_per_epoch=steps,
         callbacks=callbacks,
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    validation = splits["validation"]
-    scored = zip(validation.labels.tolist(), Detector(run_dir)(validation.texts).tolist(), strict=True)
-    runs.write_csv(run_dir / "validation.csv", [{"label": label, "probability": p} for label, p in scored])
-    runs.finish(run_dir)
 
 
 def compile_model(model, config, steps):
