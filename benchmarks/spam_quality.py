@@ -72,7 +72,7 @@ def spam_quality(
 
 
 def train_network(train, test, config, run_dir):
-    """Trains on `train`, some of which only stops the training; int labels and probabilities of `test`, and seconds."""
+    """Trains on `train`, part of which chooses the epoch, and answers `test`: labels, probabilities, seconds."""
     if not (runs.start_run(run_dir, describe_run(config, train)) and runs.is_finished(run_dir)):
         fit(config, run_dir, split_examples(train, config))
     probabilities = Detector(run_dir)(test.texts)

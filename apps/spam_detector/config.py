@@ -59,8 +59,9 @@ class Config:
     """Messages in a batch."""
     epochs: int = 12
     """Passes over the training rows, at the most."""
-    min_epochs: int = 10
-    """First epoch whose weights may be kept; before it the steps are large and a good validation loss is luck."""
+    kept_from: float = 0.75
+    """Share of the epochs before which no weights are kept and patience does not count: while the steps are large, a
+    good loss on a few hundred validation rows is luck. 0 lets every epoch stand."""
     patience: int = 4
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
@@ -68,14 +69,13 @@ class Config:
 
     def __post_init__(self):
         counts = ("max_tokens", "max_characters", "max_features", "vocabulary_size", "min_count")
-        counts += ("embedding_dim", "units", "dense_units", "batch_size", "epochs", "min_epochs", "patience")
+        counts += ("embedding_dim", "units", "dense_units", "batch_size", "epochs", "patience")
         for name in counts:
             self._require(name, getattr(self, name) >= 1, "a whole number from 1 up")
-        for name in ("test_fraction", "feature_dropout", "dropout", "label_smoothing"):
+        for name in ("test_fraction", "feature_dropout", "dropout", "label_smoothing", "kept_from"):
             self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
         self._require("validation_fraction", 0 < self.validation_fraction < 1, "a number between 0 and 1")
         self._require("test_fraction", self.test_fraction + self.validation_fraction < 1, "room for training rows")
-        self._require("min_epochs", self.min_epochs <= self.epochs, f"no more than the --epochs, {self.epochs}")
         self._require("learning_rate", self.learning_rate > 0, "a number above 0")
         self._require("seed", 0 <= self.seed < 2**31, "a whole number from 0 up to 2147483647")
 

@@ -50,7 +50,8 @@ def fit(config, run_dir, splits, tensorboard=False):
     encoder = Encoder.fit(splits["train"].texts, config)
     runs.write_json(run_dir / "vocabulary.json", encoder.vocabulary)
     done, checkpoint = runs.latest_checkpoint(run_dir)
-    saving = runs.SaveEpochs(run_dir, done, config.seed, config.min_epochs, config.patience)
+    min_epochs = int(config.kept_from * config.epochs) + 1
+    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs, config.patience)
     if done < config.epochs and not saving.ended():
         callbacks = [saving]
         if tensorboard:

@@ -7,7 +7,7 @@ from apps.spam_detector.config import Config
 from apps.spam_detector.export import export
 from apps.spam_detector.train import train
 
-SMALL = {"epochs": 4, "min_epochs": 2, "units": 16, "embedding_dim": 16, "dense_units": 16, "learning_rate": 0.01}
+SMALL = {"epochs": 4, "kept_from": 0.3, "units": 16, "embedding_dim": 16, "dense_units": 16, "learning_rate": 0.01}
 SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
 

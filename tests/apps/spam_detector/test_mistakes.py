@@ -60,7 +60,7 @@ def test_mistake_is_one_line_in_a_real_process(tmp_path):
         (["--dropout", "1"], ["--dropout 1.0"]),
         (["--learning-rate", "0"], ["--learning-rate 0.0"]),
         (["--seed", "-1"], ["--seed -1"]),
-        (["--min-epochs", "9", "--epochs", "3"], ["--min-epochs 9", "3"]),
+        (["--kept-from", "1"], ["--kept-from 1.0"]),
     ],
 )
 def test_setting_out_of_range_is_refused(tmp_path, capsys, options, words):
