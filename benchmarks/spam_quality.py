@@ -101,7 +101,7 @@ NOTES = (
     "A: the first 30 % of the file train, the rest test, as in Almeida et al. 2011, whose best (an SVM) had "
     "97.64 % accuracy, MCC 0.893 and blocked 0.18 % of the ham.",
     "F: five stratified folds with near-duplicates always together, all rows counted once.",
-    "The network learns from 19 of 20 training rows and chooses its epoch by the rest; the SVM learns from all of them.",
+    "The network learns from 19 of 20 training rows and chooses its epoch by the rest; the SVM learns from all.",
     "Threshold 0.5. Training is the sum of the epochs, for one set of training rows.",
 )
 

@@ -4,6 +4,8 @@ Each is a drop-in for the layer of the same name in `keras.layers`: same argumen
 configuration, masks and states.
 """
 
+from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
+from .simple_rnn import SimpleRNN, SimpleRNNCell
 
-__all__ = ["LSTM", "LSTMCell"]
+__all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]

@@ -113,7 +113,8 @@ class LSTMCell(RecurrentCell):
 
     def call(self, inputs, states, training=False):
         h_prev, c_prev = states
-        z = self.project(inputs, training) + self.recur(h_prev, training)
+        z = self.project(inputs, training)
+        z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
         input_gate, forget_gate, cell_candidate, output_gate = ops.split(z, 4, axis=-1)
         cell = self.recurrent_activation(forget_gate) * c_prev
         cell += self.recurrent_activation(input_gate) * self.activation(cell_candidate)
@@ -123,10 +124,11 @@ class LSTMCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LSTM(RecurrentLayer):
-    __doc__ = f"""Long short-term memory over a sequence; takes the place of `keras.layers.LSTM`.
+    """Long short-term memory over a sequence; takes the place of `keras.layers.LSTM`.
 
-    Arguments are those of `LSTMCell`, which also holds the equations, and of `keras.layers.RNN`.
-    {RecurrentLayer.__doc__.partition("both as its own.")[2]}"""
+    Its arguments are those of `LSTMCell`, where its equations stand, and of `keras.layers.RNN`; what it is
+    called with and returns is said at `RecurrentLayer`.
+    """
 
     cell_class = LSTMCell
     cell_name = "lstm_cell"

@@ -21,7 +21,7 @@ _KINDS = {
 }
 
 # The arguments of a layer that its cell does not have, in Keras' order. The first stands among the cell's.
-_LAYER_OPTIONS = {
+LAYER_OPTIONS = {
     "activity_regularizer": None,
     "return_sequences": False,
     "return_state": False,
@@ -80,11 +80,15 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
                     f"got {getattr(self, option)!r}."
                 )
 
+    @property
+    def bias_shape(self):
+        return (len(self.gates) * self.units,)
+
     def build(self, input_shape):
         width = len(self.gates) * self.units
         self.kernel = self._weight("kernel", (input_shape[-1], width), self.kernel_initializer)
         self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
-        self.bias = self._weight("bias", (width,), self.initial_bias) if self.use_bias else None
+        self.bias = self._weight("bias", self.bias_shape, self.initial_bias) if self.use_bias else None
 
     def _weight(self, name, shape, initializer):
         role = name.removesuffix("_kernel")
@@ -99,18 +103,21 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     def initial_bias(self, shape, dtype=None):
         return self.bias_initializer(shape, dtype=dtype)
 
+    @property
+    def input_bias(self):
+        """The bias that goes with the input."""
+        return self.bias
+
     def project(self, inputs, training):
         """What the input adds to every gate: (batch, features) -> (batch, gates * units)."""
         if training and self.dropout:
             inputs = inputs * self.get_dropout_mask(inputs)
         projection = ops.matmul(inputs, self.kernel)
-        return projection + self.bias if self.use_bias else projection
+        return projection + self.input_bias if self.use_bias else projection
 
-    def recur(self, h_prev, training):
-        """What the last hidden state adds to every gate: (batch, units) -> (batch, gates * units)."""
-        if training and self.recurrent_dropout:
-            h_prev = h_prev * self.get_recurrent_dropout_mask(h_prev)
-        return ops.matmul(h_prev, self.recurrent_kernel)
+    def drop_recurrent(self, h_prev, training):
+        """The last hidden state as the gates see it: with `recurrent_dropout`, in training, less some units."""
+        return h_prev * self.get_recurrent_dropout_mask(h_prev) if training and self.recurrent_dropout else h_prev
 
     def get_initial_state(self, batch_size=None):
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.num_states)]
@@ -142,6 +149,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     cell_class = RecurrentCell
     cell_name = None
+    layer_options = LAYER_OPTIONS
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -149,28 +157,30 @@ class RecurrentLayer(keras.layers.RNN):
         for option in options:
             setattr(cls, option, property(lambda self, option=option: getattr(self.cell, option)))
         plain = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        extra = [inspect.Parameter(name, plain, default=value) for name, value in _LAYER_OPTIONS.items()]
-        parameters = list(options.values())
-        parameters.insert(list(options).index("kernel_constraint"), extra.pop(0))
+        options |= {name: inspect.Parameter(name, plain, default=value) for name, value in cls.layer_options.items()}
+        # Arguments given by position must mean what they mean in the layer that ours takes the place of.
+        theirs = list(inspect.signature(getattr(keras.layers, cls.__name__, cls.cell_class)).parameters)
+        order = sorted(options, key=lambda name: theirs.index(name) if name in theirs else len(theirs))
         rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-        cls.__signature__ = inspect.Signature([*parameters, *extra, rest])
+        cls.__signature__ = inspect.Signature([*(options[name] for name in order), rest])
 
     def __init__(self, *args, **kwargs):
         arguments = inspect.signature(type(self)).bind(*args, **kwargs).arguments
         arguments.update(arguments.pop("kwargs", {}))
         cell_options = {o: arguments.pop(o) for o in [*_options(self.cell_class), "implementation"] if o in arguments}
-        self.use_cudnn = arguments.pop("use_cudnn", "auto")
-        if self.use_cudnn not in ("auto", True, False):
-            raise ValueError(
-                "Received an invalid value for argument `use_cudnn`, expected 'auto', True or False, "
-                f"got {self.use_cudnn!r}."
-            )
+        if "use_cudnn" in self.layer_options:
+            self.use_cudnn = arguments.pop("use_cudnn", "auto")
+            if self.use_cudnn not in ("auto", True, False):
+                raise ValueError(
+                    "Received an invalid value for argument `use_cudnn`, expected 'auto', True or False, "
+                    f"got {self.use_cudnn!r}."
+                )
         shared = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
         super().__init__(self.cell_class(**cell_options, **shared, name=self.cell_name), **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if self.use_cudnn is True:
+        if getattr(self, "use_cudnn", False) is True:
             raise ValueError(
                 "use_cudnn=True was given, but this layer has no cuDNN kernel. Pass use_cudnn='auto' or False."
             )
@@ -182,7 +192,8 @@ class RecurrentLayer(keras.layers.RNN):
         cell_config = self.cell.get_config()
         config.update({option: cell_config[option] for option in _options(self.cell_class)})
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
-        config["use_cudnn"] = self.use_cudnn
+        if "use_cudnn" in self.layer_options:
+            config["use_cudnn"] = self.use_cudnn
         return config
 
     @classmethod

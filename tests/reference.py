@@ -1,4 +1,8 @@
-"""The cells again in NumPy, in float64, straight from their papers: what the layers are compared with."""
+"""The cells again in NumPy, in float64, straight from their papers: what the layers are compared with.
+
+A step takes x (batch, features), the list of states (batch, units) each, and the weights as Keras lists them,
+and returns the new states, the first of which is the output.
+"""
 
 import numpy as np
 
@@ -7,8 +11,15 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def lstm_step(x, h, c, kernel, recurrent_kernel, bias):
+def simple_rnn_step(x, states, kernel, recurrent_kernel, bias):
+    """Elman 1990."""
+    (h,) = states
+    return [np.tanh(x @ kernel + h @ recurrent_kernel + bias)]
+
+
+def lstm_step(x, states, kernel, recurrent_kernel, bias):
     """Gers, Schmidhuber and Cummins 2000; blocks i, f, c, o."""
+    h, c = states
     w_i, w_f, w_c, w_o = np.split(kernel, 4, axis=1)
     u_i, u_f, u_c, u_o = np.split(recurrent_kernel, 4, axis=1)
     b_i, b_f, b_c, b_o = np.split(bias, 4)
@@ -17,22 +28,45 @@ def lstm_step(x, h, c, kernel, recurrent_kernel, bias):
     g = np.tanh(x @ w_c + h @ u_c + b_c)
     o = sigmoid(x @ w_o + h @ u_o + b_o)
     c = f * c + i * g
-    return o * np.tanh(c), c
+    return [o * np.tanh(c), c]
 
 
-def lstm(x, h, c, weights, mask=None):
-    """Runs over (batch, time, features).
+def gru_step(x, states, kernel, recurrent_kernel, bias):
+    """Cho et al. 2014, with the reset gate after the product, as cuDNN has it; blocks z, r, h; bias (2, 3 units)."""
+    (h,) = states
+    w_z, w_r, w_h = np.split(kernel, 3, axis=1)
+    u_z, u_r, u_h = np.split(recurrent_kernel, 3, axis=1)
+    (b_z, b_r, b_h), (d_z, d_r, d_h) = (np.split(row, 3) for row in bias)
+    z = sigmoid(x @ w_z + b_z + h @ u_z + d_z)
+    r = sigmoid(x @ w_r + b_r + h @ u_r + d_r)
+    g = np.tanh(x @ w_h + b_h + r * (h @ u_h + d_h))
+    return [z * h + (1 - z) * g]
+
+
+def gru_reset_before_step(x, states, kernel, recurrent_kernel, bias):
+    """Cho et al. 2014 as printed; blocks z, r, h; bias (3 units,)."""
+    (h,) = states
+    w_z, w_r, w_h = np.split(kernel, 3, axis=1)
+    u_z, u_r, u_h = np.split(recurrent_kernel, 3, axis=1)
+    b_z, b_r, b_h = np.split(bias, 3)
+    z = sigmoid(x @ w_z + b_z + h @ u_z)
+    r = sigmoid(x @ w_r + b_r + h @ u_r)
+    g = np.tanh(x @ w_h + b_h + (r * h) @ u_h)
+    return [z * h + (1 - z) * g]
+
+
+def run(step, x, states, weights, mask=None):
+    """Runs a step over (batch, time, features).
 
     Args:
         mask: bool (batch, time); where it is False the states stay as they were and so does the output.
 
     Returns:
-        Outputs (batch, time, units), and the last h and c.
+        Outputs (batch, time, units), then the last states.
     """
     outputs = []
     for t in range(x.shape[1]):
-        h_next, c_next = lstm_step(x[:, t], h, c, *weights)
         keep = np.ones((len(x), 1), bool) if mask is None else mask[:, t, None]
-        h, c = np.where(keep, h_next, h), np.where(keep, c_next, c)
-        outputs.append(h)
-    return np.stack(outputs, axis=1), h, c
+        states = [np.where(keep, new, old) for new, old in zip(step(x[:, t], states, *weights), states, strict=True)]
+        outputs.append(states[0])
+    return np.stack(outputs, axis=1), *states

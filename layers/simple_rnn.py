@@ -1,0 +1,98 @@
+"""The simple recurrent network.
+
+Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
+"""
+
+import keras
+from keras import ops
+
+from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class SimpleRNNCell(RecurrentCell):
+    """One step of a simple recurrent network.
+
+    With W `kernel` (features, units), U `recurrent_kernel` (units, units), b `bias` (units,) and tanh the
+    `activation`:
+
+        h = tanh(x W + b + h_prev U)                hidden, the output
+
+    Args:
+        units: size of the hidden state.
+        activation: of the hidden state.
+        use_bias: whether there is a bias.
+        kernel_initializer, recurrent_initializer, bias_initializer: of W, U and b.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: of W, U and b.
+        kernel_constraint, recurrent_constraint, bias_constraint: of W, U and b.
+        dropout, recurrent_dropout: share of the input's features and of the hidden state dropped in training,
+            the same ones at every step of a sequence (Gal and Ghahramani, NeurIPS 2016).
+        seed: of the dropout masks.
+
+    Call arguments:
+        inputs: (batch, features).
+        states: `[hidden]`, (batch, units).
+        training: whether dropout is active.
+
+    Returns:
+        `hidden, [hidden]`, each (batch, units).
+    """
+
+    gates = ("hidden",)
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(
+            units=units,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            **kwargs,
+        )
+
+    def call(self, inputs, states, training=False):
+        (h_prev,) = keras.tree.flatten(states)
+        recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
+        hidden = self.activation(self.project(inputs, training) + recurrent)
+        return hidden, keras.tree.pack_sequence_as(states, [hidden])
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class SimpleRNN(RecurrentLayer):
+    """A simple recurrent network over a sequence; takes the place of `keras.layers.SimpleRNN`.
+
+    Its arguments are those of `SimpleRNNCell`, where its equation stands, and of `keras.layers.RNN`; what it
+    is called with and returns is said at `RecurrentLayer`.
+    """
+
+    cell_class = SimpleRNNCell
+    cell_name = "simple_rnn_cell"
+    layer_options = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}  # noqa: RUF012
