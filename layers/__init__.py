@@ -4,8 +4,9 @@ Each is a drop-in for the layer of the same name in `keras.layers`: same argumen
 configuration, masks and states.
 """
 
+from .conversion import from_keras, to_keras
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 
-__all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell"]
+__all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "from_keras", "to_keras"]
