@@ -5,8 +5,9 @@ configuration, masks and states.
 """
 
 from .conversion import from_keras, to_keras
+from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 
-__all__ = ["GRU", "LSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "from_keras", "to_keras"]
+__all__ = ["GRU", "LSTM", "DeepRNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "from_keras", "to_keras"]

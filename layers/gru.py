@@ -38,7 +38,10 @@ class GRUCell(RecurrentCell):
             gates, dropped in training, the same ones at every step of a sequence (Gal and Ghahramani,
             NeurIPS 2016).
         reset_after: whether the reset gate acts after the product with U or before it.
-        seed: of the dropout masks.
+        seed: of the dropout masks and of zoneout.
+        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
+            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
+            Activations", ICLR 2017).
 
     Call arguments:
         inputs: (batch, features).
@@ -70,6 +73,7 @@ class GRUCell(RecurrentCell):
         recurrent_dropout=0.0,
         reset_after=True,
         seed=None,
+        zoneout=0.0,
         **kwargs,
     ):
         super().__init__(
@@ -90,6 +94,7 @@ class GRUCell(RecurrentCell):
             recurrent_dropout=recurrent_dropout,
             reset_after=reset_after,
             seed=seed,
+            zoneout=zoneout,
             **kwargs,
         )
 
@@ -102,8 +107,8 @@ class GRUCell(RecurrentCell):
     def input_bias(self):
         return self.bias[0] if self.reset_after else self.bias
 
-    def call(self, inputs, states, training=False):
-        (h_prev,) = keras.tree.flatten(states)
+    def step(self, inputs, states, training):
+        (h_prev,) = states
         h_seen = self.drop_recurrent(h_prev, training)
         x_z, x_r, x_h = ops.split(self.project(inputs, training), 3, axis=-1)
         if self.reset_after:
@@ -117,8 +122,7 @@ class GRUCell(RecurrentCell):
             reset_gate = self.recurrent_activation(x_r + h_r)
             candidate = self.activation(x_h + ops.matmul(reset_gate * h_seen, candidate_kernel))
         update_gate = self.recurrent_activation(x_z + h_z)
-        hidden = update_gate * h_prev + (1 - update_gate) * candidate
-        return hidden, keras.tree.pack_sequence_as(states, [hidden])
+        return [update_gate * h_prev + (1 - update_gate) * candidate]
 
 
 @keras.saving.register_keras_serializable(package="engram")

@@ -43,7 +43,10 @@ class LSTMCell(RecurrentCell):
             sequence (Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent
             Neural Networks", NeurIPS 2016).
         recurrent_dropout: the same for the hidden state on its way into the gates.
-        seed: of the dropout masks.
+        seed: of the dropout masks and of zoneout.
+        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
+            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
+            Activations", ICLR 2017). One number, or one for hidden and one for cell.
 
     Call arguments:
         inputs: (batch, features).
@@ -76,6 +79,7 @@ class LSTMCell(RecurrentCell):
         dropout=0.0,
         recurrent_dropout=0.0,
         seed=None,
+        zoneout=0.0,
         **kwargs,
     ):
         super().__init__(
@@ -96,6 +100,7 @@ class LSTMCell(RecurrentCell):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             seed=seed,
+            zoneout=zoneout,
             **kwargs,
         )
 
@@ -111,7 +116,7 @@ class LSTMCell(RecurrentCell):
             ]
         )
 
-    def call(self, inputs, states, training=False):
+    def step(self, inputs, states, training):
         h_prev, c_prev = states
         z = self.project(inputs, training)
         z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
@@ -119,7 +124,7 @@ class LSTMCell(RecurrentCell):
         cell = self.recurrent_activation(forget_gate) * c_prev
         cell += self.recurrent_activation(input_gate) * self.activation(cell_candidate)
         hidden = self.recurrent_activation(output_gate) * self.activation(cell)
-        return hidden, [hidden, cell]
+        return [hidden, cell]
 
 
 @keras.saving.register_keras_serializable(package="engram")

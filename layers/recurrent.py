@@ -48,7 +48,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     """One step of a recurrent layer.
 
     A family sets `gates` (their names, in the order of their blocks in the weights) and `num_states`,
-    writes `call`, and spells out its constructor's arguments, which it hands on by name.
+    writes `step`, and spells out its constructor's arguments, which it hands on by name.
     """
 
     gates = ()
@@ -79,6 +79,13 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
                     f"Received an invalid value for argument `{option}`, expected a number from 0 to 1, "
                     f"got {getattr(self, option)!r}."
                 )
+        rates = self.zoneout if isinstance(self.zoneout, (list, tuple)) else [self.zoneout] * self.num_states
+        if len(rates) != self.num_states or not all(0 <= rate <= 1 for rate in rates):
+            raise ValueError(
+                "Received an invalid value for argument `zoneout`, expected a number from 0 to 1 or one for each "
+                f"of the {self.num_states} states, got {self.zoneout!r}."
+            )
+        self.zoneout = list(rates)
 
     @property
     def bias_shape(self):
@@ -119,6 +126,41 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         """The last hidden state as the gates see it: with `recurrent_dropout`, in training, less some units."""
         return h_prev * self.get_recurrent_dropout_mask(h_prev) if training and self.recurrent_dropout else h_prev
 
+    def step(self, inputs, states, training):
+        """The new states, the first of which is the output, from the input and the list of the last states."""
+        raise NotImplementedError
+
+    def call(self, inputs, states, training=False):
+        last = keras.tree.flatten(states)
+        noise = None
+        if training and any(self.zoneout):
+            inputs, noise = self._split_noise(inputs)
+        new = self.step(inputs, last, training)
+        if any(self.zoneout):
+            new = [self._zone_out(*pair, index, noise) for index, pair in enumerate(zip(last, new, strict=True))]
+        return new[0], keras.tree.pack_sequence_as(states, new)
+
+    def add_noise(self, sequences):
+        """Puts beside each step's features the numbers that decide which units keep their state there."""
+        shape = ops.shape(sequences)
+        noise = keras.random.uniform((shape[0], shape[1], self.num_states * self.units), seed=self.seed_generator)
+        return ops.concatenate([sequences, ops.cast(noise, sequences.dtype)], axis=-1)
+
+    def _split_noise(self, inputs):
+        features = self.kernel.shape[0]
+        if inputs.shape[-1] == features:
+            raise ValueError(
+                "`zoneout` draws anew at every step, for which keras.layers.RNN gives a cell no means. "
+                "Use the layer of this family in place of the cell."
+            )
+        return inputs[:, :features], inputs[:, features:]
+
+    def _zone_out(self, last, new, index, noise):
+        rate = self.zoneout[index]
+        if noise is None:
+            return rate * last + (1 - rate) * new
+        return ops.where(noise[:, index * self.units : (index + 1) * self.units] < rate, last, new)
+
     def get_initial_state(self, batch_size=None):
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.num_states)]
 
@@ -127,6 +169,9 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         for option in _options(type(self)):
             kind, value = _kind(option), getattr(self, option)
             config[option] = kind.serialize(value) if kind else value
+        # Keras has no such argument; without it the configuration is one that Keras reads.
+        if not any(self.zoneout):
+            config.pop("zoneout", None)
         return config
 
 
@@ -184,13 +229,15 @@ class RecurrentLayer(keras.layers.RNN):
             raise ValueError(
                 "use_cudnn=True was given, but this layer has no cuDNN kernel. Pass use_cudnn='auto' or False."
             )
+        if training and any(self.cell.zoneout):
+            sequences = self.cell.add_noise(sequences)
         return super().inner_loop(sequences, initial_state, mask, training=training)
 
     def get_config(self):
         config = super().get_config()
         del config["cell"]
         cell_config = self.cell.get_config()
-        config.update({option: cell_config[option] for option in _options(self.cell_class)})
+        config.update({option: cell_config[option] for option in _options(self.cell_class) if option in cell_config})
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
         if "use_cudnn" in self.layer_options:
             config["use_cudnn"] = self.use_cudnn

@@ -27,7 +27,10 @@ class SimpleRNNCell(RecurrentCell):
         kernel_constraint, recurrent_constraint, bias_constraint: of W, U and b.
         dropout, recurrent_dropout: share of the input's features and of the hidden state dropped in training,
             the same ones at every step of a sequence (Gal and Ghahramani, NeurIPS 2016).
-        seed: of the dropout masks.
+        seed: of the dropout masks and of zoneout.
+        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
+            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
+            Activations", ICLR 2017).
 
     Call arguments:
         inputs: (batch, features).
@@ -57,6 +60,7 @@ class SimpleRNNCell(RecurrentCell):
         dropout=0.0,
         recurrent_dropout=0.0,
         seed=None,
+        zoneout=0.0,
         **kwargs,
     ):
         super().__init__(
@@ -75,14 +79,14 @@ class SimpleRNNCell(RecurrentCell):
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             seed=seed,
+            zoneout=zoneout,
             **kwargs,
         )
 
-    def call(self, inputs, states, training=False):
-        (h_prev,) = keras.tree.flatten(states)
+    def step(self, inputs, states, training):
+        (h_prev,) = states
         recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
-        hidden = self.activation(self.project(inputs, training) + recurrent)
-        return hidden, keras.tree.pack_sequence_as(states, [hidden])
+        return [self.activation(self.project(inputs, training) + recurrent)]
 
 
 @keras.saving.register_keras_serializable(package="engram")

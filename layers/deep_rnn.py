@@ -1,0 +1,108 @@
+"""A stack of recurrent cells with skip connections.
+
+Graves, "Generating Sequences With Recurrent Neural Networks", arXiv:1308.0850, 2013, section 2 and figure 1.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class DeepRNN(keras.layers.Layer):
+    """Levels of cells, where the input reaches every level and every level reaches the output.
+
+    With x_t the input, H_n the cell of level n and h_n its output:
+
+        h_1[t] = H_1(x[t], h_1[t-1])
+        h_n[t] = H_n([x[t], h_{n-1}[t]], h_n[t-1])          n = 2 ... N
+        y[t]   = [h_1[t], ..., h_N[t]]                      the output
+
+    A dense layer on y is the sum over levels of Graves' equation 3, with one matrix for each level. The short
+    ways from the input and to the output spare the gradient the way through all levels, so that deep stacks
+    train.
+
+    Args:
+        cells: one cell for each level, from the input up; of any family, ours or Keras', and any sizes.
+        return_sequences: give the output of every step, not of the last alone.
+        return_state: give the last states too.
+        go_backwards: read the sequence from its end; outputs come in the order in which they are made.
+
+    Call arguments:
+        sequences: (batch, time, features).
+        initial_state: the states of all levels in one list, level by level; zeros if absent.
+        mask: boolean (batch, time), True = keep. A step that is masked leaves all states as they were.
+        training: whether dropout is active.
+
+    Returns:
+        (batch, width), or (batch, time, width) with `return_sequences`, where width is the sum of the levels'
+        output sizes; with `return_state` followed by the last states, level by level.
+    """
+
+    def __init__(self, cells, return_sequences=False, return_state=False, go_backwards=False, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(cells, (list, tuple)) or not cells:
+            raise ValueError(f"`cells` must be a list with a cell for each level. Received: {cells!r}")
+        self.cells = list(cells)
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = False
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+        self.levels = [keras.layers.RNN(cell, return_sequences=True, return_state=True) for cell in self.cells]
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        batch, time, features = sequences_shape
+        below = 0
+        for level in self.levels:
+            level.build((batch, time, features + below))
+            below = level.compute_output_shape((batch, time, features))[0][-1]
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = ops.flip(mask, axis=1) if mask is not None else None
+        waiting = list(initial_state) if initial_state is not None else None
+        if waiting is not None and len(waiting) != self.num_states:
+            raise ValueError(f"`initial_state` must hold {self.num_states} tensors. Received: {len(waiting)}")
+        outputs, last_states = [], []
+        for level in self.levels:
+            inputs = ops.concatenate([sequences, outputs[-1]], axis=-1) if outputs else sequences
+            start = [waiting.pop(0) for _ in level.state_size] if waiting is not None else None
+            output, *states = level(inputs, initial_state=start, mask=mask, training=training)
+            outputs.append(output)
+            last_states += states
+        joined = ops.concatenate(outputs, axis=-1)
+        joined = joined if self.return_sequences else joined[:, -1]
+        return (joined, *last_states) if self.return_state else joined
+
+    @property
+    def num_states(self):
+        """State tensors of all levels together."""
+        return sum(len(level.state_size) for level in self.levels)
+
+    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+        batch, time, _ = sequences_shape
+        shapes = [level.compute_output_shape((batch, time, 1)) for level in self.levels]
+        width = sum(shape[0][-1] for shape in shapes)
+        output = (batch, time, width) if self.return_sequences else (batch, width)
+        return (output, *(state for shape in shapes for state in shape[1:])) if self.return_state else output
+
+    def compute_mask(self, sequences, mask=None):
+        mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
+        return [mask] + [None] * self.num_states if self.return_state else mask
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        cells = [keras.saving.deserialize_keras_object(cell) for cell in config.pop("cells")]
+        return cls(cells, **config)
