@@ -9,5 +9,33 @@ from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
+from .variants import (
+    CoupledLSTM,
+    CoupledLSTMCell,
+    LayerNormGRU,
+    LayerNormGRUCell,
+    LayerNormLSTM,
+    LayerNormLSTMCell,
+    PeepholeLSTM,
+    PeepholeLSTMCell,
+)
 
-__all__ = ["GRU", "LSTM", "DeepRNN", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell", "from_keras", "to_keras"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "CoupledLSTM",
+    "CoupledLSTMCell",
+    "DeepRNN",
+    "GRUCell",
+    "LSTMCell",
+    "LayerNormGRU",
+    "LayerNormGRUCell",
+    "LayerNormLSTM",
+    "LayerNormLSTMCell",
+    "PeepholeLSTM",
+    "PeepholeLSTMCell",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "from_keras",
+    "to_keras",
+]

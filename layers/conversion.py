@@ -72,4 +72,6 @@ def _to_theirs(node):
     theirs = getattr(keras.layers, name, None)
     if theirs is None or name not in _OURS:
         raise ValueError(f"Keras has no layer that does what `{node['config'].get('name', name)}` ({name}) does.")
+    if "zoneout" in node["config"]:
+        raise ValueError(f"Keras has no `zoneout`, which `{node['config']['name']}` uses.")
     return {**node, "module": "keras.layers", "registered_name": None}

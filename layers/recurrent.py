@@ -115,12 +115,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         """The bias that goes with the input."""
         return self.bias
 
-    def project(self, inputs, training):
-        """What the input adds to every gate: (batch, features) -> (batch, gates * units)."""
+    def project(self, inputs, training, bias=True):
+        """What the input, and the bias, add to every gate: (batch, features) -> (batch, gates * units)."""
         if training and self.dropout:
             inputs = inputs * self.get_dropout_mask(inputs)
         projection = ops.matmul(inputs, self.kernel)
-        return projection + self.input_bias if self.use_bias else projection
+        return projection + self.input_bias if bias and self.use_bias else projection
 
     def drop_recurrent(self, h_prev, training):
         """The last hidden state as the gates see it: with `recurrent_dropout`, in training, less some units."""

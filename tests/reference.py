@@ -55,6 +55,50 @@ def gru_reset_before_step(x, states, kernel, recurrent_kernel, bias):
     return [z * h + (1 - z) * g]
 
 
+def peephole_lstm_step(x, states, kernel, recurrent_kernel, bias, peephole):
+    """Gers, Schraudolph and Schmidhuber 2002."""
+    h, c = states
+    i, f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 4, axis=1)
+    p_i, p_f, p_o = peephole
+    c_next = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * np.tanh(g)
+    return [sigmoid(o + p_o * c_next) * np.tanh(c_next), c_next]
+
+
+def coupled_lstm_step(x, states, kernel, recurrent_kernel, bias):
+    """Greff et al. 2017; blocks f, c, o."""
+    h, c = states
+    f, g, o = np.split(x @ kernel + h @ recurrent_kernel + bias, 3, axis=1)
+    c = sigmoid(f) * c + (1 - sigmoid(f)) * np.tanh(g)
+    return [sigmoid(o) * np.tanh(c), c]
+
+
+def layer_norm(a, scale, shift=0.0):
+    """Ba, Kiros and Hinton 2016."""
+    return scale * (a - a.mean(axis=1, keepdims=True)) / np.sqrt(a.var(axis=1, keepdims=True) + 1e-5) + shift
+
+
+def layer_norm_lstm_step(x, states, kernel, recurrent_kernel, bias, x_scale, h_scale, c_scale, c_shift):
+    """Ba, Kiros and Hinton 2016; blocks i, f, c, o."""
+    h, c = states
+    z = layer_norm(x @ kernel, x_scale) + layer_norm(h @ recurrent_kernel, h_scale) + bias
+    i, f, g, o = np.split(z, 4, axis=1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return [sigmoid(o) * np.tanh(layer_norm(c, c_scale, c_shift)), c]
+
+
+def layer_norm_gru_step(x, states, kernel, recurrent_kernel, bias, x_gates, x_candidate, h_gates, h_candidate):
+    """Ba, Kiros and Hinton 2016; blocks z, r, h."""
+    (h,) = states
+    units = h.shape[1]
+    x_all, h_all = x @ kernel, h @ recurrent_kernel
+    gates = layer_norm(x_all[:, : 2 * units], x_gates) + bias[0, : 2 * units]
+    gates = gates + layer_norm(h_all[:, : 2 * units], h_gates) + bias[1, : 2 * units]
+    z, r = np.split(sigmoid(gates), 2, axis=1)
+    from_x = layer_norm(x_all[:, 2 * units :], x_candidate) + bias[0, 2 * units :]
+    from_h = layer_norm(h_all[:, 2 * units :], h_candidate) + bias[1, 2 * units :]
+    return [z * h + (1 - z) * np.tanh(from_x + r * from_h)]
+
+
 def run(step, x, states, weights, mask=None):
     """Runs a step over (batch, time, features).
 

@@ -1,0 +1,200 @@
+"""Cells that the literature built on the LSTM and the GRU, each with its layer."""
+
+import keras
+from keras import ops
+
+from .gru import GRUCell
+from .lstm import LSTMCell
+from .recurrent import RecurrentLayer
+
+_EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates see the cell.
+
+    Gers, Schraudolph and Schmidhuber, "Learning Precise Timing with LSTM Recurrent Networks", JMLR 3, 2002,
+    section 2. To the equations of `LSTMCell`, with p_i, p_f, p_o the rows of `peephole_kernel` (3, units):
+
+        i = sigma(... + p_i * c_prev)
+        f = sigma(... + p_f * c_prev)
+        o = sigma(... + p_o * c)
+
+    Arguments, states and outputs are those of `LSTMCell`; the peepholes start at zero, where it is an LSTM.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.peephole_kernel = self.add_weight(name="peephole_kernel", shape=(3, self.units), initializer="zeros")
+
+    def step(self, inputs, states, training):
+        h_prev, c_prev = states
+        z = self.project(inputs, training)
+        z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
+        input_gate, forget_gate, cell_candidate, output_gate = ops.split(z, 4, axis=-1)
+        peephole = self.peephole_kernel
+        cell = self.recurrent_activation(forget_gate + peephole[1] * c_prev) * c_prev
+        cell += self.recurrent_activation(input_gate + peephole[0] * c_prev) * self.activation(cell_candidate)
+        hidden = self.recurrent_activation(output_gate + peephole[2] * cell) * self.activation(cell)
+        return [hidden, cell]
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class CoupledLSTMCell(LSTMCell):
+    """An LSTM that takes in as much as it forgets: the input gate is 1 - f.
+
+    Greff et al., "LSTM: A Search Space Odyssey", IEEE Transactions on Neural Networks and Learning Systems
+    28(10), 2017, section III-D (CIFG). Three blocks of weights in the order f, c, o, and
+
+        c = f * c_prev + (1 - f) * g
+
+    Arguments, states and outputs are those of `LSTMCell`.
+    """
+
+    gates = ("forget_gate", "cell_candidate", "output_gate")
+
+    def initial_bias(self, shape, dtype=None):
+        bias = self.bias_initializer(shape, dtype=dtype)
+        if not self.unit_forget_bias:
+            return bias
+        return ops.concatenate([ops.ones((self.units,), dtype=dtype), bias[self.units :]])
+
+    def step(self, inputs, states, training):
+        h_prev, c_prev = states
+        z = self.project(inputs, training)
+        z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
+        forget_gate, cell_candidate, output_gate = ops.split(z, 3, axis=-1)
+        forget_gate = self.recurrent_activation(forget_gate)
+        cell = forget_gate * c_prev + (1 - forget_gate) * self.activation(cell_candidate)
+        hidden = self.recurrent_activation(output_gate) * self.activation(cell)
+        return [hidden, cell]
+
+
+class _Normalized:
+    """Layer normalisation inside a cell."""
+
+    def add_norm(self, name, width, bias=True):
+        scale = self.add_weight(name=f"{name}_scale", shape=(width,), initializer="ones")
+        shift = self.add_weight(name=f"{name}_shift", shape=(width,), initializer="zeros") if bias else None
+        return scale, shift
+
+    def normalize(self, values, weights):
+        """Ba et al. 2016, section 3: over the last axis, then scaled and, with a shift, shifted."""
+        scale, shift = weights
+        # Sixteen bits are too few for a variance.
+        wide = ops.cast(values, "float32") if self.compute_dtype in ("float16", "bfloat16") else values
+        mean, variance = ops.moments(wide, axes=-1, keepdims=True)
+        unit = ops.cast((wide - mean) * ops.rsqrt(variance + _EPSILON), self.compute_dtype)
+        unit = unit * ops.cast(scale, self.compute_dtype)
+        return unit if shift is None else unit + ops.cast(shift, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LayerNormLSTMCell(_Normalized, LSTMCell):
+    """An LSTM with normalised pre-activations.
+
+    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material, with LN the
+    normalisation over a vector's own entries, each with a learned scale and the last with a shift too:
+
+        [i, f, g, o] = LN(x W) + LN(h_prev U) + b
+        c = sigma(f) * c_prev + sigma(i) * tanh(g)
+        h = sigma(o) * tanh(LN(c))
+
+    The shifts of the first two are in b. Arguments, states and outputs are those of `LSTMCell`.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        width = len(self.gates) * self.units
+        self.input_norm = self.add_norm("input_norm", width, bias=False)
+        self.recurrent_norm = self.add_norm("recurrent_norm", width, bias=False)
+        self.cell_norm = self.add_norm("cell_norm", self.units)
+
+    def step(self, inputs, states, training):
+        h_prev, c_prev = states
+        z = self.normalize(self.project(inputs, training, bias=False), self.input_norm)
+        recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
+        z += self.normalize(recurrent, self.recurrent_norm)
+        z = z + self.bias if self.use_bias else z
+        input_gate, forget_gate, cell_candidate, output_gate = ops.split(z, 4, axis=-1)
+        cell = self.recurrent_activation(forget_gate) * c_prev
+        cell += self.recurrent_activation(input_gate) * self.activation(cell_candidate)
+        hidden = self.recurrent_activation(output_gate) * self.activation(self.normalize(cell, self.cell_norm))
+        return [hidden, cell]
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LayerNormGRUCell(_Normalized, GRUCell):
+    """A GRU with normalised pre-activations.
+
+    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material, in the blocks and
+    the sense of z that `GRUCell` has:
+
+        [z, r, x_h] = LN(x W) + b,  [h_z, h_r, h_h] = LN(h_prev U) + d
+        g = tanh(x_h + sigma(r + h_r) * h_h)
+        h = sigma(z + h_z) * h_prev + (1 - sigma(z + h_z)) * g
+
+    where the gates' two blocks and the candidate's are normalised each by itself. Arguments, states and
+    outputs are those of `GRUCell` with `reset_after`.
+    """
+
+    def build(self, input_shape):
+        if not self.reset_after:
+            raise ValueError("LayerNormGRUCell normalises h_prev U before the reset gate: `reset_after` must be True.")
+        super().build(input_shape)
+        self.input_norms = self._two_norms("input_norm")
+        self.recurrent_norms = self._two_norms("recurrent_norm")
+
+    def _two_norms(self, name):
+        gates = self.add_norm(f"{name}_gates", 2 * self.units, bias=False)
+        return gates, self.add_norm(f"{name}_candidate", self.units, bias=False)
+
+    def _normalized_blocks(self, values, norms, bias):
+        gates, candidate = ops.split(values, [2 * self.units], axis=-1)
+        parts = [self.normalize(gates, norms[0]), self.normalize(candidate, norms[1])]
+        joined = ops.concatenate(parts, axis=-1)
+        return ops.split(joined + bias if self.use_bias else joined, 3, axis=-1)
+
+    def step(self, inputs, states, training):
+        (h_prev,) = states
+        recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
+        biases = (self.bias[0], self.bias[1]) if self.use_bias else (None, None)
+        x_z, x_r, x_h = self._normalized_blocks(self.project(inputs, training, bias=False), self.input_norms, biases[0])
+        h_z, h_r, h_h = self._normalized_blocks(recurrent, self.recurrent_norms, biases[1])
+        reset_gate = self.recurrent_activation(x_r + h_r)
+        candidate = self.activation(x_h + reset_gate * h_h)
+        update_gate = self.recurrent_activation(x_z + h_z)
+        return [update_gate * h_prev + (1 - update_gate) * candidate]
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class PeepholeLSTM(RecurrentLayer):
+    """`PeepholeLSTMCell` over a sequence; called as `LSTM` is."""
+
+    cell_class = PeepholeLSTMCell
+    cell_name = "peephole_lstm_cell"
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class CoupledLSTM(RecurrentLayer):
+    """`CoupledLSTMCell` over a sequence; called as `LSTM` is."""
+
+    cell_class = CoupledLSTMCell
+    cell_name = "coupled_lstm_cell"
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LayerNormLSTM(RecurrentLayer):
+    """`LayerNormLSTMCell` over a sequence; called as `LSTM` is."""
+
+    cell_class = LayerNormLSTMCell
+    cell_name = "layer_norm_lstm_cell"
+
+
+@keras.saving.register_keras_serializable(package="engram")
+class LayerNormGRU(RecurrentLayer):
+    """`LayerNormGRUCell` over a sequence; called as `GRU` is."""
+
+    cell_class = LayerNormGRUCell
+    cell_name = "layer_norm_gru_cell"
