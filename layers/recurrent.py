@@ -44,6 +44,13 @@ def _options(cell_class):
     return {p.name: p for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD}
 
 
+def _fits(shape, expected):
+    """Whether a static shape can be the expected one; None is any size."""
+    return len(shape) == len(expected) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(shape, expected, strict=True)
+    )
+
+
 class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     """One step of a recurrent layer.
 
@@ -223,6 +230,41 @@ class RecurrentLayer(keras.layers.RNN):
         shared = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
         super().__init__(self.cell_class(**cell_options, **shared, name=self.cell_name), **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=3)
+        # Said here because Keras' versions differ in what keras.layers.RNN says.
+        self.supports_masking = True
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        self._check_mask(sequences, mask)
+        if initial_state is not None:
+            initial_state = keras.tree.flatten(initial_state)
+            self._check_states(sequences, initial_state)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def _check_mask(self, sequences, mask):
+        if mask is None:
+            return
+        dtype = keras.backend.standardize_dtype(mask.dtype)
+        expected = tuple(sequences.shape[:2])
+        if dtype != "bool" or not _fits(mask.shape, expected):
+            raise ValueError(
+                f"Received an invalid `mask`, expected a boolean tensor of shape {expected}, (batch, time), "
+                f"got {dtype} of shape {tuple(mask.shape)}."
+            )
+
+    def _check_states(self, sequences, states):
+        expected = (sequences.shape[0], self.units)
+        shapes = [tuple(state.shape) for state in states]
+        if len(shapes) != self.cell.num_states or not all(_fits(shape, expected) for shape in shapes):
+            raise ValueError(
+                f"Received an invalid `initial_state`, expected {self.cell.num_states} tensors of shape {expected}, "
+                f"(batch, units), got shapes {shapes}."
+            )
+
+    def compute_mask(self, sequences, mask=None):
+        """The mask goes on with a sequence and ends where there is one output; states have none."""
+        mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
+        return [mask] + [None] * self.cell.num_states if self.return_state else mask
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if getattr(self, "use_cudnn", False) is True:

@@ -1,0 +1,222 @@
+"""The layers wherever Keras lets a recurrent layer stand: wrappers, models, policies, exports."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from tests.layers.families import (
+    BATCH,
+    FAMILIES,
+    FEATURES,
+    MASKS,
+    TIME,
+    UNITS,
+    assert_equal,
+    family_name,
+    random_weights,
+)
+
+BACKEND = keras.backend.backend()
+
+
+@pytest.fixture(params=FAMILIES, ids=family_name)
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def sequences(generator):
+    return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
+
+
+def build_both(make, generator):
+    """The same model from our layers and from Keras', with the same weights."""
+    ours, theirs = make("ours"), make("theirs")
+    weights = random_weights(theirs, generator)
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    return ours, theirs
+
+
+def test_functional_sequential_and_subclassed_models_agree(family, generator, sequences):
+    class Subclassed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.recurrent = family.make(UNITS)
+
+        def call(self, inputs):
+            return self.recurrent(inputs)
+
+    inputs = keras.Input((None, FEATURES))
+    models = [
+        keras.Model(inputs, family.make(UNITS)(inputs)),
+        keras.Sequential([keras.Input((TIME, FEATURES)), family.make(UNITS)]),
+        Subclassed(),
+    ]
+    models[2](sequences)
+    weights = random_weights(models[0], generator)
+    for model in models:
+        model.set_weights(weights)
+        assert_equal(model(sequences), models[0](sequences))
+        assert_equal(model.predict(sequences, verbose=0), models[0](sequences))
+
+
+def test_time_distributed_equals_keras(family, generator):
+    videos = generator.normal(size=(2, 3, TIME, FEATURES)).astype("float32")
+
+    def make(whose):
+        layer = getattr(family, whose)(UNITS, **family.options)
+        return keras.Sequential([keras.Input(videos.shape[1:]), keras.layers.TimeDistributed(layer)])
+
+    ours, theirs = build_both(make, generator)
+    assert_equal(ours(videos), theirs(videos))
+
+
+def test_stacked_cells_equal_keras(family, generator, sequences):
+    def make(whose):
+        cell = type(family.make(1).cell) if whose == "ours" else getattr(keras.layers, f"{family.name}Cell")
+        stack = keras.layers.StackedRNNCells([cell(3, **family.options), cell(UNITS, **family.options)])
+        return keras.Sequential([keras.Input((TIME, FEATURES)), keras.layers.RNN(stack, return_sequences=True)])
+
+    ours, theirs = build_both(make, generator)
+    assert_equal(ours(sequences), theirs(sequences))
+
+
+def test_clone_model_makes_the_same_model(family, generator, sequences):
+    model = keras.Sequential([keras.Input((None, FEATURES)), family.make(UNITS, dropout=0.2, return_sequences=True)])
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    assert clone.layers[0] is not model.layers[0]
+    assert clone.layers[0].get_config() == model.layers[0].get_config()
+    assert_equal(clone(sequences), model(sequences))
+
+
+def test_one_layer_reads_any_batch_and_any_time(family, generator):
+    layer = family.make(UNITS, return_sequences=True)
+    model = keras.Sequential([keras.Input((None, FEATURES)), layer])
+    whole = generator.normal(size=(5, 9, FEATURES)).astype("float32")
+    expected = ops.convert_to_numpy(model(whole))
+    for batch, time in ((1, 1), (5, 1), (1, 9), (3, 4)):
+        assert_equal(model.predict(whole[:batch, :time], verbose=0), expected[:batch, :time])
+
+
+def test_encoder_hands_its_state_to_a_decoder(family, generator, sequences):
+    def make(whose):
+        kind = getattr(family, whose)
+        source, target = keras.Input((None, FEATURES)), keras.Input((None, FEATURES))
+        _, *states = kind(UNITS, return_state=True, **family.options)(source)
+        outputs = kind(UNITS, return_sequences=True, **family.options)(target, initial_state=states)
+        return keras.Model([source, target], outputs)
+
+    ours, theirs = build_both(make, generator)
+    assert_equal(ours([sequences, 2 * sequences]), theirs([sequences, 2 * sequences]))
+
+
+@pytest.mark.parametrize("mask", [None, "left"])
+def test_stateful_goes_on_where_it_stopped(family, generator, sequences, mask):
+    mask = np.ones((BATCH, TIME), bool) if mask is None else MASKS[mask]
+    whole, parts = family.make(UNITS), family.make(UNITS, stateful=True)
+    for layer in (whole, parts):
+        layer.build((BATCH, TIME, FEATURES))
+    parts.set_weights(whole.get_weights())
+    expected = ops.convert_to_numpy(whole(sequences, mask=mask))
+    for _ in range(2):
+        parts(sequences[:, :2], mask=mask[:, :2])
+        assert_equal(parts(sequences[:, 2:], mask=mask[:, 2:]), expected)
+        parts.reset_state()
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("stateful", [False, True])
+def test_mixed_precision_stays_near_single(family, generator, sequences, policy, stateful):
+    single, _ = family.pair(generator, return_sequences=True)
+    mixed = family.make(UNITS, return_sequences=True, dtype=policy, stateful=stateful)
+    mixed.build(sequences.shape)
+    mixed.set_weights(single.get_weights())
+    outputs = mixed(sequences, mask=MASKS["holes"])
+    assert keras.backend.standardize_dtype(outputs.dtype) == policy.removeprefix("mixed_")
+    assert {keras.backend.standardize_dtype(weight.dtype) for weight in mixed.trainable_weights} == {"float32"}
+    assert_equal(ops.cast(outputs, "float32"), single(sequences, mask=MASKS["holes"]), rtol=0.05, atol=0.05)
+    if stateful:
+        mixed(sequences)
+
+
+def test_stateful_without_a_batch_size_is_refused_as_keras_refuses_it(family):
+    refusals = []
+    for kind in (family.ours, family.theirs):
+        with pytest.raises(ValueError, match="batch size must be static") as refusal:
+            keras.Sequential([keras.Input((TIME, FEATURES)), kind(UNITS, stateful=True)])
+        refusals.append(str(refusal.value))
+    assert refusals[0] == refusals[1]
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_training_equals_keras_compiled_or_not(family, generator, sequences, jit):
+    def make(whose):
+        cudnn = {} if family.name == "SimpleRNN" else {"use_cudnn": False}
+        layer = getattr(family, whose)(UNITS, **family.options, **cudnn)
+        model = keras.Sequential([keras.Input((TIME, FEATURES)), layer, keras.layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", jit_compile=jit)
+        return model
+
+    ours, theirs = build_both(make, generator)
+    targets = generator.normal(size=(BATCH, 1))
+    losses = [model.fit(sequences, targets, epochs=5, verbose=0).history["loss"] for model in (ours, theirs)]
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert losses[0][-1] < losses[0][0]
+    assert_equal(ours.get_weights(), theirs.get_weights(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel is exported on TensorFlow")
+def test_exported_model_gives_the_same_outputs(family, generator, sequences, tmp_path):
+    import tensorflow as tf
+
+    inputs = keras.Input((None, FEATURES))
+    model = keras.Model(inputs, keras.layers.Bidirectional(family.make(UNITS))(keras.layers.Masking()(inputs)))
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    for batch, time in ((BATCH, TIME), (1, 3)):
+        padded = sequences[:batch, :time].copy()
+        padded[0, -1] = 0
+        assert_equal(loaded.serve(padded), model(padded))
+
+
+def test_output_mask_is_handed_on_where_there_are_steps(family, sequences):
+    """Ours, whatever Keras' version does: the mask goes on with the sequence, and ends with it."""
+    mask = ops.convert_to_tensor(MASKS["right"])
+    for return_sequences in (False, True):
+        for return_state in (False, True):
+            layer = family.make(UNITS, return_sequences=return_sequences, return_state=return_state)
+            assert layer.supports_masking
+            found = layer.compute_mask(sequences, mask)
+            found, *states = found if return_state else [found]
+            assert (found is mask) == return_sequences
+            assert states == [None] * (family.states if return_state else 0)
+    masked = keras.layers.Masking(mask_value=9.0)(np.where(np.array(mask)[..., None], sequences, 9.0).astype("float32"))
+    once = family.make(UNITS, return_sequences=True)(masked)
+    np.testing.assert_array_equal(ops.convert_to_numpy(once._keras_mask), MASKS["right"])
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [np.ones((BATCH, TIME), "float32"), np.ones((BATCH, TIME + 1), bool), np.ones((BATCH,), bool)],
+    ids=["float", "another length", "another rank"],
+)
+def test_wrong_mask_is_refused(family, sequences, mask):
+    with pytest.raises(ValueError, match="`mask`"):
+        family.make(UNITS)(sequences, mask=mask)
+
+
+@pytest.mark.parametrize(
+    "shapes", [[], [(BATCH, UNITS)] * 3, [(BATCH, UNITS + 1)], [(BATCH + 1, UNITS)], [(UNITS,)]], ids=str
+)
+def test_wrong_states_are_refused(family, sequences, shapes):
+    shapes = shapes * family.states if len(shapes) == 1 else shapes
+    with pytest.raises(ValueError, match="`initial_state`"):
+        family.make(UNITS)(sequences, initial_state=[np.zeros(shape, "float32") for shape in shapes])
