@@ -1,11 +1,17 @@
-"""What tests of several apps use."""
+"""What tests all over the house use: commands in a process of their own, real data, a small trained detector."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from apps.common import cli
+from apps.spam_detector.config import Config
+from apps.spam_detector.export import export
+from apps.spam_detector.train import train
 
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -29,3 +35,27 @@ def clean_environment(tmp_path):
     """Environment and folder of a process that cannot import this repository."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return {"env": environment, "cwd": tmp_path}
+
+
+SMALL = {"epochs": 4, "kept_from": 0.3, "units": 16, "embedding_dim": 16, "dense_units": 16, "learning_rate": 0.01}
+SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    return Config(**SMALL)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run directory, trained and exported. Tests read it and write nothing into it."""
+    run_dir = tmp_path_factory.mktemp("spam") / "run"
+    assert cli.run(train, ["--run-dir", str(run_dir), *SMALL_OPTIONS]) == 0
+    assert cli.run(export, [str(run_dir)]) == 0
+    return run_dir
+
+
+@pytest.fixture
+def run_dir(trained, tmp_path):
+    """A copy of the trained run, to write into."""
+    return shutil.copytree(trained, tmp_path / "run")

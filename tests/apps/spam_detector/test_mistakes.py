@@ -15,8 +15,7 @@ from apps.spam_detector.evaluate import evaluate
 from apps.spam_detector.export import export
 from apps.spam_detector.predict import predict
 from apps.spam_detector.train import train
-from tests.apps.conftest import SMALL_OPTIONS
-from tests.conftest import ROOT, run_module
+from tests.conftest import ROOT, SMALL_OPTIONS, run_module
 
 
 def assert_refused(capsys, verb, arguments, *words):

@@ -13,11 +13,9 @@ import requests
 
 from apps.common import cli, runs
 from apps.spam_detector.evaluate import evaluate
-from apps.spam_detector.model import load_model
 from apps.spam_detector.predict import Detector, Threshold, predict
 from apps.spam_detector.train import train
-from tests.apps.conftest import SMALL_OPTIONS
-from tests.conftest import ROOT, clean_environment, run_module
+from tests.conftest import ROOT, SMALL_OPTIONS, clean_environment, run_module
 
 APP = "apps.spam_detector"
 TEXTS = [
@@ -211,7 +209,7 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
     assert not (run_dir / "finished.json").exists()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "going on after epoch" in done.stdout
-    unbroken, resumed = (load_model(path / "model.keras").get_weights() for path in (trained, run_dir))
+    unbroken, resumed = (runs.load_model(path / "model.keras").get_weights() for path in (trained, run_dir))
     assert len(unbroken) == len(resumed) == 11
     for one, other in zip(unbroken, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -221,7 +219,7 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
 
 @pytest.mark.parametrize("left", ["last checkpoint", "last checkpoint and validation figures"])
 def test_training_killed_after_its_last_epoch_is_only_finished(run_dir, left, capsys):
-    before = load_model(run_dir / "model.keras").get_weights()
+    before = runs.load_model(run_dir / "model.keras").get_weights()
     shutil.copy(run_dir / "model.keras", run_dir / "checkpoint-0004.keras")
     (run_dir / "finished.json").unlink()
     if left == "last checkpoint":
@@ -231,7 +229,7 @@ def test_training_killed_after_its_last_epoch_is_only_finished(run_dir, left, ca
     assert runs.is_finished(run_dir)
     assert not list(run_dir.glob("checkpoint-*"))
     assert (run_dir / "validation.csv").exists()
-    for one, other in zip(before, load_model(run_dir / "model.keras").get_weights(), strict=True):
+    for one, other in zip(before, runs.load_model(run_dir / "model.keras").get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

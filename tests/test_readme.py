@@ -1,0 +1,30 @@
+"""What the READMEs tell people to type."""
+
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+
+PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def test_put_a_layer_into_your_model_runs():
+    (example,) = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["model"].built
+
+
+def test_exported_model_is_called_as_the_app_readme_says(trained, monkeypatch, capsys):
+    (example,) = PYTHON.findall((ROOT / "apps" / "spam_detector" / "README.md").read_text(encoding="utf-8"))
+    assert "runs/mine/export/1" in example
+    exec(compile(example.replace("runs/mine", str(trained)), "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "probability" in printed and "spam" in printed
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow"])
+def test_make_targets_of_the_readme_exist(target):
+    assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
