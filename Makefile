@@ -11,6 +11,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m "not slow" tests/layers
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow

@@ -27,7 +27,7 @@ def versions(*packages):
     return {"python": platform.python_version(), **found}
 
 
-def write_results(name, title, rows, packages, seconds, notes=()):
+def write_results(name, title, rows, packages, seconds, notes=(), options=""):
     """Writes results/NAME.json and results/NAME.md.
 
     Args:
@@ -35,6 +35,7 @@ def write_results(name, title, rows, packages, seconds, notes=()):
         packages: import names of those whose versions matter.
         seconds: how long the measuring took.
         notes: sentences that go below the table.
+        options: what must stand behind the command to run it again.
     """
     FOLDER.mkdir(exist_ok=True)
     about = {"hardware": hardware(), "versions": versions(*packages), "seconds": round(seconds)}
@@ -47,7 +48,7 @@ def write_results(name, title, rows, packages, seconds, notes=()):
         "",
         *(f"- {note}" for note in notes),
         f"- Measured on {about['hardware']}, in {about['seconds']} s; {made_by}.",
-        f"- Rerun with `python -m benchmarks.{name}`.",
+        f"- Rerun with `{f'python -m benchmarks.{name} {options}'.strip()}`.",
         "",
     ]
     with replacing(FOLDER / f"{name}.md") as part:

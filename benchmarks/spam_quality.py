@@ -68,6 +68,7 @@ def spam_quality(
         ("tensorflow", "keras", "sklearn"),
         time.perf_counter() - start,
         NOTES,
+        "--data SMSSpamCollection",
     )
 
 

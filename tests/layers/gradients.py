@@ -21,6 +21,11 @@ def gradients(layer, sequences, states, mask):
         import jax
 
         return jax.grad(loss, argnums=tuple(range(len(arguments))))(*arguments)
+    if keras.backend.backend() == "torch":
+        import torch
+
+        arguments = [argument.detach().requires_grad_() for argument in arguments]
+        return torch.autograd.grad(loss(*arguments), arguments)
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
