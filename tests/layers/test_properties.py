@@ -11,6 +11,8 @@ from tests import reference
 from tests.layers.families import FAMILIES, assert_equal, family_name, random_weights
 from tests.layers.gradients import gradients
 
+# JAX compiles for every new shape, and there every example is one.
+SCALE = 5 if keras.backend.backend() == "jax" else 1
 SETTINGS = {
     "deadline": None,
     "derandomize": True,
@@ -46,7 +48,7 @@ def build(kind, case, **options):
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=family_name)
-@settings(max_examples=25, **SETTINGS)
+@settings(max_examples=25 // SCALE, **SETTINGS)
 @given(case=cases())
 def test_values_and_gradients_equal_keras(family, case):
     generator = np.random.default_rng(case["seed"])
@@ -66,7 +68,7 @@ def test_values_and_gradients_equal_keras(family, case):
 
 @pytest.mark.parametrize("family", FAMILIES, ids=family_name)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
-@settings(max_examples=10, **SETTINGS)
+@settings(max_examples=10 // SCALE, **SETTINGS)
 @given(case=cases())
 def test_last_states_equal_the_equations(family, dtype, case):
     if dtype == "float64" and keras.backend.backend() == "jax":
