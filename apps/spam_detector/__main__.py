@@ -1,5 +1,6 @@
 """The whole story: train, measure, label a few messages, export, and say what to type next."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,11 +45,12 @@ def spam_detector(
     print("\n== export")
     export(run_dir)
     app = runs.open_run(run_dir)["app"]
+    python = os.path.relpath(sys.executable)
     print(f"""
 Next:
-  python -m apps.{app}.predict {run_dir} "your message"
-  python -m apps.{app} --data YOUR_FILE --run-dir runs/mine
-  python -m apps.serve {run_dir}""")
+  {python} -m apps.{app}.predict {run_dir} "your message"
+  {python} -m apps.{app} --data YOUR_FILE --run-dir runs/mine
+  {python} -m apps.serve {run_dir}""")
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir):
         done = run_module(APP, "--run-dir", run_dir, *SMALL_OPTIONS)
         assert (done.returncode, done.stderr) == (0, "")
         assert "trained already" in done.stdout
-        for heading in ("== evaluate", "char n-grams + SVM", "== predict", "== export", "python -m apps.serve"):
+        for heading in ("== evaluate", "char n-grams + SVM", "== predict", "== export", "-m apps.serve"):
             assert heading in done.stdout
     assert (run_dir / "report.png").exists()
     assert (run_dir / "export" / "1" / "saved_model.pb").exists()
@@ -256,7 +256,7 @@ def test_a_copy_of_the_app_trains(tmp_path):
     done = run_module("apps.my_app", "--run-dir", tmp_path / "run", *SMALL_OPTIONS, "--epochs", "2", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert runs.read_json(tmp_path / "run" / "config.json")["app"] == "my_app"
-    assert "python -m apps.my_app.predict" in done.stdout
+    assert "-m apps.my_app.predict" in done.stdout
 
 
 @pytest.mark.parametrize("verb", ["", ".train", ".evaluate", ".predict", ".export"])
