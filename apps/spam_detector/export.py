@@ -21,6 +21,11 @@ def export(
         run_dir: Folder of a trained run.
         threshold: Where the line is drawn.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise cli.UserError(
+            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
+            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
+        )
     detector = Detector(run_dir)
     limit = threshold.resolve(run_dir)
     names = tf.constant(detector.class_names)

@@ -80,7 +80,7 @@ def probabilities(model, encoder, texts, batch_size=256):
     result = np.empty(len(texts), "float32")
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        features = encoder(tf.constant([texts[row] for row in rows]))
+        features = encoder(tf.constant([texts[row] for row in rows])).numpy()
         result[rows] = keras.ops.convert_to_numpy(model.predict_on_batch(features))[:, 0]
     return result
 
