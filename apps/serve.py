@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tensorflow as tf
@@ -152,7 +153,7 @@ async def _read(request):
 
 
 def serve(
-    run_dirs: tyro.conf.Positional[tuple[Path, ...]],
+    run_dirs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR [RUN_DIR ...]")],
     host: str = "127.0.0.1",
     port: int = 8501,
 ):

@@ -3,8 +3,13 @@
 import errno
 import os
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import tyro
+
+# The argument that the verbs of a trained run begin with.
+RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
 
 
 class UserError(Exception):

@@ -30,7 +30,7 @@ TITLES = {
 
 
 def evaluate(
-    run_dir: tyro.conf.Positional[Path],
+    run_dir: cli.RunDir,
     data: str | None = None,
     threshold: tyro.conf.OmitArgPrefixes[Threshold] = Threshold(),
 ):

@@ -12,7 +12,7 @@ from .predict import Detector, Threshold
 
 
 def export(
-    run_dir: tyro.conf.Positional[Path],
+    run_dir: cli.RunDir,
     threshold: tyro.conf.OmitArgPrefixes[Threshold] = Threshold(),
 ):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: a batch of texts in, labels and probabilities out.

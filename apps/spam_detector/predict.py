@@ -86,8 +86,8 @@ def probabilities(model, encoder, texts, batch_size=256):
 
 
 def predict(
-    run_dir: tyro.conf.Positional[Path],
-    texts: Annotated[tuple[str, ...], tyro.conf.Positional] = (),
+    run_dir: cli.RunDir,
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")] = (),
     file: Path | None = None,
     json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
     threshold: tyro.conf.OmitArgPrefixes[Threshold] = Threshold(),
