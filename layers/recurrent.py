@@ -5,6 +5,7 @@ A family adds its gates and one step. The loop over time with its masks, states 
 """
 
 import inspect
+from numbers import Integral
 
 import keras
 from keras import ops
@@ -76,10 +77,11 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         self.output_size = self.units
 
     def _check_options(self):
-        if isinstance(self.units, bool) or not isinstance(self.units, int) or self.units <= 0:
+        if isinstance(self.units, bool) or not isinstance(self.units, Integral) or self.units <= 0:
             raise ValueError(
                 f"Received an invalid value for argument `units`, expected a positive integer, got {self.units!r}."
             )
+        self.units = int(self.units)
         for option in ("dropout", "recurrent_dropout"):
             if not 0 <= getattr(self, option) <= 1:
                 raise ValueError(

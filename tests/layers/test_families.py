@@ -331,6 +331,11 @@ def test_wrong_use_cudnn_is_refused(kind, sequences):
         kind(UNITS, use_cudnn=True)(sequences)
 
 
+def test_units_may_be_a_numpy_integer(family):
+    layer = family.make(np.int64(3))
+    assert type(layer.get_config()["units"]) is int
+
+
 def test_wrong_rank_is_refused(family):
     with pytest.raises(ValueError, match="ndim"):
         family.make(UNITS)(np.zeros((2, 3), "float32"))
