@@ -31,15 +31,26 @@ def replacing(path):
     Works for a file and, where nothing stands at `path` or a folder does, for a folder.
     """
     path = Path(path)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        yield part
-        if part.is_file():
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
-        elif path.exists():
-            os.replace(path, Path(folder) / "before")
-        os.replace(part, path)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            yield part
+            if part.is_file():
+                with part.open("rb") as written:
+                    os.fsync(written.fileno())
+            elif path.exists():
+                os.replace(path, Path(folder) / "before")
+            os.replace(part, path)
+    except OSError as error:
+        # Told of the file that is asked for, not of the temporary one, or, as by a write, of none.
+        number = error.errno or _errno_in(str(error))
+        raise OSError(number, os.strerror(number), str(path)) if number else error from error
+
+
+def _errno_in(text):
+    # h5py says what happened in many words and sets no errno.
+    found = re.search(r"errno = (\d+)", text)
+    return int(found[1]) if found else None
 
 
 def write_json(path, value):
@@ -73,17 +84,7 @@ def read_csv(path):
 
 def save_model(model, path):
     with replacing(path) as part:
-        try:
-            model.save(part)
-        except OSError as error:
-            # h5py says what happened in many words and without the file's name.
-            number = error.errno or _errno_in(str(error))
-            raise OSError(number, os.strerror(number), str(path)) if number else error from error
-
-
-def _errno_in(text):
-    found = re.search(r"errno = (\d+)", text)
-    return int(found[1]) if found else None
+        model.save(part)
 
 
 def load_model(path):

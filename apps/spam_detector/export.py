@@ -39,8 +39,11 @@ def export(
     archive.add_endpoint("serving_default", answer, [tf.TensorSpec([None], tf.string, "text")])
     folder = Path(run_dir) / "export" / "1"
     folder.parent.mkdir(exist_ok=True)
-    with runs.replacing(folder) as part:
-        archive.write_out(part, verbose=False)
+    try:
+        with runs.replacing(folder) as part:
+            archive.write_out(part, verbose=False)
+    except tf.errors.OpError as error:
+        raise cli.UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
     print(f"written: {folder} (text -> label, probability; threshold {limit:.4g})")
 
 

@@ -172,22 +172,26 @@ def test_evaluate_refuses_other_labels_and_one_class(run_dir, tmp_path, capsys):
             assert_refused(capsys, evaluate, [run_dir, "--data", path], path, *words)
 
 
-def test_no_room_to_write_says_so_and_keeps_what_was_saved(run_dir):
-    """A limit on the size of files stands in for a full disk: the model no longer fits, the last one stays."""
+@pytest.mark.parametrize("verb", ["train", "export", "evaluate"])
+def test_no_room_to_write_says_so_and_keeps_what_was_saved(run_dir, verb):
+    """A limit on the size of files stands in for a full disk: what is new does not fit, what was there stays."""
 
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    (run_dir / "finished.json").unlink()
-    with unchanged(run_dir):
-        done = subprocess.run(
-            [sys.executable, "-m", "apps.spam_detector.train", "--run-dir", run_dir, *SMALL_OPTIONS],
-            cwd=ROOT, capture_output=True, text=True, preexec_fn=limit,
-        )  # fmt: skip
+    arguments = ["--run-dir", run_dir, *SMALL_OPTIONS] if verb == "train" else [run_dir]
+    if verb == "train":
+        (run_dir / "finished.json").unlink()
+    before = snapshot(run_dir)
+    done = subprocess.run(
+        [sys.executable, "-m", f"apps.spam_detector.{verb}", *arguments],
+        cwd=ROOT, capture_output=True, text=True, preexec_fn=limit,
+    )  # fmt: skip
+    assert before.items() <= snapshot(run_dir).items()
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
-    assert str(run_dir) in done.stderr and "File too large" in done.stderr
+    assert str(run_dir) in done.stderr and "too large" in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
