@@ -7,32 +7,15 @@ from keras import ops
 
 from tests.layers.families import (
     BATCH,
-    FAMILIES,
     FEATURES,
     MASKS,
     TIME,
     UNITS,
     assert_equal,
-    family_name,
     random_weights,
 )
 
 BACKEND = keras.backend.backend()
-
-
-@pytest.fixture(params=FAMILIES, ids=family_name)
-def family(request):
-    return request.param
-
-
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def sequences(generator):
-    return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
 
 
 def build_both(make, generator):

@@ -44,16 +44,6 @@ def graves(layer, sequences, states, mask=None):
 
 
 @pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def sequences(generator):
-    return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
-
-
-@pytest.fixture
 def states(generator):
     sizes = ((4, 4), (3,), (2,))
     return [[generator.normal(size=(BATCH, size)).astype("float32") for size in level] for level in sizes]

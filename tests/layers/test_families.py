@@ -63,21 +63,6 @@ def lost_by_keras(family):
     return {"seed", "activity_regularizer"} if family.name == "SimpleRNN" else {"use_cudnn"}
 
 
-@pytest.fixture(params=FAMILIES, ids=family_name)
-def family(request):
-    return request.param
-
-
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def sequences(generator):
-    return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
-
-
 @pytest.fixture
 def states(family, generator):
     return [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(family.states)]

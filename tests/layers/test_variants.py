@@ -23,16 +23,6 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture
-def generator():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def sequences(generator):
-    return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
-
-
 def make(kind, generator, **options):
     layer = kind(UNITS, **options)
     layer.build((BATCH, TIME, FEATURES))
