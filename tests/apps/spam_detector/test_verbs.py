@@ -280,4 +280,4 @@ def test_help_says_what_the_verb_does(verb):
     done = run_module(APP + verb, "--help")
     assert done.returncode == 0
     assert f"usage: python -m {APP}{verb}" in done.stdout
-    assert "RUN-DIR" in done.stdout.upper() or "PATH" in done.stdout
+    assert "RUN_DIR" in done.stdout or "--run-dir" in done.stdout
