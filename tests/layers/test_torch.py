@@ -20,4 +20,4 @@ def test_values_and_gradients_hold_on_torch():
         cwd=ROOT, env={**os.environ, "KERAS_BACKEND": "torch"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout and "100 passed" in done.stdout
+    assert "100 passed" in done.stdout
