@@ -7,6 +7,7 @@ configuration, masks and states.
 from .conversion import from_keras, to_keras
 from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
+from .kernels import use_kernel
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 from .variants import (
@@ -38,4 +39,5 @@ __all__ = [
     "SimpleRNNCell",
     "from_keras",
     "to_keras",
+    "use_kernel",
 ]

@@ -7,7 +7,87 @@ EMNLP 2014, section 2.3 and appendix A.
 import keras
 from keras import ops
 
+from .kernels import Equations, add, columns, derivative, joint_products, products
 from .recurrent import RecurrentCell, RecurrentLayer
+
+
+class GRUEquations(Equations):
+    """The equations of `GRUCell` with `reset_after`; a = (a_z, a_r, x_h, s_h), s_h = seen U_h + d_h."""
+
+    def preactivate(self, x, seen, weights):
+        x_z, x_r, x_h = add(x, columns(weights.bias, 3))
+        s = products(seen, weights.recurrent_kernel, 3, at_once=True)
+        s_z, s_r, s_h = add(s, columns(weights.recurrent_bias, 3))
+        return [x_z + s_z, x_r + s_r, x_h, s_h]
+
+    def recompute(self, inputs, seen, hidden, weights):
+        d_z, d_r, d_h = columns(weights.recurrent_bias, 3)
+        a_z, a_r = add(joint_products(inputs, seen, weights, slice(2)), (d_z, d_r))
+        (x_h,) = add(products(inputs, weights.kernel, 3, of=slice(2, 3)), columns(weights.bias, 3)[2:])
+        (s_h,) = add(products(seen, weights.recurrent_kernel, 3, of=slice(2, 3)), [d_h])
+        return [a_z, a_r, x_h, s_h]
+
+    def update(self, a, last):
+        a_z, a_r, x_h, s_h = a
+        update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
+        candidate = self.activation(x_h + reset_gate * s_h)
+        return [update_gate * last[0] + (1 - update_gate) * candidate]
+
+    def gradient(self, a, last, seen, d_new, transposed):
+        a_z, a_r, x_h, s_h = a
+        (h_prev,), (d_hidden,) = last, d_new
+        update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
+        a_h = x_h + reset_gate * s_h
+        candidate = self.activation(a_h)
+        d_z = d_hidden * (h_prev - candidate) * derivative(self.recurrent_activation, a_z, update_gate)
+        d_h = d_hidden * (1 - update_gate) * derivative(self.activation, a_h, candidate)
+        d_r = d_h * s_h * derivative(self.recurrent_activation, a_r, reset_gate)
+        d_s = d_h * reset_gate
+        d_seen = ops.matmul(ops.concatenate([d_z, d_r, d_s], axis=-1), transposed)
+        return [d_z, d_r, d_h, d_s], d_seen, [d_hidden * update_gate]
+
+    def recurrent_operands(self, a, seen, d_a):
+        d_z, d_r, _, d_s = d_a
+        return [(seen, d_z), (seen, d_r), (seen, d_s)]
+
+
+class GRUBeforeEquations(Equations):
+    """The equations of `GRUCell` without `reset_after`; a = (a_z, a_r, a_h)."""
+
+    def preactivate(self, x, seen, weights):
+        x_z, x_r, x_h = add(x, columns(weights.bias, 3))
+        gates_kernel, candidate_kernel = ops.split(weights.recurrent_kernel, [2 * x_h.shape[-1]], axis=-1)
+        s_z, s_r = products(seen, gates_kernel, 2, at_once=True)
+        a_r = x_r + s_r
+        return [x_z + s_z, a_r, x_h + ops.matmul(self.recurrent_activation(a_r) * seen, candidate_kernel)]
+
+    def recompute(self, inputs, seen, hidden, weights):
+        a_z, a_r = joint_products(inputs, seen, weights, slice(2))
+        reset = self.recurrent_activation(a_r) * seen
+        return [a_z, a_r, *joint_products(inputs, reset, weights, slice(2, 3))]
+
+    def update(self, a, last):
+        a_z, _, a_h = a
+        update_gate = self.recurrent_activation(a_z)
+        return [update_gate * last[0] + (1 - update_gate) * self.activation(a_h)]
+
+    def gradient(self, a, last, seen, d_new, transposed):
+        a_z, a_r, a_h = a
+        (h_prev,), (d_hidden,) = last, d_new
+        update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
+        candidate = self.activation(a_h)
+        gates_transposed, candidate_transposed = ops.split(transposed, [2 * h_prev.shape[-1]], axis=0)
+        d_z = d_hidden * (h_prev - candidate) * derivative(self.recurrent_activation, a_z, update_gate)
+        d_h = d_hidden * (1 - update_gate) * derivative(self.activation, a_h, candidate)
+        d_reset = ops.matmul(d_h, candidate_transposed)
+        d_r = d_reset * seen * derivative(self.recurrent_activation, a_r, reset_gate)
+        d_seen = d_reset * reset_gate + ops.matmul(ops.concatenate([d_z, d_r], axis=-1), gates_transposed)
+        return [d_z, d_r, d_h], d_seen, [d_hidden * update_gate]
+
+    def recurrent_operands(self, a, seen, d_a):
+        _, a_r, _ = a
+        d_z, d_r, d_h = d_a
+        return [(seen, d_z), (seen, d_r), (self.recurrent_activation(a_r) * seen, d_h)]
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -105,24 +185,16 @@ class GRUCell(RecurrentCell):
 
     @property
     def input_bias(self):
-        return self.bias[0] if self.reset_after else self.bias
+        return self.bias[0] if self.use_bias and self.reset_after else self.bias
 
-    def step(self, inputs, states, training):
-        (h_prev,) = states
-        h_seen = self.drop_recurrent(h_prev, training)
-        x_z, x_r, x_h = ops.split(self.project(inputs, training), 3, axis=-1)
-        if self.reset_after:
-            recurrent = ops.matmul(h_seen, self.recurrent_kernel)
-            h_z, h_r, h_h = ops.split(recurrent + self.bias[1] if self.use_bias else recurrent, 3, axis=-1)
-            reset_gate = self.recurrent_activation(x_r + h_r)
-            candidate = self.activation(x_h + reset_gate * h_h)
-        else:
-            gates_kernel, candidate_kernel = ops.split(self.recurrent_kernel, [2 * self.units], axis=-1)
-            h_z, h_r = ops.split(ops.matmul(h_seen, gates_kernel), 2, axis=-1)
-            reset_gate = self.recurrent_activation(x_r + h_r)
-            candidate = self.activation(x_h + ops.matmul(reset_gate * h_seen, candidate_kernel))
-        update_gate = self.recurrent_activation(x_z + h_z)
-        return [update_gate * h_prev + (1 - update_gate) * candidate]
+    @property
+    def recurrent_bias(self):
+        return self.bias[1] if self.use_bias and self.reset_after else None
+
+    @property
+    def equations(self):
+        equations = GRUEquations if self.reset_after else GRUBeforeEquations
+        return equations(self.activation, self.recurrent_activation)
 
 
 @keras.saving.register_keras_serializable(package="engram")

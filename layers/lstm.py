@@ -7,7 +7,39 @@ of Gers, Schmidhuber and Cummins, "Learning to Forget", Neural Computation 12(10
 import keras
 from keras import ops
 
+from .kernels import Equations, derivative
 from .recurrent import RecurrentCell, RecurrentLayer
+
+
+class LSTMEquations(Equations):
+    """The equations of `LSTMCell` forward and backward; a = (a_i, a_f, a_c, a_o)."""
+
+    def _gates(self, a):
+        a_i, a_f, a_c, a_o = a
+        sigma = self.recurrent_activation
+        return sigma(a_i), sigma(a_f), self.activation(a_c), sigma(a_o)
+
+    def update(self, a, last):
+        _, c_prev = last
+        input_gate, forget_gate, cell_candidate, output_gate = self._gates(a)
+        cell = forget_gate * c_prev + input_gate * cell_candidate
+        return [output_gate * self.activation(cell), cell]
+
+    def gradient(self, a, last, seen, d_new, transposed):
+        a_i, a_f, a_c, a_o = a
+        _, c_prev = last
+        d_hidden, d_cell = d_new
+        input_gate, forget_gate, cell_candidate, output_gate = self._gates(a)
+        cell = forget_gate * c_prev + input_gate * cell_candidate
+        squashed = self.activation(cell)
+        d_cell = d_cell + d_hidden * output_gate * derivative(self.activation, cell, squashed)
+        d_a = [
+            d_cell * cell_candidate * derivative(self.recurrent_activation, a_i, input_gate),
+            d_cell * c_prev * derivative(self.recurrent_activation, a_f, forget_gate),
+            d_cell * input_gate * derivative(self.activation, a_c, cell_candidate),
+            d_hidden * squashed * derivative(self.recurrent_activation, a_o, output_gate),
+        ]
+        return d_a, ops.matmul(ops.concatenate(d_a, axis=-1), transposed), [0.0, d_cell * forget_gate]
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -116,15 +148,9 @@ class LSTMCell(RecurrentCell):
             ]
         )
 
-    def step(self, inputs, states, training):
-        h_prev, c_prev = states
-        z = self.project(inputs, training)
-        z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
-        input_gate, forget_gate, cell_candidate, output_gate = ops.split(z, 4, axis=-1)
-        cell = self.recurrent_activation(forget_gate) * c_prev
-        cell += self.recurrent_activation(input_gate) * self.activation(cell_candidate)
-        hidden = self.recurrent_activation(output_gate) * self.activation(cell)
-        return [hidden, cell]
+    @property
+    def equations(self):
+        return LSTMEquations(self.activation, self.recurrent_activation)
 
 
 @keras.saving.register_keras_serializable(package="engram")

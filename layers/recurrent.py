@@ -10,6 +10,8 @@ from numbers import Integral
 import keras
 from keras import ops
 
+from . import kernels
+
 # keras.layers.RNN draws a sequence's dropout masks ahead of its loop for cells of this class alone,
 # and Keras exports the class under no public name.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
@@ -121,8 +123,25 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     @property
     def input_bias(self):
-        """The bias that goes with the input."""
+        """The bias that goes with the input; None without one."""
         return self.bias
+
+    @property
+    def recurrent_bias(self):
+        """The bias that goes with the hidden state; None without one."""
+        return None
+
+    @property
+    def equations(self):
+        """The family's `kernels.Equations`; None for a family that has none."""
+        return None
+
+    @property
+    def derived_equations(self):
+        """`equations`, or None for a subclass that does something else in a step than they say."""
+        described = ("call", "step", "project", "drop_recurrent")
+        own = any(getattr(type(self), method) is not getattr(RecurrentCell, method) for method in described)
+        return None if own else self.equations
 
     def project(self, inputs, training, bias=True):
         """What the input, and the bias, add to every gate: (batch, features) -> (batch, gates * units)."""
@@ -137,7 +156,12 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     def step(self, inputs, states, training):
         """The new states, the first of which is the output, from the input and the list of the last states."""
-        raise NotImplementedError
+        x = ops.split(self.project(inputs, training), len(self.gates), axis=-1)
+        seen = self.drop_recurrent(states[0], training)
+        # `project` has added the bias.
+        weights = kernels.Weights(self.kernel, self.recurrent_kernel, None, self.recurrent_bias)
+        a = self.equations.preactivate(x, seen, weights)
+        return self.equations.update(a, states)
 
     def call(self, inputs, states, training=False):
         last = keras.tree.flatten(states)
@@ -193,7 +217,8 @@ class RecurrentLayer(keras.layers.RNN):
     Call arguments:
         sequences: (batch, time, features).
         initial_state: one (batch, units) tensor for each state; zeros if absent.
-        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were.
+        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were; its output
+            is the hidden state.
         training: whether dropout is active.
 
     Returns:
@@ -234,6 +259,8 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # Said here because Keras' versions differ in what keras.layers.RNN says.
         self.supports_masking = True
+        # A model compiled whole would be compiled for each length, and on the CPU run slower than its loops compiled.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         mask = keras.tree.flatten(mask)[0] if mask is not None else None
@@ -269,13 +296,36 @@ class RecurrentLayer(keras.layers.RNN):
         return [mask] + [None] * self.cell.num_states if self.return_state else mask
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if getattr(self, "use_cudnn", False) is True:
-            raise ValueError(
-                "use_cudnn=True was given, but this layer has no cuDNN kernel. Pass use_cudnn='auto' or False."
-            )
-        if training and any(self.cell.zoneout):
-            sequences = self.cell.add_noise(sequences)
-        return super().inner_loop(sequences, initial_state, mask, training=training)
+        kernel = kernels.choose(self, sequences.shape[1], training).kernel
+        if kernel == "portable":
+            if training and any(self.cell.zoneout):
+                sequences = self.cell.add_noise(sequences)
+            last_output, outputs, states = super().inner_loop(sequences, initial_state, mask, training=training)
+        else:
+            last_output, outputs, states = self._run(kernel, sequences, initial_state, mask, training)
+        if mask is not None and self.return_sequences and not self.zero_output_for_mask:
+            # On some backends Keras' loop puts zeros where a row has not begun.
+            mask = ops.flip(mask, axis=1) if self.go_backwards else mask
+            begun = ops.cumsum(ops.cast(mask, "int32"), axis=1)[:, :, None] > 0
+            outputs = ops.where(begun, outputs, initial_state[0][:, None])
+        return last_output, outputs, states
+
+    def _run(self, kernel, sequences, initial_state, mask, training):
+        cell = self.cell
+        if training and cell.dropout:
+            sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
+        drop = cell.get_recurrent_dropout_mask(initial_state[0]) if training and cell.recurrent_dropout else None
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        outputs, states = kernels.run(
+            kernel, cell, sequences, initial_state, mask, drop, self.return_sequences, bool(training)
+        )
+        if not self.return_sequences:
+            return states[0], states[0][:, None], states
+        if mask is not None and self.zero_output_for_mask:
+            outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
+        return states[0], outputs, states
 
     def get_config(self):
         config = super().get_config()

@@ -6,7 +6,25 @@ Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
 import keras
 from keras import ops
 
+from .kernels import Equations, derivative, is_of_value
 from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
+
+
+class SimpleRNNEquations(Equations):
+    """The equation of `SimpleRNNCell` forward and backward; a = (a_h,), or (h,) where tanh' is had from it."""
+
+    def update(self, a, last):
+        return [self.activation(a[0])]
+
+    def recompute(self, inputs, seen, hidden, weights):
+        if is_of_value(self.activation):
+            return [hidden]
+        return super().recompute(inputs, seen, hidden, weights)
+
+    def gradient(self, a, last, seen, d_new, transposed):
+        hidden = a[0] if is_of_value(self.activation) else self.activation(a[0])
+        d_a = d_new[0] * derivative(self.activation, a[0], hidden)
+        return [d_a], ops.matmul(d_a, transposed), [0.0]
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -83,10 +101,9 @@ class SimpleRNNCell(RecurrentCell):
             **kwargs,
         )
 
-    def step(self, inputs, states, training):
-        (h_prev,) = states
-        recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
-        return [self.activation(self.project(inputs, training) + recurrent)]
+    @property
+    def equations(self):
+        return SimpleRNNEquations(self.activation)
 
 
 @keras.saving.register_keras_serializable(package="engram")

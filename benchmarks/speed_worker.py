@@ -1,0 +1,216 @@
+"""What `benchmarks.speed` runs in processes of their own: one measurement, printed as one line of JSON."""
+
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+# (batch, time, features, units)
+GRID = ((1, 200, 64, 128), (32, 100, 64, 128), (32, 1000, 16, 64), (128, 50, 128, 256), (64, 500, 64, 256))
+FAMILIES = ("SimpleRNN", "GRU", "LSTM")
+
+
+def interleaved(functions, seconds):
+    """Median seconds of a call of each function, measured in turns."""
+    for function in functions.values():
+        function()
+    start = time.perf_counter()
+    for function in functions.values():
+        function()
+    rounds = max(5, min(30, int(seconds / (time.perf_counter() - start))))
+    taken = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            start = time.perf_counter()
+            function()
+            taken[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def inputs(shape, masked):
+    """Sequences and, if masked, a mask that pads rows on the right down to a quarter of the length."""
+    import numpy as np
+
+    batch, length, features, _ = shape
+    generator = np.random.default_rng(0)
+    sequences = generator.normal(size=(batch, length, features)).astype("float32")
+    lengths = generator.integers(length // 4, length + 1, size=batch)
+    return sequences, np.arange(length) < lengths[:, None] if masked else None
+
+
+def layer_pair(family, shape):
+    """Ours and Keras' with the same weights."""
+    import keras
+
+    import layers
+
+    batch, length, features, units = shape
+    keras.utils.set_random_seed(0)
+    pair = {}
+    for whose, module in (("ours", layers), ("keras", keras.layers)):
+        layer = getattr(module, family)(units, return_sequences=True)
+        layer.build((batch, length, features))
+        if pair:
+            layer.set_weights(pair["ours"].get_weights())
+        pair[whose] = layer
+    return pair
+
+
+def calls(layer, sequences, mask):
+    """The layer's forward pass, and with it every gradient of the mean square of its outputs; no arguments."""
+    import keras
+
+    return (_tensorflow_calls if keras.backend.backend() == "tensorflow" else _jax_calls)(layer, sequences, mask)
+
+
+def _tensorflow_calls(layer, sequences, mask):
+    import tensorflow as tf
+
+    import layers
+
+    sequences = tf.constant(sequences)
+    mask = None if mask is None else tf.constant(mask)
+    weights = [weight.value for weight in layer.trainable_weights]
+    # The kernel that evaluate and predict take, which here no Keras loop calls.
+    kernel = layers.use_kernel("compiled")
+
+    @tf.function(autograph=False)
+    def forward():
+        return layer(sequences, mask=mask)
+
+    @tf.function(autograph=False)
+    def train():
+        with tf.GradientTape() as tape:
+            tape.watch(sequences)
+            loss = tf.reduce_mean(layer(sequences, mask=mask, training=True) ** 2)
+        return tape.gradient(loss, [sequences, *weights])
+
+    with kernel:
+        forward(), train()
+    return forward, train
+
+
+def _jax_calls(layer, sequences, mask):
+    import jax
+    import jax.numpy as jnp
+
+    sequences = jnp.asarray(sequences)
+    weights = [weight.value for weight in layer.trainable_variables]
+    others = [weight.value for weight in layer.non_trainable_variables]
+
+    def outputs(sequences, weights, training):
+        return layer.stateless_call(weights, others, sequences, mask=mask, training=training)[0]
+
+    forward = jax.jit(lambda sequences, weights: outputs(sequences, weights, False))
+    train = jax.jit(jax.grad(lambda *arguments: jnp.mean(outputs(*arguments, True) ** 2), argnums=(0, 1)))
+    return (
+        lambda: jax.block_until_ready(forward(sequences, weights)),
+        lambda: jax.tree.leaves(jax.block_until_ready(train(sequences, weights))),
+    )
+
+
+def assert_same(pair, sequences, mask):
+    """Outputs and gradients of the two agree; what is fast must first be right."""
+    import numpy as np
+
+    made = [[*result] for result in ([calls(layer, sequences, mask)[1]() for layer in pair.values()])]
+    worst = 0.0
+    for ours, theirs in zip(*made, strict=True):
+        ours, theirs = np.asarray(ours), np.asarray(theirs)
+        worst = max(worst, float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
+    if worst > 1e-3:
+        raise AssertionError(f"the gradients differ by {worst:.1e} of their largest entry")
+    return worst
+
+
+def grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
+    """Milliseconds of the forward pass and of the training step, ours and Keras'."""
+    sequences, mask = inputs(shape, masked)
+    pair = layer_pair(family, shape)
+    difference = assert_same(pair, sequences, mask)
+    forward, train = {}, {}
+    for whose, layer in pair.items():
+        forward[whose], train[whose] = calls(layer, sequences, mask)
+    return {
+        "difference": difference,
+        "forward": interleaved(forward, seconds),
+        "training": interleaved(train, seconds),
+    }
+
+
+def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
+    """The same for PyTorch, whose layers know no mask but packed sequences."""
+    import torch
+
+    batch, length, features, units = shape
+    sequences, mask = inputs(shape, masked)
+    sequences = torch.tensor(sequences, requires_grad=True)
+    layer = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[family]
+    layer = layer(features, units, batch_first=True)
+    lengths = None if mask is None else torch.tensor(mask.sum(axis=1))
+
+    def outputs():
+        if lengths is None:
+            return layer(sequences)[0]
+        packed = torch.nn.utils.rnn.pack_padded_sequence(sequences, lengths, batch_first=True, enforce_sorted=False)
+        return torch.nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first=True)[0]
+
+    def forward():
+        with torch.no_grad():
+            return outputs()
+
+    def train():
+        return torch.autograd.grad((outputs() ** 2).mean(), [sequences, *layer.parameters()])
+
+    return {
+        "forward": interleaved({"torch": forward}, seconds),
+        "training": interleaved({"torch": train}, seconds),
+    }
+
+
+def _status(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
+
+
+def memory(family: str, shape: tuple[int, int, int, int], whose: str):
+    """MiB by which the training step raises the process above what it held before, and milliseconds it takes."""
+    layer = layer_pair(family, shape)[whose]
+    _, train = calls(layer, *inputs(shape, False))
+    train()
+    held = _status("VmRSS")
+    # Sets the high-water mark back to what is held now.
+    Path("/proc/self/clear_refs").write_text("5")
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        train()
+        times.append(time.perf_counter() - start)
+    return {"mebibytes": _status("VmHWM") - held, "seconds": statistics.median(times)}
+
+
+def spam_epoch(whose: str):
+    """Seconds of an epoch of the spam detector on its sample, the second and later ones."""
+    import keras
+
+    import layers
+    from apps.spam_detector import config as spam_config
+    from apps.spam_detector import data, model
+
+    raise NotImplementedError((whose, keras, layers, spam_config, data, model))
+
+
+MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, memory, spam_epoch)}
+
+
+def main(arguments):
+    name, *rest = arguments
+    print(json.dumps(MEASUREMENTS[name](**json.loads(rest[0]))), flush=True)
+
+
+if __name__ == "__main__":
+    import sys
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main(sys.argv[1:])

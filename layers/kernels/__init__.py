@@ -1,0 +1,144 @@
+"""How a layer is run over a sequence, and the rule that chooses.
+
+- `portable`: Keras' loop around the cell's `call`, differentiated by the backend. Runs everything everywhere.
+- `compiled`: the hand-derived pass of `through_time`, its loop compiled by XLA.
+- `cudnn`: NVIDIA's fused kernel.
+"""
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib import import_module
+from typing import NamedTuple
+
+import keras
+
+from keras import ops
+
+from .derivatives import derivative, is_of_value
+from .through_time import Equations, Weights, add, columns, joint_products, products
+
+__all__ = [
+    "Choice",
+    "Equations",
+    "Weights",
+    "add",
+    "choose",
+    "columns",
+    "derivative",
+    "is_of_value",
+    "joint_products",
+    "products",
+    "run",
+    "use_kernel",
+]
+
+KERNELS = ("portable", "compiled", "cudnn")
+_BACKENDS = ("tensorflow", "jax")
+_forced = ContextVar("forced", default=None)
+
+
+class Choice(NamedTuple):
+    """A kernel's name, and why it is this one."""
+
+    kernel: str
+    reason: str
+
+
+@contextmanager
+def use_kernel(kernel):
+    """Within it layers take this kernel: "portable", "compiled" or "cudnn".
+
+    A layer that cannot raises ValueError and says why. In a graph it counts when the graph is made.
+    """
+    if kernel not in KERNELS:
+        raise ValueError(f"Received an invalid kernel, expected one of {KERNELS}, got {kernel!r}.")
+    token = _forced.set(kernel)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def _backend():
+    """The module with the kernels of the backend that Keras runs on."""
+    return import_module(f".{keras.backend.backend()}", __name__)
+
+
+def _against_ours(layer, time):
+    """Why neither `compiled` nor `cudnn` can run this layer; None if they can."""
+    cell, backend = layer.cell, keras.backend.backend()
+    if backend not in _BACKENDS:
+        return f"there is no other kernel on the {backend} backend"
+    if layer.unroll:
+        return "unroll=True asks for a loop that is written out"
+    if cell.derived_equations is None:
+        return f"{type(cell).__name__} has a step for which no backward pass is derived"
+    if any(cell.zoneout):
+        return "zoneout has no derived backward pass"
+    if not cell.derived_equations.known:
+        return "the derivative of its activation is not among those in layers/kernels/derivatives.py"
+    if time == 0:
+        return "the sequence is empty"
+    return None
+
+
+def _against_cudnn(layer, training, device):
+    """Why cuDNN cannot run this layer; None if it can."""
+    cell = layer.cell
+    if device != "gpu":
+        return f"cuDNN needs a GPU, and the device is {device}"
+    if not hasattr(_backend(), f"{cell.family}_cudnn"):
+        return f"cuDNN's {cell.family} cannot be had on the {keras.backend.backend()} backend"
+    if (cell.activation, cell.recurrent_activation) != (keras.activations.tanh, keras.activations.sigmoid):
+        return "cuDNN has tanh and sigmoid alone"
+    if getattr(cell, "reset_after", True) is False:
+        return "cuDNN's GRU is that of reset_after=True"
+    if training and cell.recurrent_dropout:
+        return "cuDNN has no recurrent dropout"
+    if layer.compute_dtype != "float32":
+        return f"it is used for float32, and the layer computes in {layer.compute_dtype}"
+    return _backend().against_cudnn()
+
+
+def choose(layer, time, training, device=None):
+    """The kernel that a call made here and now takes. See `layers.which_kernel`."""
+    forced, use_cudnn = _forced.get(), getattr(layer, "use_cudnn", False)
+    if forced == "portable":
+        return Choice("portable", "use_kernel('portable') is in force")
+    against = _against_ours(layer, time)
+    against_cudnn = against or _against_cudnn(layer, training, device or _backend().device())
+    if forced == "cudnn" or (use_cudnn is True and forced is None):
+        if against_cudnn:
+            raise ValueError(
+                f"cuDNN was asked for, but {against_cudnn}. Pass use_cudnn='auto' or False, and no "
+                "use_kernel('cudnn'), to take another kernel."
+            )
+    if forced == "compiled" and against:
+        raise ValueError(f"use_kernel('compiled') is in force, but {against}.")
+    if against:
+        return Choice("portable", against)
+    if forced is None and not training and _backend().may_be_saved():
+        return Choice(
+            "portable",
+            "a graph is being made for inference outside Keras' evaluate and predict: it may be saved, and a saved "
+            "graph must not need XLA or a GPU",
+        )
+    if forced != "compiled" and use_cudnn is not False and not against_cudnn:
+        return Choice("cudnn", "cuDNN runs this layer on this device")
+    if forced == "compiled":
+        return Choice("compiled", "use_kernel('compiled') is in force")
+    if use_cudnn is False:
+        against_cudnn = "use_cudnn is False" if hasattr(layer, "use_cudnn") else "cuDNN is not used for this layer"
+    return Choice("compiled", f"the hand-derived pass runs it; {against_cudnn}")
+
+
+def run(kernel, cell, sequences, start, mask, drop, return_sequences, training):
+    """One of our kernels over (batch, time, features).
+
+    Returns:
+        The hidden states (batch, time, units), or None without `return_sequences`; the states after the last step.
+    """
+    weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
+    weights = Weights(*(None if w is None else ops.convert_to_tensor(w, cell.compute_dtype) for w in weights))
+    run = _backend().run if kernel == "compiled" else _backend().run_cudnn
+    return run(cell.derived_equations, sequences, weights, start, mask, drop, return_sequences, training)

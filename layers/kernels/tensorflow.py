@@ -1,0 +1,162 @@
+"""The loop on TensorFlow, compiled by XLA; the large products around it stay TensorFlow's own.
+
+A compiled program is for one shape. In eager execution, and where a graph does not know the shape, time and batch
+are padded to the next of a few sizes, and the loop runs as many steps as there are: so programs are compiled for at
+most 4 lengths and 8 batch sizes in every doubling, and the padding costs memory but no step.
+"""
+
+from bisect import bisect_left
+from functools import cache
+
+import tensorflow as tf
+
+from .through_time import Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
+
+
+@cache
+def _sizes(in_a_doubling, largest=2**30):
+    sizes, size = list(range(1, in_a_doubling)), in_a_doubling
+    while size < largest:
+        sizes += range(size, 2 * size, size // in_a_doubling)
+        size *= 2
+    return [*sizes, largest]
+
+
+def padded_size(tensor, axis, in_a_doubling):
+    """The size to which this axis is padded: an integer, or an integer tensor where a graph does not know it."""
+    size, sizes = tensor.shape[axis], _sizes(in_a_doubling)
+    if size is None:
+        fitting = tf.where(tf.constant(sizes) >= tf.shape(tensor)[axis], sizes, sizes[-1])
+        return tf.reduce_min(fitting)
+    return sizes[bisect_left(sizes, size)] if tf.executing_eagerly() else size
+
+
+def _pad(tensor, *sizes):
+    """Zeros behind the first axes up to these sizes."""
+    if tensor is None or tuple(tensor.shape[: len(sizes)]) == sizes:
+        return tensor
+    missing = [[0, size - tf.shape(tensor)[axis]] for axis, size in enumerate(sizes)]
+    return tf.pad(tensor, missing + [[0, 0]] * (len(tensor.shape) - len(sizes)))
+
+
+def _swap(tensor):
+    """Between batch-major and time-major."""
+    return tf.transpose(tensor, [1, 0, *range(2, len(tensor.shape))])
+
+
+def _loop(steps):
+    """As `loop` in `kernels/jax.py`, over the first `steps` entries of the sequences."""
+
+    def loop(step, carry, sequences, emits, reverse=False):
+        width, state = len(carry), carry[0]
+        length = tf.shape(next(s for s in tf.nest.flatten(sequences) if s is not None))[0]
+        arrays = [tf.TensorArray(state.dtype, length, element_shape=state.shape) for _ in range(emits)]
+
+        def body(count, *rest):
+            t = steps - 1 - count if reverse else count
+            slices = tf.nest.map_structure(lambda s: None if s is None else s[t], sequences)
+            new, emitted = step(list(rest[:width]), slices)
+            new = [tf.ensure_shape(after, before.shape) for after, before in zip(new, carry, strict=True)]
+            return count + 1, *new, *(a.write(t, e) for a, e in zip(rest[width:], emitted, strict=True))
+
+        _, *rest = tf.while_loop(lambda count, *_: count < steps, body, (0, *carry, *arrays))
+        return rest[:width], [array.stack() for array in rest[width:]]
+
+    return loop
+
+
+# Layers whose programs are the same share them.
+@cache
+def _advance(equations, units, keep):
+    def forward(x, weights, start, mask, drop, steps):
+        return advance(_loop(steps), equations, x, weights, start, mask, drop, keep)
+
+    return tf.function(forward, jit_compile=True, autograph=False, reduce_retracing=True)
+
+
+@cache
+def _retreat(equations, units):
+    def backward(a, recurrent_kernel, last, mask, drop, d_hidden, d_states, steps):
+        return retreat(_loop(steps), equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states)
+
+    return tf.function(backward, jit_compile=True, autograph=False, reduce_retracing=True)
+
+
+def _no_second_derivative(*_):
+    raise NotImplementedError(
+        "A second derivative was asked of a recurrent layer's compiled kernel, which has the first alone. "
+        "Call the layer under `layers.use_kernel('portable')`."
+    )
+
+
+def run(equations, sequences, weights, start, mask, drop, return_sequences, training):
+    """As `run` in `kernels/jax.py`; with `training` what the backward pass needs is kept and not computed anew."""
+    units = start[0].shape[-1]
+    blocks = weights.kernel.shape[-1] // units
+    batch, time = tf.shape(sequences)[0], tf.shape(sequences)[1]
+    sizes = padded_size(sequences, 1, 4), padded_size(sequences, 0, 8)
+    mask = None if mask is None else _pad(_swap(mask), *sizes)[:, :, None]
+    drop = None if drop is None else _pad(drop, sizes[1])
+    emitted = int(return_sequences)
+    present = [weight is not None for weight in weights]
+
+    def unpack(tensors):
+        tensors = iter(tensors)
+        inputs = _pad(_swap(next(tensors)), *sizes)
+        weights = Weights(*(next(tensors) if there else None for there in present))
+        return inputs, weights, [_pad(state, sizes[1]) for state in tensors]
+
+    def forward(tensors, keep):
+        inputs, weights, start = unpack(tensors)
+        x = [unrows(p, inputs) for p in products(rows(inputs), weights.kernel, blocks)]
+        # The loop has no use for the kernel, and this tuple goes to a compiled program.
+        return _advance(equations, units, keep)(x, weights._replace(kernel=None), start, mask, drop, time)
+
+    def backward(tensors, kept, d_outputs):
+        kept = kept if len(kept) == len(start) else forward(tensors, len(start))[1]
+        d_hidden = _pad(_swap(d_outputs[-1]), *sizes) if return_sequences else None
+        d_states = [_pad(d, sizes[1]) for d in d_outputs[: len(start)]]
+        inputs, weights, padded_start = unpack(tensors)
+        a, seen, last = recompute(equations, rows(inputs), weights, padded_start, kept, drop)
+        d_start, d_a = _retreat(equations, units)(
+            [unrows(v, inputs) for v in a], weights.recurrent_kernel, last, mask, drop, d_hidden, d_states, time
+        )
+        d_a = [rows(d) for d in d_a]
+        d_inputs, d_weights = weight_gradients(equations, weights, rows(inputs), a, seen, d_a)
+        d_inputs = _swap(unrows(d_inputs, inputs)[:time, :batch])
+        return [d_inputs, *(d for d in d_weights if d is not None), *(d[:batch] for d in d_start)]
+
+    # The tape would differentiate what happens within, too.
+    @tf.custom_gradient
+    def through_time(*tensors):
+        states, kept = forward([tf.stop_gradient(t) for t in tensors], len(start) if training else emitted)
+
+        @tf.custom_gradient
+        def gradient(*tensors):
+            tensors = [tf.stop_gradient(t) for t in tensors]
+            count = len(tensors) - len(start) - emitted
+            return backward(tensors[:count], kept, tensors[count:]), _no_second_derivative
+
+        outputs = [state[:batch] for state in states] + [_swap(h[:time, :batch]) for h in kept[:emitted]]
+        return outputs, lambda *d_outputs: gradient(*tensors, *d_outputs)
+
+    # A variable read within would be a variable that the custom gradient has to answer for.
+    tensors = [tf.convert_to_tensor(t) for t in (sequences, *weights, *start) if t is not None]
+    outputs = list(through_time(*tensors))
+    hidden = outputs.pop() if return_sequences else None
+    return hidden, outputs
+
+
+def device():
+    """Where the kernels run: "gpu" where TensorFlow has one, else "cpu"."""
+    return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
+
+
+def may_be_saved():
+    """Whether a graph is being made by someone else than the steps of Keras' fit, evaluate and predict."""
+    if tf.executing_eagerly():
+        return False
+    graph = tf.compat.v1.get_default_graph()
+    while getattr(graph.outer_graph if hasattr(graph, "outer_graph") else None, "outer_graph", None) is not None:
+        graph = graph.outer_graph
+    return not graph.name.startswith(("one_step_on_", "multi_step_on_"))
