@@ -14,6 +14,8 @@ from .recurrent import RecurrentCell, RecurrentLayer
 class GRUEquations(Equations):
     """The equations of `GRUCell` with `reset_after`; a = (a_z, a_r, x_h, s_h), s_h = seen U_h + d_h."""
 
+    cudnn = "gru"
+
     def preactivate(self, x, seen, weights):
         x_z, x_r, x_h = add(x, columns(weights.bias, 3))
         s = products(seen, weights.recurrent_kernel, 3, at_once=True)

@@ -14,6 +14,8 @@ from .recurrent import RecurrentCell, RecurrentLayer
 class LSTMEquations(Equations):
     """The equations of `LSTMCell` forward and backward; a = (a_i, a_f, a_c, a_o)."""
 
+    cudnn = "lstm"
+
     def _gates(self, a):
         a_i, a_f, a_c, a_o = a
         sigma = self.recurrent_activation

@@ -217,8 +217,9 @@ class RecurrentLayer(keras.layers.RNN):
     Call arguments:
         sequences: (batch, time, features).
         initial_state: one (batch, units) tensor for each state; zeros if absent.
-        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were; its output
-            is the hidden state.
+        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were, and its
+            output is the last one; before a row begins it is, as with Keras, the start state on JAX and zeros
+            elsewhere.
         training: whether dropout is active.
 
     Returns:
@@ -297,18 +298,11 @@ class RecurrentLayer(keras.layers.RNN):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         kernel = kernels.choose(self, sequences.shape[1], training).kernel
-        if kernel == "portable":
-            if training and any(self.cell.zoneout):
-                sequences = self.cell.add_noise(sequences)
-            last_output, outputs, states = super().inner_loop(sequences, initial_state, mask, training=training)
-        else:
-            last_output, outputs, states = self._run(kernel, sequences, initial_state, mask, training)
-        if mask is not None and self.return_sequences and not self.zero_output_for_mask:
-            # On some backends Keras' loop puts zeros where a row has not begun.
-            mask = ops.flip(mask, axis=1) if self.go_backwards else mask
-            begun = ops.cumsum(ops.cast(mask, "int32"), axis=1)[:, :, None] > 0
-            outputs = ops.where(begun, outputs, initial_state[0][:, None])
-        return last_output, outputs, states
+        if kernel != "portable":
+            return self._run(kernel, sequences, initial_state, mask, training)
+        if training and any(self.cell.zoneout):
+            sequences = self.cell.add_noise(sequences)
+        return super().inner_loop(sequences, initial_state, mask, training=training)
 
     def _run(self, kernel, sequences, initial_state, mask, training):
         cell = self.cell
@@ -318,14 +312,22 @@ class RecurrentLayer(keras.layers.RNN):
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
-        outputs, states = kernels.run(
+        hidden, states = kernels.run(
             kernel, cell, sequences, initial_state, mask, drop, self.return_sequences, bool(training)
         )
-        if not self.return_sequences:
-            return states[0], states[0][:, None], states
-        if mask is not None and self.zero_output_for_mask:
-            outputs = ops.where(mask[:, :, None], outputs, ops.zeros_like(outputs))
-        return states[0], outputs, states
+        outputs = hidden if self.return_sequences else states[0][:, None]
+        shown = self._shown(mask)
+        if shown is not None:
+            shown = shown if self.return_sequences else shown[:, -1:]
+            outputs = ops.where(shown[:, :, None], outputs, ops.zeros_like(outputs))
+        return outputs[:, -1], outputs, states
+
+    def _shown(self, mask):
+        """Which steps' outputs are the hidden state, (batch, time), where others are zeros; None if all are."""
+        if mask is None or self.zero_output_for_mask:
+            return mask
+        # As Keras' loop has it before a row begins. On JAX it shows the hidden state there.
+        return None if keras.backend.backend() == "jax" else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
 
     def get_config(self):
         config = super().get_config()

@@ -87,12 +87,10 @@ def _against_cudnn(layer, training, device):
     cell = layer.cell
     if device != "gpu":
         return f"cuDNN needs a GPU, and the device is {device}"
-    if not hasattr(_backend(), f"{cell.family}_cudnn"):
-        return f"cuDNN's {cell.family} cannot be had on the {keras.backend.backend()} backend"
+    if cell.derived_equations.cudnn not in _backend().CUDNN:
+        return f"{keras.backend.backend()} offers of cuDNN's networks {' and '.join(_backend().CUDNN)} alone"
     if (cell.activation, cell.recurrent_activation) != (keras.activations.tanh, keras.activations.sigmoid):
         return "cuDNN has tanh and sigmoid alone"
-    if getattr(cell, "reset_after", True) is False:
-        return "cuDNN's GRU is that of reset_after=True"
     if training and cell.recurrent_dropout:
         return "cuDNN has no recurrent dropout"
     if layer.compute_dtype != "float32":
@@ -107,12 +105,9 @@ def choose(layer, time, training, device=None):
         return Choice("portable", "use_kernel('portable') is in force")
     against = _against_ours(layer, time)
     against_cudnn = against or _against_cudnn(layer, training, device or _backend().device())
-    if forced == "cudnn" or (use_cudnn is True and forced is None):
-        if against_cudnn:
-            raise ValueError(
-                f"cuDNN was asked for, but {against_cudnn}. Pass use_cudnn='auto' or False, and no "
-                "use_kernel('cudnn'), to take another kernel."
-            )
+    asked = "use_kernel('cudnn') is in force" if forced == "cudnn" else "use_cudnn=True was given"
+    if against_cudnn and (forced == "cudnn" or (use_cudnn is True and forced is None)):
+        raise ValueError(f"{asked}, but {against_cudnn}.")
     if forced == "compiled" and against:
         raise ValueError(f"use_kernel('compiled') is in force, but {against}.")
     if against:

@@ -4,7 +4,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax.experimental import rnn
 
+from .packing import pack, unpack
 from .through_time import Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
 
 
@@ -70,6 +72,36 @@ def run(equations, sequences, weights, start, mask, drop, return_sequences, trai
     drop = None if drop is None else jax.lax.stop_gradient(drop)
     states, hidden = _compiled(equations, return_sequences, (inputs, Weights(*weights), list(start), mask, drop))
     return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
+
+
+# Those of cuDNN's networks that JAX offers.
+CUDNN = ("lstm",)
+
+
+def run_cudnn(equations, sequences, weights, start, mask, drop, return_sequences, training):
+    """As `run`, by cuDNN's LSTM."""
+    features, units = weights.kernel.shape[0], start[0].shape[-1]
+    bias = jnp.zeros(4 * units, sequences.dtype) if weights.bias is None else weights.bias
+    blob = [weights.kernel.T.ravel(), weights.recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
+    packed, lengths = pack(sequences, mask)
+    hidden, *states = rnn.lstm(
+        packed,
+        *(state[None] for state in start),
+        jnp.concatenate(blob),
+        lengths,
+        input_size=features,
+        hidden_size=units,
+        num_layers=1,
+        dropout=0.0,
+        bidirectional=False,
+    )
+    hidden, states = unpack(hidden, [state[0] for state in states], start, mask)
+    return (hidden if return_sequences else None), states
+
+
+def against_cudnn():
+    """Why cuDNN cannot be used here and now, for another reason than the layer; None if it can."""
+    return None
 
 
 def device():

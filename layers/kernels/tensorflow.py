@@ -10,6 +10,10 @@ from functools import cache
 
 import tensorflow as tf
 
+# TensorFlow has no public name for whether XLA compiles the graph that is being made.
+from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+from .packing import pack, unpack
 from .through_time import Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
 
 
@@ -91,6 +95,8 @@ def _no_second_derivative(*_):
 
 def run(equations, sequences, weights, start, mask, drop, return_sequences, training):
     """As `run` in `kernels/jax.py`; with `training` what the backward pass needs is kept and not computed anew."""
+    # A stateful layer's states know the batch size where the sequences do not.
+    sequences = tf.ensure_shape(sequences, [start[0].shape[0], None, None])
     units = start[0].shape[-1]
     blocks = weights.kernel.shape[-1] // units
     batch, time = tf.shape(sequences)[0], tf.shape(sequences)[1]
@@ -145,6 +151,42 @@ def run(equations, sequences, weights, start, mask, drop, return_sequences, trai
     outputs = list(through_time(*tensors))
     hidden = outputs.pop() if return_sequences else None
     return hidden, outputs
+
+
+# Those of cuDNN's networks that TensorFlow offers and our layers compute, with the places of our gates in its order.
+CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
+
+
+def run_cudnn(equations, sequences, weights, start, mask, drop, return_sequences, training):
+    """As `run`, by cuDNN's LSTM or GRU."""
+    units, gates = start[0].shape[-1], CUDNN[equations.cudnn]
+    none = tf.zeros(len(gates) * units, sequences.dtype)
+    matrices = [tf.split(w, len(gates), axis=-1) for w in (weights.kernel, weights.recurrent_kernel)]
+    biases = [tf.split(none if w is None else w, len(gates)) for w in (weights.bias, weights.recurrent_bias)]
+    blob = [tf.reshape(tf.transpose(blocks[gate]), [-1]) for blocks in matrices for gate in gates]
+    blob += [blocks[gate] for blocks in biases for gate in gates]
+    packed, lengths = pack(sequences, mask)
+    hidden, *states = tf.raw_ops.CudnnRNNV3(
+        input=packed,
+        input_h=start[0][:, None],
+        # A GRU has no cell.
+        input_c=start[-1][:, None],
+        params=tf.concat(blob, axis=0),
+        sequence_lengths=lengths,
+        rnn_mode=equations.cudnn,
+        # It decides whether the op has a gradient.
+        is_training=True,
+        time_major=False,
+    )[:3]
+    hidden, states = unpack(hidden, [state[:, 0] for state in states[: len(start)]], start, mask)
+    return (hidden if return_sequences else None), states
+
+
+def against_cudnn():
+    """Why cuDNN cannot be used here and now, for another reason than the layer; None if it can."""
+    if not tf.executing_eagerly() and GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+        return "the graph around it is compiled by XLA, which cuDNN's op cannot be"
+    return None
 
 
 def device():

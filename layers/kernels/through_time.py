@@ -8,7 +8,7 @@ a compiler vectorizes the step over those, and does not over slices of one wide 
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from keras import ops
 
@@ -33,6 +33,9 @@ class Equations:
 
     activation: Any
     recurrent_activation: Any = None
+
+    # cuDNN's name for the network, if it has it.
+    cudnn: ClassVar = None
 
     @property
     def known(self):
@@ -89,11 +92,13 @@ def products(values, matrix, blocks, at_once=False, of=slice(None)):
 
 
 def joint_products(inputs, seen, weights, of=slice(None)):
-    """x W_k + seen U_k + b_k of those gates, each one product."""
+    """x W_k + seen U_k + b_k of those gates, each one product: the bias is the weight of an input that is 1."""
+    values, matrices = [inputs, seen], [weights.kernel, weights.recurrent_kernel]
+    if weights.bias is not None:
+        values.append(ops.ones_like(seen[:, :1]))
+        matrices.append(weights.bias[None])
     blocks = weights.kernel.shape[-1] // seen.shape[-1]
-    kernel = ops.concatenate([weights.kernel, weights.recurrent_kernel], axis=0)
-    made = products(ops.concatenate([inputs, seen], axis=-1), kernel, blocks, of=of)
-    return add(made, columns(weights.bias, blocks)[of])
+    return products(ops.concatenate(values, axis=-1), ops.concatenate(matrices, axis=0), blocks, of=of)
 
 
 def add(*terms):
