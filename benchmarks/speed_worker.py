@@ -143,7 +143,7 @@ def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seco
     """The same for PyTorch, whose layers know no mask but packed sequences."""
     import torch
 
-    batch, length, features, units = shape
+    *_, features, units = shape
     sequences, mask = inputs(shape, masked)
     sequences = torch.tensor(sequences, requires_grad=True)
     layer = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[family]

@@ -4,11 +4,13 @@ Each is a drop-in for the layer of the same name in `keras.layers`: same argumen
 configuration, masks and states.
 """
 
+from .bidirectional import Bidirectional
 from .conversion import from_keras, to_keras
 from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
 from .kernels import use_kernel
 from .lstm import LSTM, LSTMCell
+from .recurrent import which_kernel
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 from .variants import (
     CoupledLSTM,
@@ -24,6 +26,7 @@ from .variants import (
 __all__ = [
     "GRU",
     "LSTM",
+    "Bidirectional",
     "CoupledLSTM",
     "CoupledLSTMCell",
     "DeepRNN",
@@ -40,4 +43,5 @@ __all__ = [
     "from_keras",
     "to_keras",
     "use_kernel",
+    "which_kernel",
 ]

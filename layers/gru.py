@@ -78,7 +78,7 @@ class GRUBeforeEquations(Equations):
         (h_prev,), (d_hidden,) = last, d_new
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
         candidate = self.activation(a_h)
-        gates_transposed, candidate_transposed = ops.split(transposed, [2 * h_prev.shape[-1]], axis=0)
+        gates_transposed, candidate_transposed = ops.split(transposed, [2 * h_prev.shape[-1]], axis=-2)
         d_z = d_hidden * (h_prev - candidate) * derivative(self.recurrent_activation, a_z, update_gate)
         d_h = d_hidden * (1 - update_gate) * derivative(self.activation, a_h, candidate)
         d_reset = ops.matmul(d_h, candidate_transposed)

@@ -10,11 +10,11 @@ from numbers import Integral
 import keras
 from keras import ops
 
-from . import kernels
-
 # keras.layers.RNN draws a sequence's dropout masks ahead of its loop for cells of this class alone,
 # and Keras exports the class under no public name.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+
+from . import kernels
 
 _KINDS = {
     "activation": keras.activations,
@@ -265,11 +265,15 @@ class RecurrentLayer(keras.layers.RNN):
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        initial_state = None if initial_state is None else keras.tree.flatten(initial_state)
+        self.check(sequences, initial_state, mask)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def check(self, sequences, initial_state, mask):
+        """Raises ValueError for a mask or states that do not fit the sequences."""
         self._check_mask(sequences, mask)
         if initial_state is not None:
-            initial_state = keras.tree.flatten(initial_state)
             self._check_states(sequences, initial_state)
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def _check_mask(self, sequences, mask):
         if mask is None:
@@ -298,13 +302,19 @@ class RecurrentLayer(keras.layers.RNN):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         kernel = kernels.choose(self, sequences.shape[1], training).kernel
-        if kernel != "portable":
-            return self._run(kernel, sequences, initial_state, mask, training)
-        if training and any(self.cell.zoneout):
-            sequences = self.cell.add_noise(sequences)
-        return super().inner_loop(sequences, initial_state, mask, training=training)
+        if kernel == "portable":
+            if training and any(self.cell.zoneout):
+                sequences = self.cell.add_noise(sequences)
+            return super().inner_loop(sequences, initial_state, mask, training=training)
+        run = self.prepare(sequences, initial_state, mask, training)
+        ((hidden, states),) = kernels.run(
+            kernel, self.cell.derived_equations, [run], self.return_sequences, bool(training)
+        )
+        outputs = self.finish(hidden, states, run.mask)
+        return outputs[:, -1], outputs, states
 
-    def _run(self, kernel, sequences, initial_state, mask, training):
+    def prepare(self, sequences, initial_state, mask, training):
+        """What a kernel runs for a call with these arguments, in the direction in which the layer goes."""
         cell = self.cell
         if training and cell.dropout:
             sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
@@ -312,15 +322,16 @@ class RecurrentLayer(keras.layers.RNN):
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
-        hidden, states = kernels.run(
-            kernel, cell, sequences, initial_state, mask, drop, self.return_sequences, bool(training)
-        )
+        return kernels.Run(sequences, kernels.weights_of(cell), list(initial_state), mask, drop)
+
+    def finish(self, hidden, states, mask):
+        """The outputs, (batch, time or 1, units), from what the kernel made of a run with this mask."""
         outputs = hidden if self.return_sequences else states[0][:, None]
         shown = self._shown(mask)
         if shown is not None:
             shown = shown if self.return_sequences else shown[:, -1:]
             outputs = ops.where(shown[:, :, None], outputs, ops.zeros_like(outputs))
-        return outputs[:, -1], outputs, states
+        return outputs
 
     def _shown(self, mask):
         """Which steps' outputs are the hidden state, (batch, time), where others are zeros; None if all are."""
@@ -342,3 +353,37 @@ class RecurrentLayer(keras.layers.RNN):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def which_kernel(layer, batch=None, time=None, mask=None, training=False, device=None):
+    """The kernel that a call of a layer takes here and now, and why.
+
+    The first of these that holds decides:
+
+    1. Within `use_kernel(name)` it is that one, or an error.
+    2. `portable`, Keras' loop, where no backward pass is derived: on the torch backend; with `unroll`; with `zoneout`
+       or a cell that has a step of its own, such as the variants; with an activation whose derivative is not known
+       (`layers/kernels/derivatives.py`); for a sequence without steps.
+    3. `portable` on TensorFlow where a graph for inference is being made by other than Keras' `evaluate` and
+       `predict`: it may be saved, and a saved model must not need XLA. `use_cudnn=True` takes cuDNN nonetheless.
+    4. `cudnn` on a GPU with `use_cudnn` "auto" or True: LSTM, and on TensorFlow GRU with `reset_after`; tanh and
+       sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a graph that XLA compiles
+       whole.
+    5. `compiled`, the hand-derived pass, for all else.
+
+    Args:
+        layer: one of this package's recurrent layers.
+        batch, mask: nothing depends on them; every batch size and any mask take the same kernel.
+        time: steps of the sequences, if known.
+        training: whether the call is one for training.
+        device: "cpu", "gpu" or "tpu"; by default where the backend runs.
+
+    Returns:
+        `Choice(kernel, reason)`.
+
+    Raises:
+        ValueError: for another layer, or where the kernel that was asked for cannot run it.
+    """
+    if not isinstance(layer, RecurrentLayer):
+        raise ValueError(f"Received an invalid `layer`, expected a recurrent layer of this package, got {layer!r}.")
+    return kernels.choose(layer, time, training, device)

@@ -11,15 +11,15 @@ from importlib import import_module
 from typing import NamedTuple
 
 import keras
-
 from keras import ops
 
 from .derivatives import derivative, is_of_value
-from .through_time import Equations, Weights, add, columns, joint_products, products
+from .through_time import Equations, Run, Weights, add, columns, joint_products, products
 
 __all__ = [
     "Choice",
     "Equations",
+    "Run",
     "Weights",
     "add",
     "choose",
@@ -30,6 +30,7 @@ __all__ = [
     "products",
     "run",
     "use_kernel",
+    "weights_of",
 ]
 
 KERNELS = ("portable", "compiled", "cudnn")
@@ -100,40 +101,42 @@ def _against_cudnn(layer, training, device):
 
 def choose(layer, time, training, device=None):
     """The kernel that a call made here and now takes. See `layers.which_kernel`."""
-    forced, use_cudnn = _forced.get(), getattr(layer, "use_cudnn", False)
+    forced, use_cudnn = _forced.get(), getattr(layer, "use_cudnn", None)
     if forced == "portable":
         return Choice("portable", "use_kernel('portable') is in force")
     against = _against_ours(layer, time)
     against_cudnn = against or _against_cudnn(layer, training, device or _backend().device())
-    asked = "use_kernel('cudnn') is in force" if forced == "cudnn" else "use_cudnn=True was given"
-    if against_cudnn and (forced == "cudnn" or (use_cudnn is True and forced is None)):
-        raise ValueError(f"{asked}, but {against_cudnn}.")
+    asked = forced == "cudnn" or (use_cudnn is True and forced is None)
+    if asked:
+        by = "use_kernel('cudnn') is in force" if forced else "use_cudnn=True was given"
+        if against_cudnn:
+            raise ValueError(f"{by}, but {against_cudnn}.")
+        return Choice("cudnn", by)
     if forced == "compiled" and against:
         raise ValueError(f"use_kernel('compiled') is in force, but {against}.")
     if against:
         return Choice("portable", against)
-    if forced is None and not training and _backend().may_be_saved():
-        return Choice(
-            "portable",
-            "a graph is being made for inference outside Keras' evaluate and predict: it may be saved, and a saved "
-            "graph must not need XLA or a GPU",
-        )
-    if forced != "compiled" and use_cudnn is not False and not against_cudnn:
-        return Choice("cudnn", "cuDNN runs this layer on this device")
     if forced == "compiled":
         return Choice("compiled", "use_kernel('compiled') is in force")
-    if use_cudnn is False:
-        against_cudnn = "use_cudnn is False" if hasattr(layer, "use_cudnn") else "cuDNN is not used for this layer"
-    return Choice("compiled", f"the hand-derived pass runs it; {against_cudnn}")
+    if not training and _backend().may_be_saved():
+        return Choice("portable", "a graph for inference is being made by other than Keras, and it may be saved")
+    if use_cudnn == "auto" and not against_cudnn:
+        return Choice("cudnn", "cuDNN runs this layer")
+    return Choice("compiled", "use_cudnn=False was given" if use_cudnn is False else against_cudnn)
 
 
-def run(kernel, cell, sequences, start, mask, drop, return_sequences, training):
-    """One of our kernels over (batch, time, features).
+def weights_of(cell):
+    """A cell's weights as a kernel takes them."""
+    weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
+    return Weights(*(None if w is None else ops.convert_to_tensor(w, cell.compute_dtype) for w in weights))
+
+
+def run(kernel, equations, runs, return_sequences, training):
+    """One of our kernels over each `Run`, all in one loop if there are several, whose shapes must then be the same.
 
     Returns:
-        The hidden states (batch, time, units), or None without `return_sequences`; the states after the last step.
+        For each the hidden states (batch, time, units), or None without `return_sequences`, and the states after
+        the last step.
     """
-    weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
-    weights = Weights(*(None if w is None else ops.convert_to_tensor(w, cell.compute_dtype) for w in weights))
-    run = _backend().run if kernel == "compiled" else _backend().run_cudnn
-    return run(cell.derived_equations, sequences, weights, start, mask, drop, return_sequences, training)
+    chosen = _backend().run if kernel == "compiled" else _backend().run_cudnn
+    return chosen(equations, runs, return_sequences, training)

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 from jax.experimental import rnn
 
 from .packing import pack, unpack
-from .through_time import Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
+from .through_time import advance, products, recompute, retreat, rows, unrows, weight_gradients
 
 
 def loop(step, carry, sequences, emits, reverse=False):
     """Carries a list of tensors through `step` over the first axis of `sequences`.
 
-    `step(carry, slices)` returns the new carry and a list of `emits` tensors of a state's shape; returned are the last carry and those
-    tensors of all steps, stacked in the order of the sequences whichever way the loop runs.
+    `step(carry, slices)` returns the new carry and a list of `emits` tensors of a state's shape; returned are the
+    last carry and those tensors of all steps, stacked in the order of the sequences whichever way the loop runs.
     """
     return jax.lax.scan(step, list(carry), sequences, reverse=reverse)
 
@@ -24,62 +24,89 @@ def _is_small(batch):
     return isinstance(batch, int) and batch < 8
 
 
-def _advance(equations, keep, operands):
-    inputs, weights, start, mask, drop = operands
-    blocks = weights.kernel.shape[-1] // start[0].shape[-1]
-    x = inputs
-    if _is_small(inputs.shape[1]):
-        x = [unrows(p, inputs) for p in products(rows(inputs), weights.kernel, blocks)]
-    return advance(loop, equations, x, weights, start, mask, drop, keep)
+def _advance(equations, keep, run):
+    """The run's sequences here and below are time-major, its mask (time, batch, 1)."""
+    x = run.inputs
+    if _is_small(x.shape[1]):
+        blocks = run.weights.kernel.shape[-1] // run.start[0].shape[-1]
+        x = [unrows(p, x) for p in products(rows(x), run.weights.kernel, blocks)]
+    return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _through_time(equations, emit, operands):
-    states, kept = _advance(equations, int(emit), operands)
+def _through_time(equations, emit, run):
+    states, kept = _advance(equations, int(emit), run)
     return states, kept[0] if emit else None
 
 
-def _forward(equations, emit, operands):
-    states, kept = _advance(equations, len(operands[2]), operands)
-    return (states, kept[0] if emit else None), (operands, kept)
+def _forward(equations, emit, run):
+    states, kept = _advance(equations, len(run.start), run)
+    return (states, kept[0] if emit else None), (run, kept)
 
 
 def _backward(equations, emit, residuals, gradients):
-    (inputs, weights, start, mask, drop), kept = residuals
+    run, kept = residuals
     d_states, d_hidden = gradients
-    flat = rows(inputs)
-    a, seen, last = recompute(equations, flat, weights, start, kept, drop)
+    inputs = rows(run.inputs)
+    a, seen, last = recompute(equations, inputs, run.weights, run.start, kept, run.drop)
     d_start, d_a = retreat(
-        loop, equations, [unrows(v, inputs) for v in a], weights.recurrent_kernel, last, mask, drop, d_hidden, d_states
+        loop,
+        equations,
+        [unrows(v, run.inputs) for v in a],
+        run.weights.recurrent_kernel,
+        last,
+        run.mask,
+        run.drop,
+        d_hidden,
+        d_states,
     )
-    d_inputs, d_weights = weight_gradients(equations, weights, flat, a, seen, [rows(d) for d in d_a])
-    return ((unrows(d_inputs, inputs), d_weights, d_start, None, None),)
+    d_inputs, d_weights = weight_gradients(equations, run.weights, inputs, a, seen, [rows(d) for d in d_a])
+    return (run._replace(inputs=unrows(d_inputs, run.inputs), weights=d_weights, start=d_start, mask=None, drop=None),)
 
 
 _through_time.defvjp(_forward, _backward)
-# Outside a compiled model this keeps what was compiled for these shapes.
-_compiled = jax.jit(_through_time, static_argnums=(0, 1))
 
 
-def run(equations, sequences, weights, start, mask, drop, return_sequences, training):
-    """One layer over (batch, time, features).
+# Outside a compiled model it keeps what was compiled for these shapes.
+@partial(jax.jit, static_argnums=(0, 1))
+def _compiled(equations, emit, runs):
+    if len(runs) == 1:
+        return [_through_time(equations, emit, runs[0])]
+    together = jax.tree.map(lambda *tensors: jnp.stack(tensors), *runs)
+    results = jax.vmap(partial(_through_time, equations, emit))(together)
+    return [jax.tree.map(lambda tensor, index=index: tensor[index], results) for index in range(len(runs))]
+
+
+def run(equations, runs, return_sequences, training):
+    """Several `Run` of the same shapes in one loop.
 
     Returns:
-        The hidden states (batch, time, units), or None without `return_sequences`; the states after the last step.
+        For each the hidden states (batch, time, units), or None without `return_sequences`, and the states after
+        the last step.
     """
-    inputs = jnp.swapaxes(sequences, 0, 1)
-    mask = None if mask is None else jnp.swapaxes(mask, 0, 1)[:, :, None]
-    drop = None if drop is None else jax.lax.stop_gradient(drop)
-    states, hidden = _compiled(equations, return_sequences, (inputs, Weights(*weights), list(start), mask, drop))
-    return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
+    runs = [
+        run._replace(
+            inputs=jnp.swapaxes(run.inputs, 0, 1),
+            mask=None if run.mask is None else jnp.swapaxes(run.mask, 0, 1)[:, :, None],
+            drop=None if run.drop is None else jax.lax.stop_gradient(run.drop),
+        )
+        for run in runs
+    ]
+    results = _compiled(equations, return_sequences, runs)
+    return [(jnp.swapaxes(hidden, 0, 1) if return_sequences else None, states) for states, hidden in results]
 
 
 # Those of cuDNN's networks that JAX offers.
 CUDNN = ("lstm",)
 
 
-def run_cudnn(equations, sequences, weights, start, mask, drop, return_sequences, training):
+def run_cudnn(equations, runs, return_sequences, training):
     """As `run`, by cuDNN's LSTM."""
+    return [_run_cudnn(run, return_sequences) for run in runs]
+
+
+def _run_cudnn(run, return_sequences):
+    sequences, weights, start, mask, _ = run
     features, units = weights.kernel.shape[0], start[0].shape[-1]
     bias = jnp.zeros(4 * units, sequences.dtype) if weights.bias is None else weights.bias
     blob = [weights.kernel.T.ravel(), weights.recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]

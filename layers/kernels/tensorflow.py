@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from .packing import pack, unpack
-from .through_time import Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
+from .through_time import Run, Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
 
 
 @cache
@@ -69,7 +69,7 @@ def _loop(steps):
     return loop
 
 
-# Layers whose programs are the same share them.
+# Layers with the same programs share them; `units` is what a trace shall not generalize.
 @cache
 def _advance(equations, units, keep):
     def forward(x, weights, start, mask, drop, steps):
@@ -93,72 +93,112 @@ def _no_second_derivative(*_):
     )
 
 
-def run(equations, sequences, weights, start, mask, drop, return_sequences, training):
-    """As `run` in `kernels/jax.py`; with `training` what the backward pass needs is kept and not computed anew."""
-    # A stateful layer's states know the batch size where the sequences do not.
-    sequences = tf.ensure_shape(sequences, [start[0].shape[0], None, None])
-    units = start[0].shape[-1]
-    blocks = weights.kernel.shape[-1] // units
-    batch, time = tf.shape(sequences)[0], tf.shape(sequences)[1]
-    sizes = padded_size(sequences, 1, 4), padded_size(sequences, 0, 8)
-    mask = None if mask is None else _pad(_swap(mask), *sizes)[:, :, None]
-    drop = None if drop is None else _pad(drop, sizes[1])
-    emitted = int(return_sequences)
-    present = [weight is not None for weight in weights]
+def _time_major(run, sizes):
+    """The run with sequences time-major, and all padded to these sizes of time and batch."""
+    return Run(
+        _pad(_swap(run.inputs), *sizes),
+        run.weights,
+        [_pad(state, sizes[1]) for state in run.start],
+        None if run.mask is None else _pad(_swap(run.mask), *sizes)[:, :, None],
+        _pad(run.drop, sizes[1]),
+    )
 
-    def unpack(tensors):
-        tensors = iter(tensors)
-        inputs = _pad(_swap(next(tensors)), *sizes)
-        weights = Weights(*(next(tensors) if there else None for there in present))
-        return inputs, weights, [_pad(state, sizes[1]) for state in tensors]
+
+def _forward(equations, run, keep, steps):
+    """The states after the last step, and those kept after each, of a run that is time-major."""
+    units = run.start[0].shape[-1]
+    blocks = run.weights.kernel.shape[-1] // units
+    x = [unrows(p, run.inputs) for p in products(rows(run.inputs), run.weights.kernel, blocks)]
+    # The loop has no use for the kernel.
+    weights = run.weights._replace(kernel=None)
+    return _advance(equations, units, keep)(x, weights, run.start, run.mask, run.drop, steps)
+
+
+def _backward(equations, run, kept, d_hidden, d_states, steps):
+    """The gradients for inputs, weights and start states."""
+    inputs = rows(run.inputs)
+    a, seen, last = recompute(equations, inputs, run.weights, run.start, kept, run.drop)
+    d_start, d_a = _retreat(equations, run.start[0].shape[-1])(
+        [unrows(v, run.inputs) for v in a],
+        run.weights.recurrent_kernel,
+        last,
+        run.mask,
+        run.drop,
+        d_hidden,
+        d_states,
+        steps,
+    )
+    d_inputs, d_weights = weight_gradients(equations, run.weights, inputs, a, seen, [rows(d) for d in d_a])
+    return Run(unrows(d_inputs, run.inputs), d_weights, d_start)
+
+
+def _tensors(run):
+    """What a gradient is asked for, in one list."""
+    return [t for t in (run.inputs, *run.weights, *run.start) if t is not None]
+
+
+def _with_tensors(run, tensors):
+    """The inverse of `_tensors`."""
+    tensors = iter(tensors)
+    inputs, weights = next(tensors), Weights(*(None if w is None else next(tensors) for w in run.weights))
+    return run._replace(inputs=inputs, weights=weights, start=list(tensors))
+
+
+def run(equations, runs, return_sequences, training):
+    """As `run` in `kernels/jax.py`, in a loop for each, which TensorFlow runs side by side.
+
+    With `training` what the backward pass needs is kept and not computed anew.
+    """
+    return [_run(equations, run, return_sequences, training) for run in runs]
+
+
+def _run(equations, run, return_sequences, training):
+    # A stateful layer's states know the batch size where the sequences do not.
+    run = run._replace(inputs=tf.ensure_shape(run.inputs, [run.start[0].shape[0], None, None]))
+    states, emitted = len(run.start), int(return_sequences)
+    batch, time = tf.shape(run.inputs)[0], tf.shape(run.inputs)[1]
+    sizes = padded_size(run.inputs, 1, 4), padded_size(run.inputs, 0, 8)
 
     def forward(tensors, keep):
-        inputs, weights, start = unpack(tensors)
-        x = [unrows(p, inputs) for p in products(rows(inputs), weights.kernel, blocks)]
-        # The loop has no use for the kernel, and this tuple goes to a compiled program.
-        return _advance(equations, units, keep)(x, weights._replace(kernel=None), start, mask, drop, time)
+        return _forward(equations, _time_major(_with_tensors(run, tensors), sizes), keep, time)
 
     def backward(tensors, kept, d_outputs):
-        kept = kept if len(kept) == len(start) else forward(tensors, len(start))[1]
-        d_hidden = _pad(_swap(d_outputs[-1]), *sizes) if return_sequences else None
-        d_states = [_pad(d, sizes[1]) for d in d_outputs[: len(start)]]
-        inputs, weights, padded_start = unpack(tensors)
-        a, seen, last = recompute(equations, rows(inputs), weights, padded_start, kept, drop)
-        d_start, d_a = _retreat(equations, units)(
-            [unrows(v, inputs) for v in a], weights.recurrent_kernel, last, mask, drop, d_hidden, d_states, time
-        )
-        d_a = [rows(d) for d in d_a]
-        d_inputs, d_weights = weight_gradients(equations, weights, rows(inputs), a, seen, d_a)
-        d_inputs = _swap(unrows(d_inputs, inputs)[:time, :batch])
-        return [d_inputs, *(d for d in d_weights if d is not None), *(d[:batch] for d in d_start)]
+        kept = kept if len(kept) == states else forward(tensors, states)[1]
+        d_hidden = _pad(_swap(d_outputs[states]), *sizes) if emitted else None
+        d_states = [_pad(d, sizes[1]) for d in d_outputs[:states]]
+        run_again = _time_major(_with_tensors(run, tensors), sizes)
+        d = _backward(equations, run_again, kept, d_hidden, d_states, time)
+        return _tensors(d._replace(inputs=_swap(d.inputs[:time, :batch]), start=[s[:batch] for s in d.start]))
 
     # The tape would differentiate what happens within, too.
     @tf.custom_gradient
     def through_time(*tensors):
-        states, kept = forward([tf.stop_gradient(t) for t in tensors], len(start) if training else emitted)
+        last, kept = forward([tf.stop_gradient(t) for t in tensors], states if training else emitted)
 
         @tf.custom_gradient
-        def gradient(*tensors):
-            tensors = [tf.stop_gradient(t) for t in tensors]
-            count = len(tensors) - len(start) - emitted
-            return backward(tensors[:count], kept, tensors[count:]), _no_second_derivative
+        def gradient(*arguments):
+            arguments = [tf.stop_gradient(t) for t in arguments]
+            return backward(arguments[: len(tensors)], kept, arguments[len(tensors) :]), _no_second_derivative
 
-        outputs = [state[:batch] for state in states] + [_swap(h[:time, :batch]) for h in kept[:emitted]]
+        outputs = [state[:batch] for state in last] + [_swap(hidden[:time, :batch]) for hidden in kept[:emitted]]
         return outputs, lambda *d_outputs: gradient(*tensors, *d_outputs)
 
     # A variable read within would be a variable that the custom gradient has to answer for.
-    tensors = [tf.convert_to_tensor(t) for t in (sequences, *weights, *start) if t is not None]
-    outputs = list(through_time(*tensors))
-    hidden = outputs.pop() if return_sequences else None
-    return hidden, outputs
+    outputs = list(through_time(*(tf.convert_to_tensor(t) for t in _tensors(run))))
+    return (outputs.pop() if emitted else None), outputs
 
 
 # Those of cuDNN's networks that TensorFlow offers and our layers compute, with the places of our gates in its order.
 CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 
 
-def run_cudnn(equations, sequences, weights, start, mask, drop, return_sequences, training):
+def run_cudnn(equations, runs, return_sequences, training):
     """As `run`, by cuDNN's LSTM or GRU."""
+    return [_run_cudnn(equations, run, return_sequences) for run in runs]
+
+
+def _run_cudnn(equations, run, return_sequences):
+    sequences, weights, start, mask, _ = run
     units, gates = start[0].shape[-1], CUDNN[equations.cudnn]
     none = tf.zeros(len(gates) * units, sequences.dtype)
     matrices = [tf.split(w, len(gates), axis=-1) for w in (weights.kernel, weights.recurrent_kernel)]

@@ -69,6 +69,23 @@ class Weights(NamedTuple):
     recurrent_bias: Any
 
 
+class Run(NamedTuple):
+    """What a kernel runs: a layer's weights over its sequences.
+
+    Attributes:
+        inputs: (batch, time, features).
+        start: the states before the first step, (batch, units) each.
+        mask: boolean (batch, time), True = keep, or None.
+        drop: recurrent dropout's factors (batch, units), or None.
+    """
+
+    inputs: Any
+    weights: Weights
+    start: list
+    mask: Any = None
+    drop: Any = None
+
+
 def rows(sequences):
     """(time, batch, n) -> (time * batch, n): one step's tensor that holds all steps."""
     return ops.reshape(sequences, (-1, sequences.shape[-1]))
@@ -119,7 +136,6 @@ def advance(loop, equations, x, weights, start, mask, drop, keep):
             (time, batch, features).
         start: the states, (batch, units) each.
         mask: boolean (time, batch, 1), or None.
-        drop: recurrent dropout's factors (batch, units), or None.
         keep: how many of the states to return as they are after every step.
 
     Returns:
@@ -164,7 +180,7 @@ def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_
     Returns:
         The gradients for the start states and those for the pre-activations.
     """
-    transposed = ops.transpose(recurrent_kernel)
+    transposed = ops.swapaxes(recurrent_kernel, -1, -2)
 
     def step(d_new, at):
         a_t, last_t, keep_t, d_hidden_t = at
