@@ -27,7 +27,7 @@ def versions(*packages):
     return {"python": platform.python_version(), **found}
 
 
-def write_results(name, title, rows, packages, seconds, notes=(), options=""):
+def write_results(name, title, rows, packages, seconds, notes=(), options="", module=None):
     """Writes results/NAME.json and results/NAME.md.
 
     Args:
@@ -36,6 +36,7 @@ def write_results(name, title, rows, packages, seconds, notes=(), options=""):
         seconds: how long the measuring took.
         notes: sentences that go below the table.
         options: what must stand behind the command to run it again.
+        module: of the benchmark, if its name is not `name`.
     """
     FOLDER.mkdir(exist_ok=True)
     about = {"hardware": hardware(), "versions": versions(*packages), "seconds": round(seconds)}
@@ -48,7 +49,7 @@ def write_results(name, title, rows, packages, seconds, notes=(), options=""):
         "",
         *(f"- {note}" for note in notes),
         f"- Measured on {about['hardware']}, in {about['seconds']} s; {made_by}.",
-        f"- Rerun with `{f'python -m benchmarks.{name} {options}'.strip()}`.",
+        f"- Rerun with `{f'python -m benchmarks.{module or name} {options}'.strip()}`.",
         "",
     ]
     with replacing(FOLDER / f"{name}.md") as part:

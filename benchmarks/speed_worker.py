@@ -11,14 +11,14 @@ GRID = ((1, 200, 64, 128), (32, 100, 64, 128), (32, 1000, 16, 64), (128, 50, 128
 FAMILIES = ("SimpleRNN", "GRU", "LSTM")
 
 
-def interleaved(functions, seconds):
-    """Median seconds of a call of each function, measured in turns."""
+def interleaved(functions, seconds, least=5):
+    """Median seconds of a call of each function, measured in turns, `least` or more for about `seconds`."""
     for function in functions.values():
         function()
     start = time.perf_counter()
     for function in functions.values():
         function()
-    rounds = max(5, min(30, int(seconds / (time.perf_counter() - start))))
+    rounds = max(least, min(30, int(seconds / (time.perf_counter() - start))))
     taken = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
@@ -111,12 +111,11 @@ def _jax_calls(layer, sequences, mask):
 
 
 def assert_same(pair, sequences, mask):
-    """Outputs and gradients of the two agree; what is fast must first be right."""
+    """The largest difference between gradients of the two, as a share of the largest entry; it must be small."""
     import numpy as np
 
-    made = [[*result] for result in ([calls(layer, sequences, mask)[1]() for layer in pair.values()])]
     worst = 0.0
-    for ours, theirs in zip(*made, strict=True):
+    for ours, theirs in zip(*(calls(layer, sequences, mask)[1]() for layer in pair.values()), strict=True):
         ours, theirs = np.asarray(ours), np.asarray(theirs)
         worst = max(worst, float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
     if worst > 1e-3:
@@ -175,13 +174,16 @@ def _status(field):
 
 
 def memory(family: str, shape: tuple[int, int, int, int], whose: str):
-    """MiB by which the training step raises the process above what it held before, and milliseconds it takes."""
+    """MiB by which training steps raise the process above what it held before, and seconds that one takes."""
     layer = layer_pair(family, shape)[whose]
-    _, train = calls(layer, *inputs(shape, False))
-    train()
+    batch, _, features, units = shape
+    # Starts up the backend and its compiler.
+    calls(layer, *inputs((batch, 8, features, units), False))[1]()
     held = _status("VmRSS")
     # Sets the high-water mark back to what is held now.
     Path("/proc/self/clear_refs").write_text("5")
+    _, train = calls(layer, *inputs(shape, False))
+    train()
     times = []
     for _ in range(5):
         start = time.perf_counter()
@@ -190,15 +192,30 @@ def memory(family: str, shape: tuple[int, int, int, int], whose: str):
     return {"mebibytes": _status("VmHWM") - held, "seconds": statistics.median(times)}
 
 
-def spam_epoch(whose: str):
-    """Seconds of an epoch of the spam detector on its sample, the second and later ones."""
+def spam_epoch(data: str, epochs: int):
+    """Seconds of an epoch of `fit` of the spam detector, ours and with Keras' layers in it, in turns."""
     import keras
 
     import layers
-    from apps.spam_detector import config as spam_config
-    from apps.spam_detector import data, model
+    from apps.spam_detector import data as spam
+    from apps.spam_detector.config import Config
+    from apps.spam_detector.model import build_model
+    from apps.spam_detector.train import compile_model
 
-    raise NotImplementedError((whose, keras, layers, spam_config, data, model))
+    config = Config(data=data)
+    rows = spam.split_examples(spam.read_examples(config), config)["train"]
+    encoder = spam.Encoder.fit(rows.texts, config)
+    dataset = spam.make_dataset(rows, encoder, config, range(1))
+    keras.utils.set_random_seed(0)
+    ours = build_model(config, encoder.lookup.vocabulary_size())
+    models = {"ours": ours, "keras": layers.to_keras(ours)}
+    for model in models.values():
+        compile_model(model, config, 100)
+
+    def epoch(model):
+        return lambda: model.fit(dataset, verbose=0, shuffle=False)
+
+    return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
 MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, memory, spam_epoch)}

@@ -1,8 +1,9 @@
 """The loop on TensorFlow, compiled by XLA; the large products around it stay TensorFlow's own.
 
-A compiled program is for one shape. In eager execution, and where a graph does not know the shape, time and batch
-are padded to the next of a few sizes, and the loop runs as many steps as there are: so programs are compiled for at
-most 4 lengths and 8 batch sizes in every doubling, and the padding costs memory but no step.
+A compiled program is for one shape. Long sequences are run in chunks of 128 steps, all by one program, which also
+keeps what the backward pass computes anew small. In eager execution, and where a graph does not know the shape, shorter
+sequences and batches are padded to the next of a few sizes: 4 lengths and 8 batch sizes in every doubling. The loop
+runs as many steps as there are, so padded time costs memory alone.
 """
 
 from bisect import bisect_left
@@ -14,11 +15,14 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from .packing import pack, unpack
-from .through_time import Run, Weights, advance, products, recompute, retreat, rows, unrows, weight_gradients
+from .through_time import Weights, add, advance, products, recompute, retreat, rows, unrows, weight_gradients
+
+# Steps of a chunk. A chunk's products are large, and what the backward pass computes anew is of one chunk alone.
+_CHUNK = 256
 
 
 @cache
-def _sizes(in_a_doubling, largest=2**30):
+def _sizes(in_a_doubling, largest):
     sizes, size = list(range(1, in_a_doubling)), in_a_doubling
     while size < largest:
         sizes += range(size, 2 * size, size // in_a_doubling)
@@ -26,13 +30,27 @@ def _sizes(in_a_doubling, largest=2**30):
     return [*sizes, largest]
 
 
-def padded_size(tensor, axis, in_a_doubling):
-    """The size to which this axis is padded: an integer, or an integer tensor where a graph does not know it."""
-    size, sizes = tensor.shape[axis], _sizes(in_a_doubling)
-    if size is None:
-        fitting = tf.where(tf.constant(sizes) >= tf.shape(tensor)[axis], sizes, sizes[-1])
-        return tf.reduce_min(fitting)
-    return sizes[bisect_left(sizes, size)] if tf.executing_eagerly() else size
+def _next(sizes, size):
+    """The first of the sizes that holds `size`, an integer or an integer tensor."""
+    if isinstance(size, int):
+        return sizes[bisect_left(sizes, size)]
+    return tf.reduce_min(tf.where(tf.constant(sizes) >= size, sizes, sizes[-1]))
+
+
+def padded_steps(sequences):
+    """The steps, an integer or an integer tensor, to which a chunk of (batch, time, features) is padded."""
+    time, sizes = sequences.shape[1], _sizes(4, _CHUNK)
+    if time is None:
+        return _next(sizes, tf.minimum(tf.shape(sequences)[1], _CHUNK))
+    return _next(sizes, min(time, _CHUNK)) if time > _CHUNK or tf.executing_eagerly() else time
+
+
+def padded_batch(sequences):
+    """The same for the batch."""
+    batch, sizes = sequences.shape[0], _sizes(8, 2**30)
+    if batch is None:
+        return _next(sizes, tf.shape(sequences)[0])
+    return _next(sizes, batch) if tf.executing_eagerly() else batch
 
 
 def _pad(tensor, *sizes):
@@ -56,14 +74,19 @@ def _loop(steps):
         length = tf.shape(next(s for s in tf.nest.flatten(sequences) if s is not None))[0]
         arrays = [tf.TensorArray(state.dtype, length, element_shape=state.shape) for _ in range(emits)]
 
-        def body(count, *rest):
-            t = steps - 1 - count if reverse else count
+        def body(t, *rest):
             slices = tf.nest.map_structure(lambda s: None if s is None else s[t], sequences)
             new, emitted = step(list(rest[:width]), slices)
             new = [tf.ensure_shape(after, before.shape) for after, before in zip(new, carry, strict=True)]
-            return count + 1, *new, *(a.write(t, e) for a, e in zip(rest[width:], emitted, strict=True))
+            return (
+                t - 1 if reverse else t + 1,
+                *new,
+                *(a.write(t, e) for a, e in zip(rest[width:], emitted, strict=True)),
+            )
 
-        _, *rest = tf.while_loop(lambda count, *_: count < steps, body, (0, *carry, *arrays))
+        # The place is carried: what is computed of `steps` would be a constant to XLA, with a program for each.
+        there = (lambda t, *_: t >= 0) if reverse else (lambda t, *_: t < steps)
+        _, *rest = tf.while_loop(there, body, (steps - 1 if reverse else 0, *carry, *arrays))
         return rest[:width], [array.stack() for array in rest[width:]]
 
     return loop
@@ -93,43 +116,107 @@ def _no_second_derivative(*_):
     )
 
 
-def _time_major(run, sizes):
-    """The run with sequences time-major, and all padded to these sizes of time and batch."""
-    return Run(
-        _pad(_swap(run.inputs), *sizes),
-        run.weights,
-        [_pad(state, sizes[1]) for state in run.start],
-        None if run.mask is None else _pad(_swap(run.mask), *sizes)[:, :, None],
-        _pad(run.drop, sizes[1]),
-    )
+class _Chunks:
+    """How sequences of one call are cut, time-major and padded.
+
+    Args:
+        like: sequences of the call, (batch, time, n).
+    """
+
+    def __init__(self, like):
+        self.steps, self.batch = padded_steps(like), padded_batch(like)
+        self.shape = tf.shape(like)[:2]
+        self.dtype, self.static = like.dtype, like.shape[1]
+
+    def of(self, sequences, index):
+        """A chunk of (batch, time, n) as (steps, padded batch, n)."""
+        if sequences is None:
+            return None
+        first = index * _CHUNK
+        return _pad(_swap(sequences[:, first : first + _CHUNK]), self.steps, self.batch)
+
+    def whole(self, chunks):
+        """(batch, time, n) from what `carry` returns of it."""
+        sequences = chunks.concat() if isinstance(chunks, tf.TensorArray) else chunks
+        return _swap(sequences[: self.shape[1], : self.shape[0]])
+
+    def carry(self, body, carry, widths, reverse=False):
+        """Carries tensors through `body(index, steps, carry)` from chunk to chunk.
+
+        `body` returns the new carry and a list of sequences (steps, padded batch, width); returned are the last carry
+        and a list of these sequences: each an array of all chunks, or itself where there is but one.
+        """
+        time = self.shape[1]
+        if self.static is not None and self.static <= _CHUNK:
+            return body(0, time, carry)
+        count = -(-time // _CHUNK)
+        arrays = [
+            tf.TensorArray(self.dtype, count, element_shape=[None, None, width], clear_after_read=False)
+            for width in widths
+        ]
+
+        def step(done, carry, arrays):
+            index = count - 1 - done if reverse else done
+            new, emitted = body(index, tf.minimum(time - index * _CHUNK, _CHUNK), carry)
+            new = tf.nest.map_structure(lambda after, before: tf.ensure_shape(after, before.shape), new, carry)
+            return done + 1, new, [array.write(index, e) for array, e in zip(arrays, emitted, strict=True)]
+
+        # What would run ahead of its turn takes memory.
+        loop = (lambda done, *_: done < count, step, (0, carry, arrays))
+        _, carry, arrays = tf.while_loop(*loop, parallel_iterations=1)
+        return carry, arrays
 
 
-def _forward(equations, run, keep, steps):
-    """The states after the last step, and those kept after each, of a run that is time-major."""
-    units = run.start[0].shape[-1]
+def _read(chunks, index):
+    """One of the chunks that `_Chunks.carry` returns."""
+    return chunks.read(index) if isinstance(chunks, tf.TensorArray) else chunks
+
+
+def _before(chunks, start, index):
+    """The state before a chunk, from the states after each step."""
+    if not isinstance(chunks, tf.TensorArray):
+        return start
+    return tf.where(index > 0, chunks.read(tf.maximum(index - 1, 0))[-1], start)
+
+
+def _forward(equations, run, keep):
+    """The states after the last step, and those kept after each as `_Chunks.carry` returns them."""
+    units, chunks = run.start[0].shape[-1], _Chunks(run.inputs)
     blocks = run.weights.kernel.shape[-1] // units
-    x = [unrows(p, run.inputs) for p in products(rows(run.inputs), run.weights.kernel, blocks)]
     # The loop has no use for the kernel.
-    weights = run.weights._replace(kernel=None)
-    return _advance(equations, units, keep)(x, weights, run.start, run.mask, run.drop, steps)
+    weights, drop = run.weights._replace(kernel=None), _pad(run.drop, chunks.batch)
+
+    def forward(index, steps, states):
+        inputs, mask = chunks.of(run.inputs, index), chunks.of(run.mask, index)
+        x = [unrows(p, inputs) for p in products(rows(inputs), run.weights.kernel, blocks)]
+        return _advance(equations, units, keep)(x, weights, states, mask, drop, steps)
+
+    states, kept = chunks.carry(forward, [_pad(state, chunks.batch) for state in run.start], [units] * keep)
+    return [state[: chunks.shape[0]] for state in states], kept
 
 
-def _backward(equations, run, kept, d_hidden, d_states, steps):
+def _backward(equations, run, kept, d_hidden, d_states):
     """The gradients for inputs, weights and start states."""
-    inputs = rows(run.inputs)
-    a, seen, last = recompute(equations, inputs, run.weights, run.start, kept, run.drop)
-    d_start, d_a = _retreat(equations, run.start[0].shape[-1])(
-        [unrows(v, run.inputs) for v in a],
-        run.weights.recurrent_kernel,
-        last,
-        run.mask,
-        run.drop,
-        d_hidden,
-        d_states,
-        steps,
-    )
-    d_inputs, d_weights = weight_gradients(equations, run.weights, inputs, a, seen, [rows(d) for d in d_a])
-    return Run(unrows(d_inputs, run.inputs), d_weights, d_start)
+    units, chunks = run.start[0].shape[-1], _Chunks(run.inputs)
+    drop, first_states = _pad(run.drop, chunks.batch), [_pad(state, chunks.batch) for state in run.start]
+
+    def backward(index, steps, carry):
+        d_states, d_weights = carry
+        inputs, mask, d_out = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask, d_hidden))
+        start = [_before(k, state, index) for k, state in zip(kept, first_states, strict=True)]
+        flat = rows(inputs)
+        here = [_read(k, index) for k in kept]
+        a, seen, last = recompute(equations, flat, run.weights, start, here, drop)
+        d_states, d_a = _retreat(equations, units)(
+            [unrows(v, inputs) for v in a], run.weights.recurrent_kernel, last, mask, drop, d_out, d_states, steps
+        )
+        d_inputs, new = weight_gradients(equations, run.weights, flat, a, seen, [rows(d) for d in d_a])
+        return (d_states, add(d_weights, [d for d in new if d is not None])), [unrows(d_inputs, inputs)]
+
+    zeros = [tf.zeros_like(weight) for weight in run.weights if weight is not None]
+    carry = ([_pad(d, chunks.batch) for d in d_states], zeros)
+    (d_start, d_weights), (d_inputs,) = chunks.carry(backward, carry, [run.inputs.shape[-1]], reverse=True)
+    return [chunks.whole(d_inputs), *d_weights, *(d[: chunks.shape[0]] for d in d_start)]
 
 
 def _tensors(run):
@@ -153,35 +240,29 @@ def run(equations, runs, return_sequences, training):
 
 
 def _run(equations, run, return_sequences, training):
-    # A stateful layer's states know the batch size where the sequences do not.
-    run = run._replace(inputs=tf.ensure_shape(run.inputs, [run.start[0].shape[0], None, None]))
     states, emitted = len(run.start), int(return_sequences)
-    batch, time = tf.shape(run.inputs)[0], tf.shape(run.inputs)[1]
-    sizes = padded_size(run.inputs, 1, 4), padded_size(run.inputs, 0, 8)
-
-    def forward(tensors, keep):
-        return _forward(equations, _time_major(_with_tensors(run, tensors), sizes), keep, time)
-
-    def backward(tensors, kept, d_outputs):
-        kept = kept if len(kept) == states else forward(tensors, states)[1]
-        d_hidden = _pad(_swap(d_outputs[states]), *sizes) if emitted else None
-        d_states = [_pad(d, sizes[1]) for d in d_outputs[:states]]
-        run_again = _time_major(_with_tensors(run, tensors), sizes)
-        d = _backward(equations, run_again, kept, d_hidden, d_states, time)
-        return _tensors(d._replace(inputs=_swap(d.inputs[:time, :batch]), start=[s[:batch] for s in d.start]))
+    # A stateful layer's states know the batch size where the sequences do not.
+    inputs = tf.ensure_shape(run.inputs, [run.start[0].shape[0], None, None])
+    mask = None if run.mask is None else run.mask[:, :, None]
+    drop = None if run.drop is None else tf.stop_gradient(run.drop)
+    run = run._replace(inputs=inputs, mask=mask, drop=drop)
 
     # The tape would differentiate what happens within, too.
     @tf.custom_gradient
     def through_time(*tensors):
-        last, kept = forward([tf.stop_gradient(t) for t in tensors], states if training else emitted)
+        within = _with_tensors(run, map(tf.stop_gradient, tensors))
+        last, kept = _forward(equations, within, states if training else emitted)
 
         @tf.custom_gradient
         def gradient(*arguments):
             arguments = [tf.stop_gradient(t) for t in arguments]
-            return backward(arguments[: len(tensors)], kept, arguments[len(tensors) :]), _no_second_derivative
+            again, d_outputs = _with_tensors(run, arguments[: len(tensors)]), arguments[len(tensors) :]
+            known = kept if len(kept) == states else _forward(equations, again, states)[1]
+            d_hidden = d_outputs[states] if emitted else None
+            return _backward(equations, again, known, d_hidden, d_outputs[:states]), _no_second_derivative
 
-        outputs = [state[:batch] for state in last] + [_swap(hidden[:time, :batch]) for hidden in kept[:emitted]]
-        return outputs, lambda *d_outputs: gradient(*tensors, *d_outputs)
+        hidden = [_Chunks(run.inputs).whole(sequence) for sequence in kept[:emitted]]
+        return [*last, *hidden], lambda *d_outputs: gradient(*tensors, *d_outputs)
 
     # A variable read within would be a variable that the custom gradient has to answer for.
     outputs = list(through_time(*(tf.convert_to_tensor(t) for t in _tensors(run))))

@@ -1,0 +1,171 @@
+"""How fast the layers are and what memory they take, beside Keras' and PyTorch's.
+
+Every measurement is made by `speed_worker` in a process of its own, where ours and Keras' take turns. Layers return
+whole sequences; the training step computes every gradient, the one for the inputs included. PyTorch, if installed,
+does the same with `nn.RNN`, `nn.GRU` and `nn.LSTM`, and with packed sequences where there is a mask.
+"""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from apps.common import cli, runs
+from apps.common.reports import figure
+
+from .results import FOLDER, write_results
+from .speed_worker import FAMILIES, GRID
+
+LONG = (32, 1000, 16, 64)
+LENGTHS = (125, 250, 500, 1000, 2000, 4000)
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
+
+
+def speed(
+    folder: Path = Path("runs/speed"),
+    seconds: float = 1.0,
+    spam: str = "sample",
+):
+    """Measure the layers' speed and memory beside Keras' and PyTorch's.
+
+    Args:
+        folder: Keeps each measurement, so that an interrupted benchmark goes on where it stopped.
+        seconds: How long a pair of functions takes turns, at least five each.
+        spam: Data of the spam detector whose epoch is timed.
+    """
+    start = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    measure = _Measure(folder)
+    grid(measure, seconds, spam, start)
+    memory(measure, start)
+    lengths(measure, start)
+
+
+class _Measure:
+    """Runs measurements, each once."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, backend, measurement, **arguments):
+        name = "-".join([backend, measurement, *map(str, arguments.values())])
+        path = self.folder / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
+        if not path.exists():
+            command = [sys.executable, "-m", "benchmarks.speed_worker", measurement, json.dumps(arguments)]
+            environment = {**os.environ, "KERAS_BACKEND": "jax" if backend == "torch" else backend}
+            answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if answer.returncode:
+                raise cli.UserError(f"{name}: {answer.stderr.strip().splitlines()[-1]}")
+            runs.write_json(path, json.loads(answer.stdout.splitlines()[-1]))
+            print(path.stem, path.read_text(), flush=True)
+        return json.loads(path.read_text())
+
+
+def grid(measure, seconds, spam, start):
+    has_torch = importlib.util.find_spec("torch") is not None
+    rows, ratios = [], {}
+    for backend, name in BACKENDS.items():
+        for family in FAMILIES:
+            for shape in GRID:
+                for masked in (False, True):
+                    case = {"family": family, "shape": shape, "masked": masked, "seconds": seconds}
+                    found = measure(backend, "grid", **case)
+                    torch = measure("torch", "torch_grid", **case) if has_torch else None
+                    rows.append(_row(name, family, shape, masked, found, torch))
+                    for part in ("forward", "training"):
+                        ratios.setdefault((name, part), []).append(found[part]["keras"] / found[part]["ours"])
+    notes = [
+        f"{name}, {part}: Keras' time over ours, geometric mean {_mean(found):.2f}, from {min(found):.2f} "
+        f"to {max(found):.2f}."
+        for (name, part), found in ratios.items()
+    ]
+    for backend, name in BACKENDS.items():
+        epoch = measure(backend, "spam_epoch", data=spam, epochs=5)
+        notes.append(
+            f"An epoch of `fit` of the spam detector (data: {Path(spam).name}) on {name}: {epoch['ours']:.2f} s with "
+            f"ours, {epoch['keras']:.2f} s with Keras' layers in the same model."
+        )
+    notes += [
+        "Medians of calls in turns. Masks pad rows on the right, by up to three quarters of the length.",
+        "On a GPU: not measured.",
+    ]
+    packages = ("keras", "tensorflow", "jax", *(["torch"] if has_torch else []))
+    title = "Milliseconds of the forward pass and of the training step"
+    write_results("speed", title, rows, packages, time.perf_counter() - start, notes)
+
+
+def _row(name, family, shape, masked, found, torch):
+    row = {"backend": name, "layer": family, "batch, time, features, units": ", ".join(map(str, shape))}
+    row["mask"] = "yes" if masked else ""
+    for part in ("forward", "training"):
+        ours, keras = found[part]["ours"], found[part]["keras"]
+        row |= {f"{part}: ours": f"{1000 * ours:.1f}", "Keras" + " " * (part == "training"): f"{1000 * keras:.1f}"}
+        row["Keras/ours" + " " * (part == "training")] = f"{keras / ours:.2f}"
+        if torch:
+            row["PyTorch" + " " * (part == "training")] = f"{1000 * torch[part]['torch']:.1f}"
+    return row
+
+
+def _mean(ratios):
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def memory(measure, start):
+    rows = []
+    for backend, name in BACKENDS.items():
+        for family in FAMILIES:
+            found = {w: measure(backend, "memory", family=family, shape=LONG, whose=w) for w in ("ours", "keras")}
+            ours, keras = (found[whose]["mebibytes"] for whose in ("ours", "keras"))
+            rows.append(
+                {
+                    "backend": name,
+                    "layer": family,
+                    "ours, MiB": f"{ours:.0f}",
+                    "Keras, MiB": f"{keras:.0f}",
+                    "ours/Keras": f"{ours / keras:.2f}",
+                }
+            )
+    notes = (
+        f"Batch, time, features, units: {', '.join(map(str, LONG))}; no mask; float32.",
+        "The process' high-water mark in six steps, the first of which compiles, over what it held before, after a step "
+        "on sequences of 8.",
+    )
+    title = "Peak memory of the training step"
+    packages = ("keras", "tensorflow", "jax")
+    write_results("speed_memory", title, rows, packages, time.perf_counter() - start, notes, module="speed")
+
+
+def lengths(measure, start):
+    rows = []
+    for length in LENGTHS:
+        shape = (LONG[0], length, *LONG[2:])
+        ours, keras = (measure("tensorflow", "memory", family="LSTM", shape=shape, whose=w) for w in ("ours", "keras"))
+        rows.append(
+            {
+                "time": length,
+                "ours, ms": f"{1000 * ours['seconds']:.0f}",
+                "Keras, ms": f"{1000 * keras['seconds']:.0f}",
+                "ours, MiB": f"{ours['mebibytes']:.0f}",
+                "Keras, MiB": f"{keras['mebibytes']:.0f}",
+            }
+        )
+    with figure(FOLDER / "speed_length.png", 2) as panels:
+        for axes, unit in zip(panels, ("ms", "MiB"), strict=True):
+            for whose in ("ours", "Keras"):
+                axes.plot(LENGTHS, [float(row[f"{whose}, {unit}"]) for row in rows], marker="o", label=whose)
+            axes.set(xlabel="steps of a sequence", ylabel=unit, xlim=(0, None), ylim=(0, None))
+            axes.legend()
+        panels[0].set_title("Time of a training step")
+        panels[1].set_title("Peak memory of a training step")
+    notes = (f"LSTM on TensorFlow; batch {LONG[0]}, features {LONG[2]}, units {LONG[3]}. See also speed_memory.md.",)
+    title = "A training step against the length of the sequences"
+    packages = ("keras", "tensorflow")
+    write_results("speed_length", title, rows, packages, time.perf_counter() - start, notes, module="speed")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(speed))

@@ -1,0 +1,502 @@
+"""The kernels: which one runs, and that each gives what Keras' loop gives."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import layers
+from layers import bidirectional, kernels
+from layers.kernels import derivatives
+from tests.conftest import ROOT, clean_environment
+from tests.layers.families import BATCH, FEATURES, MASKS, TIME, UNITS, assert_equal, random_weights
+from tests.layers.gradients import gradients
+
+BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.skipif(BACKEND not in ("tensorflow", "jax"), reason=f"no kernels on {BACKEND}")
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+only_jax = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The names of the kernels that ran, in order."""
+    names = []
+
+    def spy(owner, method, name):
+        original = getattr(owner, method)
+
+        def call(*arguments, **keywords):
+            names.append(name or arguments[0])
+            return original(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, method, call)
+
+    spy(kernels, "run", None)
+    spy(keras.layers.RNN, "inner_loop", "portable")
+    return names
+
+
+class Training:
+    """A layer in training, which `gradients` can ask."""
+
+    def __init__(self, layer):
+        self.layer, self.trainable_weights = layer, layer.trainable_weights
+
+    def __call__(self, inputs, **arguments):
+        return self.layer(inputs, training=True, **arguments)
+
+
+def results(kernel, make, weights, sequences, states, mask, training=False):
+    """Outputs and gradients of a new layer under a kernel."""
+    layer = make()
+    layer.build(sequences.shape)
+    layer.set_weights(weights)
+    call = Training(layer) if training else layer
+    with layers.use_kernel(kernel):
+        if not training:
+            return layer(sequences, initial_state=states, mask=mask), gradients(call, sequences, states, mask)
+        return gradients(call, sequences, states, mask)
+
+
+def assert_kernels_agree(family, generator, sequences, mask=None, training=False, **options):
+    """The compiled kernel gives what the portable one gives, for random weights and start states."""
+
+    def make():
+        return family.make(UNITS, return_state=True, **options)
+
+    layer = make()
+    layer.build(sequences.shape)
+    weights = random_weights(layer, generator)
+    states = [generator.normal(size=(len(sequences), UNITS)).astype("float32") for _ in range(family.states)]
+    arguments = (make, weights, sequences, states, mask, training)
+    assert_equal(results("compiled", *arguments), results("portable", *arguments), rtol=1e-4, atol=1e-5)
+
+
+CHOICES = [
+    ("LSTM", {}, "compiled"),
+    ("GRU", {"reset_after": False}, "compiled"),
+    ("SimpleRNN", {"activation": "relu"}, "compiled"),
+    ("LSTM", {"dropout": 0.2, "recurrent_dropout": 0.2}, "compiled"),
+    ("LSTM", {"go_backwards": True, "stateful": True}, "compiled"),
+    ("LSTM", {"dtype": "mixed_bfloat16"}, "compiled"),
+    ("LSTM", {"use_cudnn": False}, "compiled"),
+    ("LSTM", {"unroll": True}, "portable"),
+    ("LSTM", {"zoneout": 0.1}, "portable"),
+    ("LSTM", {"activation": ops.sin}, "portable"),
+    ("GRU", {"recurrent_activation": "gelu"}, "portable"),
+    ("PeepholeLSTM", {}, "portable"),
+    ("LayerNormGRU", {}, "portable"),
+]
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name,options,kernel", CHOICES)
+def test_which_kernel_tells_what_runs(ran, sequences, name, options, kernel, training):
+    layer = getattr(layers, name)(UNITS, **options)
+    choice = layers.which_kernel(layer, BATCH, TIME, training=training)
+    assert (choice.kernel, bool(choice.reason)) == (kernel, True)
+    layer(sequences, training=training, mask=MASKS["holes"])
+    assert ran == [kernel]
+
+
+def test_a_cell_with_its_own_step_takes_the_portable_loop(ran, sequences):
+    class Doubled(layers.LSTMCell):
+        def step(self, inputs, states, training):
+            return [2 * state for state in super().step(inputs, states, training)]
+
+    class DoubledLSTM(layers.LSTM):
+        cell_class = Doubled
+
+    layer, plain = DoubledLSTM(UNITS), layers.LSTM(UNITS)
+    layer.build(sequences.shape)
+    plain.build(sequences.shape)
+    plain.set_weights(layer.get_weights())
+    assert np.abs(ops.convert_to_numpy(layer(sequences) - plain(sequences))).max() > 1e-3
+    assert ran == ["portable", "compiled"]
+
+
+GPU = [
+    ("LSTM", {}, "cudnn", "cudnn"),
+    ("LSTM", {"use_bias": False, "dropout": 0.5}, "cudnn", "cudnn"),
+    ("LSTM", {"use_cudnn": False}, "compiled", "compiled"),
+    ("LSTM", {"recurrent_dropout": 0.5}, "compiled", "compiled"),
+    ("LSTM", {"activation": "relu"}, "compiled", "compiled"),
+    ("LSTM", {"dtype": "mixed_float16"}, "compiled", "compiled"),
+    ("GRU", {}, "cudnn", "compiled"),
+    ("GRU", {"reset_after": False}, "compiled", "compiled"),
+    ("SimpleRNN", {}, "compiled", "compiled"),
+    ("LSTM", {"unroll": True}, "portable", "portable"),
+]
+
+
+@pytest.mark.parametrize("name,options,on_tensorflow,on_jax", GPU)
+def test_which_kernel_for_a_gpu(name, options, on_tensorflow, on_jax):
+    layer = getattr(layers, name)(UNITS, **options)
+    expected = on_tensorflow if BACKEND == "tensorflow" else on_jax
+    assert layers.which_kernel(layer, training=True, device="gpu").kernel == expected
+
+
+def test_a_kernel_that_cannot_run_is_refused_with_the_reason(sequences):
+    with pytest.raises(ValueError, match="needs a GPU"), layers.use_kernel("cudnn"):
+        layers.LSTM(UNITS)(sequences)
+    with pytest.raises(ValueError, match="unroll=True"), layers.use_kernel("compiled"):
+        layers.LSTM(UNITS, unroll=True)(sequences)
+    with pytest.raises(ValueError, match="'fast'"), layers.use_kernel("fast"):
+        pass
+    with pytest.raises(ValueError, match="Dense"):
+        layers.which_kernel(keras.layers.Dense(1))
+
+
+@only_tensorflow
+def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, sequences, tmp_path):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, FEATURES)), layers.LSTM(UNITS)])
+    model.compile("sgd", "mse")
+    targets = np.zeros((BATCH, UNITS), "float32")
+    for run in (
+        lambda: model.fit(sequences, targets, verbose=0),
+        lambda: model.evaluate(sequences, targets, verbose=0),
+        lambda: model.predict(sequences, verbose=0),
+        lambda: model.predict_on_batch(sequences),
+        lambda: tf.function(lambda: model(sequences, training=True))(),
+    ):
+        ran.clear()
+        run()
+        assert "compiled" in ran
+    ran.clear()
+    model.export(tmp_path / "model", verbose=False)
+    tf.function(model)(sequences)
+    assert ran and set(ran) == {"portable"}
+
+
+@only_tensorflow
+@pytest.mark.parametrize("wrapper", [lambda layer: layer, layers.Bidirectional])
+def test_an_export_holds_no_function_that_must_be_compiled(family, generator, sequences, tmp_path, wrapper):
+    import tensorflow as tf
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = keras.Sequential([keras.Input((None, FEATURES)), wrapper(family.make(UNITS))])
+    model.compile("sgd", "mse")
+    model.fit(sequences, np.zeros((BATCH, model.output_shape[-1])), verbose=0)
+    model.predict(sequences, verbose=0)
+    model.export(tmp_path / "exported", verbose=False)
+    tf.saved_model.save(model, tmp_path / "saved")
+    for folder in ("exported", "saved"):
+        saved = saved_model_pb2.SavedModel.FromString((tmp_path / folder / "saved_model.pb").read_bytes())
+        functions = saved.meta_graphs[0].graph_def.library.function
+        assert len(functions) > 3
+        for function in functions:
+            nodes = [function.attr, *(node.attr for node in function.node_def)]
+            assert not any(attributes["_XlaMustCompile"].b for attributes in nodes if "_XlaMustCompile" in attributes)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    assert_equal(loaded.serve(sequences), model(sequences))
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("mask", [None, "holes", "empty row"])
+def test_training_with_dropout_agrees(family, generator, sequences, mask, return_sequences, go_backwards):
+    options = {"return_sequences": return_sequences, "go_backwards": go_backwards}
+    assert_kernels_agree(
+        family, generator, sequences, MASKS.get(mask), True, dropout=0.4, recurrent_dropout=0.4, seed=3, **options
+    )
+
+
+@pytest.mark.parametrize("activation", [a.__name__ for a in derivatives._DERIVATIVES])
+def test_activations_agree(family, generator, sequences, activation):
+    options = {"activation": activation}
+    if family.name != "SimpleRNN":
+        options["recurrent_activation"] = activation
+    # Small, since some of them grow without bound.
+    assert_kernels_agree(family, generator, sequences[:, :3] / 4, return_sequences=True, **options)
+
+
+def test_no_bias_agrees(family, generator, sequences):
+    assert_kernels_agree(family, generator, sequences, MASKS["left"], use_bias=False, return_sequences=True)
+
+
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_more_steps_than_a_chunk_agree(family, generator, return_sequences):
+    sequences = generator.normal(size=(2, 600, 3)).astype("float32")
+    mask = generator.random((2, 600)) < 0.7
+    options = {"return_sequences": return_sequences, "recurrent_regularizer": None}
+    assert_kernels_agree(family, generator, sequences / 4, mask, **options)
+
+
+@pytest.mark.parametrize("method", ["update", "gradient"])
+def test_a_wrong_equation_is_seen(family, generator, sequences, monkeypatch, method):
+    equations = type(family.make(UNITS).cell.equations)
+    right = getattr(equations, method)
+
+    def wrong(self, *arguments):
+        answer = right(self, *arguments)
+        if method == "update":
+            return [1.001 * answer[0], *answer[1:]]
+        d_a, d_seen, d_last = answer
+        return [1.001 * d_a[0], *d_a[1:]], d_seen, d_last
+
+    # A program that is compiled already would not see the change.
+    other = type("Wrong", (equations,), {method: wrong})
+    monkeypatch.setattr(
+        type(family.make(UNITS).cell),
+        "derived_equations",
+        property(lambda self: other(self.equations.activation, self.equations.recurrent_activation)),
+    )
+    with pytest.raises(AssertionError, match="Not equal"):
+        assert_kernels_agree(family, generator, sequences, return_sequences=True)
+
+
+def test_derivatives_equal_finite_differences():
+    a, step = np.linspace(-4, 4, 81) + 0.013, 1e-3
+    assert len(derivatives._DERIVATIVES) >= 10
+    for activation in derivatives._DERIVATIVES:
+        up, down, y = (
+            ops.convert_to_numpy(activation(ops.convert_to_tensor(a + d, "float32"))) for d in (step, -step, 0)
+        )
+        slope = (up.astype("float64") - down) / (2 * step)
+        ours = derivatives.derivative(activation, ops.convert_to_tensor(a, "float32"), ops.convert_to_tensor(y))
+        # A kink may lie between.
+        off = np.abs(ops.convert_to_numpy(ours) - slope) > 1e-3 * np.maximum(1, np.abs(slope))
+        assert off.sum() <= 2, activation.__name__
+        if derivatives.is_of_value(activation):
+            assert_equal(derivatives.derivative(activation, None, ops.convert_to_tensor(y)), ours)
+
+
+@only_tensorflow
+@pytest.mark.parametrize("loss", [lambda y: y, lambda y: y**2], ids=["linear", "square"])
+def test_a_second_derivative_is_refused_on_the_compiled_kernel(family, sequences, loss):
+    import tensorflow as tf
+
+    layer, inputs = family.make(UNITS), tf.constant(sequences)
+
+    def second():
+        with tf.GradientTape() as outer:
+            outer.watch(inputs)
+            with tf.GradientTape() as inner:
+                inner.watch(inputs)
+                value = tf.reduce_sum(loss(layer(inputs, training=True)))
+            first = tf.reduce_sum(inner.gradient(value, inputs) ** 2)
+        return outer.gradient(first, inputs)
+
+    for call in (second, tf.function(second)):
+        with pytest.raises(NotImplementedError, match="use_kernel"):
+            call()
+    with layers.use_kernel("portable"):
+        assert np.abs(second()).max() > 0
+
+
+@only_jax
+def test_second_derivatives_agree(family, generator, sequences):
+    import jax
+
+    layer = family.make(UNITS)
+    layer.build(sequences.shape)
+    layer.set_weights(random_weights(layer, generator))
+
+    def second(inputs):
+        first = jax.grad(lambda inputs: ops.sum(layer(inputs) ** 2))
+        return jax.grad(lambda inputs: ops.sum(first(inputs) ** 2))(inputs)
+
+    compiled = second(sequences)
+    with layers.use_kernel("portable"):
+        assert_equal(compiled, second(sequences), rtol=1e-4, atol=1e-5)
+
+
+COUNT = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np, tensorflow as tf
+import layers
+model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(4), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+shapes = [(batch, time) for time in range(1, 41) for batch in (16, 15)]
+rows = lambda: ((np.ones((*shape, 3), "float32"), np.ones((shape[0], 1), "float32")) for shape in shapes)
+data = tf.data.Dataset.from_generator(
+    rows, output_signature=(tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 1)))
+)
+model.fit(data.apply(tf.data.experimental.assert_cardinality(len(shapes))), verbose=0)
+long = [model.fit(np.ones((16, time, 3)), np.ones((16, 1)), verbose=0) for time in (300, 301, 700, 1500)]
+print(len(shapes))
+"""
+
+
+@only_tensorflow
+def test_many_lengths_compile_few_programs(tmp_path):
+    environment = clean_environment(tmp_path)
+    environment["env"] = {**environment["env"], "XLA_FLAGS": f"--xla_dump_to={tmp_path}/dump", "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-c", COUNT], check=True, capture_output=True, text=True, **environment)
+    assert answer.stdout.split()[-1] == "80"
+    programs = [name for name in os.listdir(tmp_path / "dump") if name.endswith("before_optimizations.txt")]
+    # Lengths 1, 2, 3, and four in each doubling up to 40, in two batch sizes of which one is the other's; chunks of
+    # 256 steps; a program forward and one backward for each.
+    lengths = len([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40]) + 1
+    assert lengths < len(programs) <= 2 * 2 * lengths
+
+
+@only_jax
+def test_outside_a_model_a_program_is_compiled_once(family, sequences):
+    from layers.kernels import jax as jax_kernels
+
+    layer = family.make(UNITS)
+    layer(sequences)
+    before = jax_kernels._compiled._cache_size()
+    layer(2 * sequences)
+    family.make(UNITS)(sequences)
+    assert jax_kernels._compiled._cache_size() == before
+
+
+def right_padded_lstm(inputs, start, step):
+    """What a vendor's LSTM does: rows of their lengths, zeros behind them. `step(x, states)` is the cell."""
+    sequences, lengths = inputs
+    states, outputs = [np.array(state) for state in start], []
+    for t in range(sequences.shape[1]):
+        new = step(sequences[:, t], states)
+        here = (t < lengths)[:, None]
+        states = [np.where(here, after, before) for after, before in zip(new, states, strict=True)]
+        outputs.append(np.where(here, new[0], 0))
+    return np.stack(outputs, axis=1), states
+
+
+@only_tensorflow
+@pytest.mark.parametrize("mask", [None, *MASKS])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_cudnn_on_tensorflow_gets_what_it_expects(monkeypatch, generator, sequences, name, mask):
+    """cuDNN itself needs a GPU; here its documented order of weights, and lengths, are read by the cells in NumPy."""
+    import tensorflow as tf
+
+    from tests import reference
+
+    def stand_in(input, input_h, input_c, params, sequence_lengths, rnn_mode, is_training, time_major):
+        assert is_training and not time_major and np.all(sequence_lengths >= 1)
+        gates = {"lstm": 4, "gru": 3}[rnn_mode]
+        flat, blocks = params.numpy(), []
+        for width in [FEATURES] * gates + [UNITS] * gates + [1] * 2 * gates:
+            block, flat = flat[: UNITS * width], flat[UNITS * width :]
+            blocks.append(block.reshape(UNITS, width).T)
+        assert not flat.size
+        # cuDNN has the GRU's gates in the order r, z, h.
+        order = (0, 1, 2, 3) if rnn_mode == "lstm" else (1, 0, 2)
+        kernel, recurrent, b, d = (
+            np.concatenate([blocks[part * gates + gate] for gate in order], axis=1) for part in range(4)
+        )
+        if rnn_mode == "lstm":
+            start, bias, step = [input_h[:, 0], input_c[:, 0]], (b + d)[0], reference.lstm_step
+        else:
+            start, bias, step = [input_h[:, 0]], np.concatenate([b, d]), reference.gru_step
+        outputs, states = right_padded_lstm(
+            (input.numpy(), sequence_lengths.numpy()), start, lambda x, s: step(x, s, kernel, recurrent, bias)
+        )
+        constants = [tf.constant(value, tf.float32) for value in (outputs, states[0][:, None], states[-1][:, None])]
+        return (*constants, None, None)
+
+    layer = getattr(layers, name)(UNITS, return_sequences=True, return_state=True)
+    layer.build(sequences.shape)
+    layer.set_weights(random_weights(layer, generator))
+    states = [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(layer.cell.num_states)]
+    arguments = {"initial_state": states, "mask": MASKS.get(mask)}
+    expected = layer(sequences, **arguments)
+    module = kernels._backend()
+    monkeypatch.setattr(module, "device", lambda: "gpu")
+    monkeypatch.setattr(module.tf.raw_ops, "CudnnRNNV3", stand_in)
+    with layers.use_kernel("cudnn"):
+        assert_equal(layer(sequences, **arguments), expected, rtol=1e-4, atol=1e-5)
+
+
+@only_jax
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("mask", [None, *MASKS])
+def test_cudnn_on_jax_gets_what_it_expects(monkeypatch, generator, sequences, mask, use_bias):
+    """cuDNN itself needs a GPU; JAX has the same network in plain operations beside it."""
+    from jax.experimental import rnn
+
+    def stand_in(x, h_0, c_0, weights, seq_lengths, input_size, hidden_size, num_layers, dropout, bidirectional):
+        parts = rnn.unpack_lstm_weights(weights, input_size, hidden_size, num_layers, bidirectional)
+        sizes = (input_size, hidden_size, num_layers, dropout, bidirectional)
+        return rnn.lstm_ref(x, h_0, c_0, *parts, seq_lengths, *sizes)
+
+    layer = layers.LSTM(UNITS, return_sequences=True, return_state=True, use_bias=use_bias)
+    layer.build(sequences.shape)
+    layer.set_weights(random_weights(layer, generator))
+    states = [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(2)]
+    mask = MASKS.get(mask)
+    expected = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
+    module = kernels._backend()
+    monkeypatch.setattr(module, "device", lambda: "gpu")
+    monkeypatch.setattr(module.rnn, "lstm", stand_in)
+    assert layers.which_kernel(layer).kernel == "cudnn"
+    ours = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
+    assert_equal(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@only_jax
+def test_a_training_step_is_lowered_for_gpu_and_tpu(family, sequences):
+    import jax
+
+    layer = family.make(UNITS)
+    layer.build(sequences.shape)
+    weights = [weight.value for weight in layer.trainable_variables]
+    others = [weight.value for weight in layer.non_trainable_variables]
+
+    def loss(weights, sequences):
+        return ops.sum(layer.stateless_call(weights, others, sequences, training=True)[0] ** 2)
+
+    step = jax.jit(jax.grad(loss))
+    exported = jax.export.export(step, platforms=["cpu", "cuda", "tpu"])(weights, sequences)
+    assert exported.platforms == ("cpu", "cuda", "tpu")
+
+
+@pytest.mark.parametrize("merge_mode", ["concat", None])
+@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("mask", [None, "left", "empty row"])
+def test_both_directions_in_one_loop_agree(
+    monkeypatch, family, generator, sequences, mask, return_sequences, merge_mode
+):
+    layer = layers.Bidirectional(
+        family.make(UNITS, return_sequences=return_sequences, return_state=True), merge_mode=merge_mode
+    )
+    layer.build(sequences.shape)
+    layer.set_weights(random_weights(layer, generator))
+    states = [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(2 * family.states)]
+    mask = None if mask is None else ops.convert_to_tensor(MASKS[mask])
+    found = []
+    for units in (0, UNITS):
+        monkeypatch.setattr(bidirectional, "ONE_LOOP_UNITS", {BACKEND: units})
+        monkeypatch.setattr(bidirectional, "ONE_LOOP_BATCH", BATCH)
+        assert layer.in_one_loop(BATCH, TIME) == (units > 0)
+        values = layer(sequences), layer(sequences, initial_state=states, mask=mask)
+        found.append((values, gradients(layer, sequences, states, mask)))
+    assert_equal(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_one_loop_is_for_layers_that_differ_in_direction_alone(sequences):
+    def one_loop(layer, **arguments):
+        layer.build((1, TIME, FEATURES))
+        return layer.in_one_loop(1, TIME, **arguments)
+
+    plain = one_loop(layers.Bidirectional(layers.LSTM(UNITS)))
+    assert plain == (BACKEND == "jax")
+    assert not layers.Bidirectional(layers.LSTM(UNITS)).in_one_loop(1, TIME)
+    for other in (
+        keras.layers.LSTM(UNITS),
+        layers.LSTM(UNITS, stateful=True),
+        layers.LSTM(UNITS, unroll=True),
+        layers.LSTM(1000),
+        layers.PeepholeLSTM(UNITS),
+    ):
+        assert not one_loop(layers.Bidirectional(other))
+    back = layers.GRU(UNITS, go_backwards=True)
+    assert not one_loop(layers.Bidirectional(layers.LSTM(UNITS), backward_layer=back))
+
+
+def test_bidirectional_survives_save_and_load(sequences, tmp_path):
+    model = keras.Sequential([keras.Input((TIME, FEATURES)), layers.Bidirectional(layers.GRU(UNITS), merge_mode="sum")])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(loaded.layers[0]) is layers.Bidirectional
+    assert_equal(loaded(sequences), model(sequences))
