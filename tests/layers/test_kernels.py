@@ -308,6 +308,19 @@ def test_second_derivatives_agree(family, generator, sequences):
         assert_equal(compiled, second(sequences), rtol=1e-4, atol=1e-5)
 
 
+@only_jax
+def test_forward_mode_is_refused_on_the_compiled_kernel_and_had_on_the_portable_one(family, sequences):
+    import jax
+
+    layer = family.make(UNITS)
+    layer.build(sequences.shape)
+    with pytest.raises(TypeError, match="custom_vjp"):
+        jax.jvp(layer, (sequences,), (sequences,))
+    with layers.use_kernel("portable"):
+        _, slope = jax.jvp(layer, (sequences,), (sequences,))
+    assert np.abs(slope).max() > 0
+
+
 COUNT = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
