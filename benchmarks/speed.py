@@ -131,8 +131,8 @@ def memory(measure, start):
             )
     notes = (
         f"Batch, time, features, units: {', '.join(map(str, LONG))}; no mask; float32.",
-        "The process' high-water mark in six steps, the first of which compiles, over what it held before, after a step "
-        "on sequences of 8.",
+        "The process' high-water mark in six steps, the first of which compiles, over what it held before; a step on "
+        "sequences of 8 went ahead.",
     )
     title = "Peak memory of the training step"
     packages = ("keras", "tensorflow", "jax")
@@ -161,7 +161,7 @@ def lengths(measure, start):
             axes.legend()
         panels[0].set_title("Time of a training step")
         panels[1].set_title("Peak memory of a training step")
-    notes = (f"LSTM on TensorFlow; batch {LONG[0]}, features {LONG[2]}, units {LONG[3]}. See also speed_memory.md.",)
+    notes = (f"LSTM on TensorFlow; batch {LONG[0]}, features {LONG[2]}, units {LONG[3]}.",)
     title = "A training step against the length of the sequences"
     packages = ("keras", "tensorflow")
     write_results("speed_length", title, rows, packages, time.perf_counter() - start, notes, module="speed")

@@ -13,16 +13,18 @@ from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
 class SimpleRNNEquations(Equations):
     """The equation of `SimpleRNNCell` forward and backward; a = (a_h,), or (h,) where tanh' is had from it."""
 
+    @property
+    def needs_a(self):
+        return not is_of_value(self.activation)
+
     def update(self, a, last):
         return [self.activation(a[0])]
 
     def recompute(self, inputs, seen, hidden, weights):
-        if is_of_value(self.activation):
-            return [hidden]
-        return super().recompute(inputs, seen, hidden, weights)
+        return super().recompute(inputs, seen, hidden, weights) if self.needs_a else [hidden]
 
     def gradient(self, a, last, seen, d_new, transposed):
-        hidden = a[0] if is_of_value(self.activation) else self.activation(a[0])
+        hidden = self.activation(a[0]) if self.needs_a else a[0]
         d_a = d_new[0] * derivative(self.activation, a[0], hidden)
         return [d_a], ops.matmul(d_a, transposed), [0.0]
 

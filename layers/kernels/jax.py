@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.experimental import rnn
 
 from .packing import pack, unpack
-from .through_time import advance, products, recompute, retreat, rows, unrows, weight_gradients
+from .through_time import advance, preceding, products, retreat, rows, unrows, weight_gradients
 
 
 def loop(step, carry, sequences, emits, reverse=False):
@@ -24,13 +24,19 @@ def _is_small(batch):
     return isinstance(batch, int) and batch < 8
 
 
-def _advance(equations, keep, run):
+def _is_large(run):
+    """Whether the pre-activations of all steps take longer to compute anew than to remember, on a processor."""
+    features, units = run.weights.kernel.shape[0], run.start[0].shape[-1]
+    return features + units > 256 and not _is_small(run.inputs.shape[1])
+
+
+def _advance(equations, keep, run, remember=False):
     """The run's sequences here and below are time-major, its mask (time, batch, 1)."""
     x = run.inputs
     if _is_small(x.shape[1]):
         blocks = run.weights.kernel.shape[-1] // run.start[0].shape[-1]
         x = [unrows(p, x) for p in products(rows(x), run.weights.kernel, blocks)]
-    return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep)
+    return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep, remember)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -40,7 +46,8 @@ def _through_time(equations, emit, run):
 
 
 def _forward(equations, emit, run):
-    states, kept = _advance(equations, len(run.start), run)
+    remember = equations.needs_a and _is_large(run)
+    states, kept = _advance(equations, len(run.start), run, remember)
     return (states, kept[0] if emit else None), (run, kept)
 
 
@@ -48,7 +55,9 @@ def _backward(equations, emit, residuals, gradients):
     run, kept = residuals
     d_states, d_hidden = gradients
     inputs = rows(run.inputs)
-    a, seen, last = recompute(equations, inputs, run.weights, run.start, kept, run.drop)
+    kept, a = kept[: len(run.start)], [rows(v) for v in kept[len(run.start) :]]
+    last, seen = preceding(run.start, kept, run.drop)
+    a = a or equations.recompute(inputs, seen, rows(kept[0]), run.weights)
     d_start, d_a = retreat(
         loop,
         equations,

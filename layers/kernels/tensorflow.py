@@ -1,12 +1,5 @@
-"""The loop on TensorFlow, compiled by XLA; the large products around it stay TensorFlow's own.
+"""The loop on TensorFlow, compiled by XLA; the large products around it stay TensorFlow's own."""
 
-A compiled program is for one shape. Long sequences are run in chunks of 128 steps, all by one program, which also
-keeps what the backward pass computes anew small. In eager execution, and where a graph does not know the shape, shorter
-sequences and batches are padded to the next of a few sizes: 4 lengths and 8 batch sizes in every doubling. The loop
-runs as many steps as there are, so padded time costs memory alone.
-"""
-
-from bisect import bisect_left
 from functools import cache
 
 import tensorflow as tf
@@ -15,55 +8,8 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from .packing import pack, unpack
-from .through_time import Weights, add, advance, products, recompute, retreat, rows, unrows, weight_gradients
-
-# Steps of a chunk. A chunk's products are large, and what the backward pass computes anew is of one chunk alone.
-_CHUNK = 256
-
-
-@cache
-def _sizes(in_a_doubling, largest):
-    sizes, size = list(range(1, in_a_doubling)), in_a_doubling
-    while size < largest:
-        sizes += range(size, 2 * size, size // in_a_doubling)
-        size *= 2
-    return [*sizes, largest]
-
-
-def _next(sizes, size):
-    """The first of the sizes that holds `size`, an integer or an integer tensor."""
-    if isinstance(size, int):
-        return sizes[bisect_left(sizes, size)]
-    return tf.reduce_min(tf.where(tf.constant(sizes) >= size, sizes, sizes[-1]))
-
-
-def padded_steps(sequences):
-    """The steps, an integer or an integer tensor, to which a chunk of (batch, time, features) is padded."""
-    time, sizes = sequences.shape[1], _sizes(4, _CHUNK)
-    if time is None:
-        return _next(sizes, tf.minimum(tf.shape(sequences)[1], _CHUNK))
-    return _next(sizes, min(time, _CHUNK)) if time > _CHUNK or tf.executing_eagerly() else time
-
-
-def padded_batch(sequences):
-    """The same for the batch."""
-    batch, sizes = sequences.shape[0], _sizes(8, 2**30)
-    if batch is None:
-        return _next(sizes, tf.shape(sequences)[0])
-    return _next(sizes, batch) if tf.executing_eagerly() else batch
-
-
-def _pad(tensor, *sizes):
-    """Zeros behind the first axes up to these sizes."""
-    if tensor is None or tuple(tensor.shape[: len(sizes)]) == sizes:
-        return tensor
-    missing = [[0, size - tf.shape(tensor)[axis]] for axis, size in enumerate(sizes)]
-    return tf.pad(tensor, missing + [[0, 0]] * (len(tensor.shape) - len(sizes)))
-
-
-def _swap(tensor):
-    """Between batch-major and time-major."""
-    return tf.transpose(tensor, [1, 0, *range(2, len(tensor.shape))])
+from .tensorflow_chunks import Chunks, before, pad, read
+from .through_time import Weights, add, advance, preceding, products, retreat, rows, unrows, weight_gradients
 
 
 def _loop(steps):
@@ -116,97 +62,35 @@ def _no_second_derivative(*_):
     )
 
 
-class _Chunks:
-    """How sequences of one call are cut, time-major and padded.
-
-    Args:
-        like: sequences of the call, (batch, time, n).
-    """
-
-    def __init__(self, like):
-        self.steps, self.batch = padded_steps(like), padded_batch(like)
-        self.shape = tf.shape(like)[:2]
-        self.dtype, self.static = like.dtype, like.shape[1]
-
-    def of(self, sequences, index):
-        """A chunk of (batch, time, n) as (steps, padded batch, n)."""
-        if sequences is None:
-            return None
-        first = index * _CHUNK
-        return _pad(_swap(sequences[:, first : first + _CHUNK]), self.steps, self.batch)
-
-    def whole(self, chunks):
-        """(batch, time, n) from what `carry` returns of it."""
-        sequences = chunks.concat() if isinstance(chunks, tf.TensorArray) else chunks
-        return _swap(sequences[: self.shape[1], : self.shape[0]])
-
-    def carry(self, body, carry, widths, reverse=False):
-        """Carries tensors through `body(index, steps, carry)` from chunk to chunk.
-
-        `body` returns the new carry and a list of sequences (steps, padded batch, width); returned are the last carry
-        and a list of these sequences: each an array of all chunks, or itself where there is but one.
-        """
-        time = self.shape[1]
-        if self.static is not None and self.static <= _CHUNK:
-            return body(0, time, carry)
-        count = -(-time // _CHUNK)
-        arrays = [
-            tf.TensorArray(self.dtype, count, element_shape=[None, None, width], clear_after_read=False)
-            for width in widths
-        ]
-
-        def step(done, carry, arrays):
-            index = count - 1 - done if reverse else done
-            new, emitted = body(index, tf.minimum(time - index * _CHUNK, _CHUNK), carry)
-            new = tf.nest.map_structure(lambda after, before: tf.ensure_shape(after, before.shape), new, carry)
-            return done + 1, new, [array.write(index, e) for array, e in zip(arrays, emitted, strict=True)]
-
-        # What would run ahead of its turn takes memory.
-        loop = (lambda done, *_: done < count, step, (0, carry, arrays))
-        _, carry, arrays = tf.while_loop(*loop, parallel_iterations=1)
-        return carry, arrays
-
-
-def _read(chunks, index):
-    """One of the chunks that `_Chunks.carry` returns."""
-    return chunks.read(index) if isinstance(chunks, tf.TensorArray) else chunks
-
-
-def _before(chunks, start, index):
-    """The state before a chunk, from the states after each step."""
-    if not isinstance(chunks, tf.TensorArray):
-        return start
-    return tf.where(index > 0, chunks.read(tf.maximum(index - 1, 0))[-1], start)
-
-
 def _forward(equations, run, keep):
-    """The states after the last step, and those kept after each as `_Chunks.carry` returns them."""
-    units, chunks = run.start[0].shape[-1], _Chunks(run.inputs)
+    """The states after the last step, and those kept after each as `Chunks.carry` returns them."""
+    units, chunks = run.start[0].shape[-1], Chunks(run.inputs)
     blocks = run.weights.kernel.shape[-1] // units
     # The loop has no use for the kernel.
-    weights, drop = run.weights._replace(kernel=None), _pad(run.drop, chunks.batch)
+    weights, drop = run.weights._replace(kernel=None), pad(run.drop, chunks.batch)
 
     def forward(index, steps, states):
         inputs, mask = chunks.of(run.inputs, index), chunks.of(run.mask, index)
         x = [unrows(p, inputs) for p in products(rows(inputs), run.weights.kernel, blocks)]
         return _advance(equations, units, keep)(x, weights, states, mask, drop, steps)
 
-    states, kept = chunks.carry(forward, [_pad(state, chunks.batch) for state in run.start], [units] * keep)
+    states, kept = chunks.carry(forward, [pad(state, chunks.batch) for state in run.start], [units] * keep)
     return [state[: chunks.shape[0]] for state in states], kept
 
 
 def _backward(equations, run, kept, d_hidden, d_states):
     """The gradients for inputs, weights and start states."""
-    units, chunks = run.start[0].shape[-1], _Chunks(run.inputs)
-    drop, first_states = _pad(run.drop, chunks.batch), [_pad(state, chunks.batch) for state in run.start]
+    units, chunks = run.start[0].shape[-1], Chunks(run.inputs)
+    drop, first_states = pad(run.drop, chunks.batch), [pad(state, chunks.batch) for state in run.start]
 
     def backward(index, steps, carry):
         d_states, d_weights = carry
         inputs, mask, d_out = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask, d_hidden))
-        start = [_before(k, state, index) for k, state in zip(kept, first_states, strict=True)]
+        start = [before(k, state, index) for k, state in zip(kept, first_states, strict=True)]
         flat = rows(inputs)
-        here = [_read(k, index) for k in kept]
-        a, seen, last = recompute(equations, flat, run.weights, start, here, drop)
+        here = [read(k, index) for k in kept]
+        last, seen = preceding(start, here, drop)
+        a = equations.recompute(flat, seen, rows(here[0]), run.weights)
         d_states, d_a = _retreat(equations, units)(
             [unrows(v, inputs) for v in a], run.weights.recurrent_kernel, last, mask, drop, d_out, d_states, steps
         )
@@ -214,7 +98,7 @@ def _backward(equations, run, kept, d_hidden, d_states):
         return (d_states, add(d_weights, [d for d in new if d is not None])), [unrows(d_inputs, inputs)]
 
     zeros = [tf.zeros_like(weight) for weight in run.weights if weight is not None]
-    carry = ([_pad(d, chunks.batch) for d in d_states], zeros)
+    carry = ([pad(d, chunks.batch) for d in d_states], zeros)
     (d_start, d_weights), (d_inputs,) = chunks.carry(backward, carry, [run.inputs.shape[-1]], reverse=True)
     return [chunks.whole(d_inputs), *d_weights, *(d[: chunks.shape[0]] for d in d_start)]
 
@@ -261,7 +145,7 @@ def _run(equations, run, return_sequences, training):
             d_hidden = d_outputs[states] if emitted else None
             return _backward(equations, again, known, d_hidden, d_outputs[:states]), _no_second_derivative
 
-        hidden = [_Chunks(run.inputs).whole(sequence) for sequence in kept[:emitted]]
+        hidden = [Chunks(run.inputs).whole(sequence) for sequence in kept[:emitted]]
         return [*last, *hidden], lambda *d_outputs: gradient(*tensors, *d_outputs)
 
     # A variable read within would be a variable that the custom gradient has to answer for.

@@ -34,6 +34,8 @@ class Equations:
     activation: Any
     recurrent_activation: Any = None
 
+    # Whether the gradient needs a, or makes do with the states.
+    needs_a: ClassVar = True
     # cuDNN's name for the network, if it has it.
     cudnn: ClassVar = None
 
@@ -127,7 +129,7 @@ def _seen(hidden, drop):
     return hidden if drop is None else hidden * drop
 
 
-def advance(loop, equations, x, weights, start, mask, drop, keep):
+def advance(loop, equations, x, weights, start, mask, drop, keep, remember=False):
     """The forward loop.
 
     Args:
@@ -137,35 +139,30 @@ def advance(loop, equations, x, weights, start, mask, drop, keep):
         start: the states, (batch, units) each.
         mask: boolean (time, batch, 1), or None.
         keep: how many of the states to return as they are after every step.
+        remember: whether to return the pre-activations too.
 
     Returns:
-        The states after the last step; the first `keep` states after each step, (time, batch, units) each.
+        The states after the last step; the first `keep` states after each step, (time, batch, units) each, and in the
+        same list what is remembered.
     """
 
     def step(last, at):
         x_t, keep_t = at
         if not isinstance(x, list):
             x_t = products(x_t, weights.kernel, weights.kernel.shape[-1] // last[0].shape[-1], at_once=True)
-        new = equations.update(equations.preactivate(x_t, _seen(last[0], drop), weights), last)
+        a = equations.preactivate(x_t, _seen(last[0], drop), weights)
+        new = equations.update(a, last)
         if keep_t is not None:
             new = [ops.where(keep_t, after, before) for after, before in zip(new, last, strict=True)]
-        return new, new[:keep]
+        return new, [*new[:keep], *(a if remember else [])]
 
     return loop(step, start, (x, mask), emits=keep)
 
 
-def recompute(equations, inputs, weights, start, kept, drop):
-    """What `retreat` needs of all steps, from the states after each and those at the start.
-
-    `inputs` are as `rows` gives them.
-
-    Returns:
-        Pre-activations, (time * batch, units) each; the hidden states that the gates saw, the same; and the states
-        before each step, (time, batch, units) each.
-    """
+def preceding(start, kept, drop):
+    """The states before each step, from those after it, and the hidden states that the gates saw, as `rows`."""
     last = [ops.concatenate([s[None], k[:-1]], axis=0) for s, k in zip(start, kept, strict=True)]
-    seen = rows(_seen(last[0], drop))
-    return equations.recompute(inputs, seen, rows(kept[0]), weights), seen, last
+    return last, rows(_seen(last[0], drop))
 
 
 def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states):

@@ -13,7 +13,7 @@ import layers
 from layers import bidirectional, kernels
 from layers.kernels import derivatives
 from tests.conftest import ROOT, clean_environment
-from tests.layers.families import BATCH, FEATURES, MASKS, TIME, UNITS, assert_equal, random_weights
+from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal, random_weights
 from tests.layers.gradients import gradients
 
 BACKEND = keras.backend.backend()
@@ -198,23 +198,22 @@ def test_an_export_holds_no_function_that_must_be_compiled(family, generator, se
     assert_equal(loaded.serve(sequences), model(sequences))
 
 
-@pytest.mark.parametrize("go_backwards", [False, True])
-@pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.parametrize("everything", [False, True])
 @pytest.mark.parametrize("mask", [None, "holes", "empty row"])
-def test_training_with_dropout_agrees(family, generator, sequences, mask, return_sequences, go_backwards):
-    options = {"return_sequences": return_sequences, "go_backwards": go_backwards}
+def test_training_with_dropout_agrees(family, generator, sequences, mask, everything):
+    options = {"return_sequences": everything, "go_backwards": everything}
     assert_kernels_agree(
         family, generator, sequences, MASKS.get(mask), True, dropout=0.4, recurrent_dropout=0.4, seed=3, **options
     )
 
 
 @pytest.mark.parametrize("activation", [a.__name__ for a in derivatives._DERIVATIVES])
-def test_activations_agree(family, generator, sequences, activation):
-    options = {"activation": activation}
-    if family.name != "SimpleRNN":
-        options["recurrent_activation"] = activation
+def test_activations_agree(generator, sequences, activation):
+    simple, *_, lstm = FAMILIES
     # Small, since some of them grow without bound.
-    assert_kernels_agree(family, generator, sequences[:, :3] / 4, return_sequences=True, **options)
+    small = sequences[:, :3] / 4
+    assert_kernels_agree(simple, generator, small, activation=activation)
+    assert_kernels_agree(lstm, generator, small, activation=activation, recurrent_activation=activation)
 
 
 def test_no_bias_agrees(family, generator, sequences):
@@ -464,9 +463,8 @@ def test_a_training_step_is_lowered_for_gpu_and_tpu(family, sequences):
     assert exported.platforms == ("cpu", "cuda", "tpu")
 
 
-@pytest.mark.parametrize("merge_mode", ["concat", None])
-@pytest.mark.parametrize("return_sequences", [False, True])
-@pytest.mark.parametrize("mask", [None, "left", "empty row"])
+@pytest.mark.parametrize("return_sequences,merge_mode", [(False, "concat"), (True, None)])
+@pytest.mark.parametrize("mask", [None, "empty row"])
 def test_both_directions_in_one_loop_agree(
     monkeypatch, family, generator, sequences, mask, return_sequences, merge_mode
 ):
