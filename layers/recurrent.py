@@ -260,8 +260,8 @@ class RecurrentLayer(keras.layers.RNN):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         # Said here because Keras' versions differ in what keras.layers.RNN says.
         self.supports_masking = True
-        # A model compiled whole would be compiled for each length, and on the CPU run slower than its loops compiled.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
+        # TensorFlow's cuDNN op is not for a model that XLA compiles whole.
+        self.supports_jit = keras.backend.backend() != "tensorflow" or getattr(self, "use_cudnn", None) is not True
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         mask = keras.tree.flatten(mask)[0] if mask is not None else None
@@ -367,8 +367,8 @@ def which_kernel(layer, batch=None, time=None, mask=None, training=False, device
     3. `portable` on TensorFlow where a graph for inference is being made by other than Keras' `evaluate` and
        `predict`: it may be saved, and a saved model must not need XLA. `use_cudnn=True` takes cuDNN nonetheless.
     4. `cudnn` on a GPU with `use_cudnn` "auto" or True: LSTM, and on TensorFlow GRU with `reset_after`; tanh and
-       sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a graph that XLA compiles
-       whole.
+       sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a model that XLA compiles
+       whole, which Keras' `compile` does by itself on a GPU unless told `jit_compile=False`.
     5. `compiled`, the hand-derived pass, for all else.
 
     Args:

@@ -176,6 +176,21 @@ def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, seque
 
 
 @only_tensorflow
+@pytest.mark.parametrize("time", [300, None])
+def test_a_model_that_xla_compiles_whole_learns_the_same(ran, family, generator, time):
+    sequences = generator.normal(size=(4, 300, 3)).astype("float32")
+    targets = np.zeros((4, UNITS), "float32")
+    models = [keras.Sequential([keras.Input((time, 3)), family.make(UNITS)]) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    for model, whole in zip(models, (True, False), strict=True):
+        model.compile("sgd", "mse", jit_compile=whole)
+        assert model.jit_compile == whole
+        model.fit(sequences, targets, batch_size=2, shuffle=False, verbose=0)
+        assert "compiled" in ran
+    assert_equal(models[0].get_weights(), models[1].get_weights())
+
+
+@only_tensorflow
 @pytest.mark.parametrize("wrapper", [lambda layer: layer, layers.Bidirectional])
 def test_an_export_holds_no_function_that_must_be_compiled(family, generator, sequences, tmp_path, wrapper):
     import tensorflow as tf
