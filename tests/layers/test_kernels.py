@@ -235,6 +235,14 @@ def test_no_bias_agrees(family, generator, sequences):
     assert_kernels_agree(family, generator, sequences, MASKS["left"], use_bias=False, return_sequences=True)
 
 
+@pytest.mark.parametrize("features", [3, 300])
+def test_large_batches_and_many_features_agree(family, generator, features):
+    """On JAX a step's own product is taken for the one, and the pre-activations are remembered for the other."""
+    sequences = generator.normal(size=(9, 5, features)).astype("float32") / features
+    mask = generator.random((9, 5)) < 0.7
+    assert_kernels_agree(family, generator, sequences, mask, True, return_sequences=True)
+
+
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_more_steps_than_a_chunk_agree(family, generator, return_sequences):
     sequences = generator.normal(size=(2, 600, 3)).astype("float32")
