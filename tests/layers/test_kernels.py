@@ -534,3 +534,7 @@ def test_bidirectional_survives_save_and_load(sequences, tmp_path):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert type(loaded.layers[0]) is layers.Bidirectional
     assert_equal(loaded(sequences), model(sequences))
+    theirs = layers.to_keras(model)
+    assert type(theirs.layers[0]) is keras.layers.Bidirectional
+    assert_equal(theirs(sequences), model(sequences))
+    assert type(layers.from_keras(theirs).layers[0]) is layers.Bidirectional
