@@ -33,13 +33,13 @@ def write_results(name, title, rows, packages, seconds, notes=(), options="", mo
     Args:
         rows: dicts with the same keys, values as they shall be read.
         packages: import names of those whose versions matter.
-        seconds: how long the measuring took.
+        seconds: how long the measuring took; None where it was done in several goes.
         notes: sentences that go below the table.
         options: what must stand behind the command to run it again.
         module: of the benchmark, if its name is not `name`.
     """
     FOLDER.mkdir(exist_ok=True)
-    about = {"hardware": hardware(), "versions": versions(*packages), "seconds": round(seconds)}
+    about = {"hardware": hardware(), "versions": versions(*packages), "seconds": seconds and round(seconds)}
     write_json(FOLDER / f"{name}.json", {"title": title, **about, "rows": rows, "notes": list(notes)})
     made_by = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
     lines = [
@@ -48,7 +48,7 @@ def write_results(name, title, rows, packages, seconds, notes=(), options="", mo
         table(rows, "github"),
         "",
         *(f"- {note}" for note in notes),
-        f"- Measured on {about['hardware']}, in {about['seconds']} s; {made_by}.",
+        f"- Measured on {about['hardware']}{f', in {round(seconds)} s' if seconds else ''}; {made_by}.",
         f"- Rerun with `{f'python -m benchmarks.{module or name} {options}'.strip()}`.",
         "",
     ]

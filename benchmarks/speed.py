@@ -11,7 +11,6 @@ import math
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from apps.common import cli, runs
@@ -37,12 +36,11 @@ def speed(
         seconds: How long a pair of functions takes turns, at least five each.
         spam: Data of the spam detector whose epoch is timed.
     """
-    start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     measure = _Measure(folder)
-    grid(measure, seconds, spam, start)
-    memory(measure, start)
-    lengths(measure, start)
+    grid(measure, seconds, spam)
+    memory(measure)
+    lengths(measure)
 
 
 class _Measure:
@@ -65,7 +63,7 @@ class _Measure:
         return json.loads(path.read_text())
 
 
-def grid(measure, seconds, spam, start):
+def grid(measure, seconds, spam):
     has_torch = importlib.util.find_spec("torch") is not None
     rows, ratios = [], {}
     for backend, name in BACKENDS.items():
@@ -77,11 +75,14 @@ def grid(measure, seconds, spam, start):
                     torch = measure("torch", "torch_grid", **case) if has_torch else None
                     rows.append(_row(name, family, shape, masked, found, torch))
                     for part in ("forward", "training"):
-                        ratios.setdefault((name, part), []).append(found[part]["keras"] / found[part]["ours"])
+                        ratios.setdefault((name, part, "Keras"), []).append(found[part]["keras"] / found[part]["ours"])
+                        if torch:
+                            ratio = torch[part]["torch"] / found[part]["ours"]
+                            ratios.setdefault((name, part, "PyTorch"), []).append(ratio)
     notes = [
-        f"{name}, {part}: Keras' time over ours, geometric mean {_mean(found):.2f}, from {min(found):.2f} "
-        f"to {max(found):.2f}."
-        for (name, part), found in ratios.items()
+        f"{name}, {part}: {peer}'s time over ours, geometric mean {_mean(found):.2f}, from {min(found):.2f} to "
+        f"{max(found):.2f}; 1 or more in {sum(ratio >= 1 for ratio in found)} of {len(found)} cases."
+        for (name, part, peer), found in ratios.items()
     ]
     for backend, name in BACKENDS.items():
         epoch = measure(backend, "spam_epoch", data=spam, epochs=5)
@@ -95,7 +96,7 @@ def grid(measure, seconds, spam, start):
     ]
     packages = ("keras", "tensorflow", "jax", *(["torch"] if has_torch else []))
     title = "Milliseconds of the forward pass and of the training step"
-    write_results("speed", title, rows, packages, time.perf_counter() - start, notes)
+    write_results("speed", title, rows, packages, None, notes, f"--seconds {seconds}")
 
 
 def _row(name, family, shape, masked, found, torch):
@@ -114,7 +115,7 @@ def _mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
-def memory(measure, start):
+def memory(measure):
     rows = []
     for backend, name in BACKENDS.items():
         for family in FAMILIES:
@@ -136,10 +137,10 @@ def memory(measure, start):
     )
     title = "Peak memory of the training step"
     packages = ("keras", "tensorflow", "jax")
-    write_results("speed_memory", title, rows, packages, time.perf_counter() - start, notes, module="speed")
+    write_results("speed_memory", title, rows, packages, None, notes, module="speed")
 
 
-def lengths(measure, start):
+def lengths(measure):
     rows = []
     for length in LENGTHS:
         shape = (LONG[0], length, *LONG[2:])
@@ -164,7 +165,7 @@ def lengths(measure, start):
     notes = (f"LSTM on TensorFlow; batch {LONG[0]}, features {LONG[2]}, units {LONG[3]}.",)
     title = "A training step against the length of the sequences"
     packages = ("keras", "tensorflow")
-    write_results("speed_length", title, rows, packages, time.perf_counter() - start, notes, module="speed")
+    write_results("speed_length", title, rows, packages, None, notes, module="speed")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ class Bidirectional(keras.layers.Bidirectional):
             return False
         ahead, back = pair
         return (
-            batch is not None
+            # A size that is not known may be a symbol, which is not to be compared.
+            isinstance(batch, int)
             and batch <= ONE_LOOP_BATCH
             and ahead.cell.units == back.cell.units <= ONE_LOOP_UNITS.get(keras.backend.backend(), 0)
             and ahead.cell.derived_equations == back.cell.derived_equations

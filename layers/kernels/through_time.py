@@ -8,6 +8,8 @@ a compiler vectorizes the step over those, and does not over slices of one wide 
 """
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add as plus
 from typing import Any, ClassVar, NamedTuple
 
 from keras import ops
@@ -122,7 +124,7 @@ def joint_products(inputs, seen, weights, of=slice(None)):
 
 def add(*terms):
     """The sums of what each gate has, from lists with an entry a gate; an entry is None where there is nothing."""
-    return [sum(entry for entry in entries if entry is not None) for entries in zip(*terms, strict=True)]
+    return [reduce(plus, (entry for entry in entries if entry is not None)) for entries in zip(*terms, strict=True)]
 
 
 def _seen(hidden, drop):
@@ -206,9 +208,9 @@ def weight_gradients(equations, weights, inputs, a, seen, d_a):
     """
     blocks = weights.kernel.shape[-1] // d_a[0].shape[-1]
     d_x = d_a[:blocks]
-    d_inputs = sum(ops.matmul(d, ops.transpose(k)) for d, k in zip(d_x, columns(weights.kernel, blocks), strict=True))
+    back = [ops.matmul(d, ops.transpose(k)) for d, k in zip(d_x, columns(weights.kernel, blocks), strict=True)]
     operands = equations.recurrent_operands(a, seen, d_a)
-    return d_inputs, Weights(
+    return reduce(plus, back), Weights(
         _join([ops.matmul(ops.transpose(inputs), d) for d in d_x]),
         _join([ops.matmul(ops.transpose(left), right) for left, right in operands]),
         None if weights.bias is None else _join([ops.sum(d, axis=0) for d in d_x]),

@@ -247,8 +247,7 @@ def test_large_batches_and_many_features_agree(family, generator, features):
 def test_more_steps_than_a_chunk_agree(family, generator, return_sequences):
     sequences = generator.normal(size=(2, 600, 3)).astype("float32")
     mask = generator.random((2, 600)) < 0.7
-    options = {"return_sequences": return_sequences, "recurrent_regularizer": None}
-    assert_kernels_agree(family, generator, sequences / 4, mask, **options)
+    assert_kernels_agree(family, generator, sequences / 4, mask, return_sequences=return_sequences)
 
 
 @pytest.mark.parametrize("method", ["update", "gradient"])
@@ -368,8 +367,8 @@ def test_many_lengths_compile_few_programs(tmp_path):
     answer = subprocess.run([sys.executable, "-c", COUNT], check=True, capture_output=True, text=True, **environment)
     assert answer.stdout.split()[-1] == "80"
     programs = [name for name in os.listdir(tmp_path / "dump") if name.endswith("before_optimizations.txt")]
-    # Lengths 1, 2, 3, and four in each doubling up to 40, in two batch sizes of which one is the other's; chunks of
-    # 256 steps; a program forward and one backward for each.
+    # One forward and one backward for each of two batch sizes, at 1, 2, 3 and four lengths in each doubling up to 40,
+    # and at the 256 steps of a chunk.
     lengths = len([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40]) + 1
     assert lengths < len(programs) <= 2 * 2 * lengths
 
