@@ -8,6 +8,7 @@ NAME is the app that made the run. What is wrong with a request is answered as {
 """
 
 import json
+import re
 import socket
 import sys
 from pathlib import Path
@@ -63,7 +64,11 @@ class Served:
             raise ValueError(f"unknown signature_name {body['signature_name']!r}; there is 'serving_default'")
         by_row = "instances" in body
         columns = self._columns_of_rows(body["instances"]) if by_row else self._columns(body["inputs"])
-        outputs = self._function(**{name: self._tensor(name, column) for name, column in columns.items()})
+        inputs = {name: self._tensor(name, column) for name, column in columns.items()}
+        try:
+            outputs = self._function(**inputs)
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(_refusal(error.message)) from None
         outputs = {name: _plain(value.numpy()) for name, value in outputs.items()}
         if not by_row:
             return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
@@ -104,6 +109,12 @@ class Served:
         if not spec.shape.is_compatible_with(tensor.shape):
             raise ValueError(f"{expected}; received shape {tensor.shape}")
         return tensor
+
+
+def _refusal(message):
+    """What a model says of its inputs by an assertion in its graph, without where in the graph that was."""
+    told = re.search(r"assertion failed: \[(.*)\]", message)
+    return told[1] if told else message.strip().splitlines()[0]
 
 
 def _plain(array):

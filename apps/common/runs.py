@@ -8,6 +8,7 @@ behind it is done again, and with the same seed comes out the same.
 import contextlib
 import csv
 import json
+import math
 import os
 import platform
 import re
@@ -87,13 +88,33 @@ def save_model(model, path):
         model.save(part)
 
 
-def load_model(path):
-    """Loads a model saved by `save_model`; its layers' classes must have been imported."""
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Puts the moving averages that the model's optimizer keeps, if any, in the place of the weights for a while."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.use_ema:
+        yield
+        return
+    weights = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(model.trainable_variables, weights, strict=True):
+            variable.assign(value)
+
+
+def load_model(path, compile=True):
+    """Loads a model saved by `save_model`; its layers' classes must have been imported.
+
+    Args:
+        compile: whether with its loss and optimizer, to train on.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; train first")
     try:
-        return keras.models.load_model(path)
+        return keras.models.load_model(path, compile=compile)
     except (OSError, ValueError, KeyError, EOFError) as error:
         first = str(error).splitlines()[0][:120]
         raise UserError(f"{path}: not a whole Keras model ({first}); train again into a new run directory") from error
@@ -181,6 +202,9 @@ def _remove_checkpoints(run_dir, keep=None):
 class SaveEpochs(keras.callbacks.Callback):
     """After each epoch keeps the best model, the history and the state to go on from, and stops in time.
 
+    A model whose optimizer averages its weights is kept with the averages. A loss that is no number ends the training
+    with a `UserError` before anything is saved.
+
     All that it decides it reads off the history, so a resumed training ends where an unbroken one does.
 
     Args:
@@ -215,11 +239,20 @@ class SaveEpochs(keras.callbacks.Callback):
             state.assign(np.random.SeedSequence([self.seed, epoch, number]).generate_state(2))
         self.began = time.perf_counter()
 
+    def on_train_batch_end(self, batch, logs=None):
+        if not math.isfinite(logs["loss"]):
+            kept = f"the weights of epoch {self.kept()['epoch']} are kept" if self.history else "nothing is kept yet"
+            raise UserError(
+                f"{self.run_dir}: the loss is {float(logs['loss'])} at step {batch + 1} of epoch "
+                f"{len(self.history) + 1}; {kept}; train with a lower --learning-rate into another --run-dir"
+            )
+
     def on_epoch_end(self, epoch, logs=None):
         figures = {name: float(value) for name, value in logs.items()}
         self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
         if self.history[-1] is self.kept():
-            save_model(self.model, self.run_dir / "model.keras")
+            with averaged_weights(self.model):
+                save_model(self.model, self.run_dir / "model.keras")
         write_csv(self.run_dir / "history.csv", self.history)
         checkpoint = self.run_dir / f"checkpoint-{epoch + 1:04d}.keras"
         save_model(self.model, checkpoint)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ..common import tables, tfds_sets
+from ..common.buckets import bucketed
 from ..common.cli import UserError
 from ..common.text import split_tokens, subword_features
 from .sample_data.make_messages import make_messages
@@ -260,23 +261,6 @@ def make_dataset(examples, encoder, config, epochs=None):
     edges = [16]
     while edges[-1] < config.max_tokens:
         edges.append(2 * edges[-1])
-
-    def batches(order):
-        rows = tf.data.Dataset.from_tensor_slices(order).map(lambda row: (features[row], labels[row]))
-        return rows.bucket_by_sequence_length(
-            lambda features, label: tf.shape(features)[0],
-            bucket_boundaries=[edge + 1 for edge in edges],
-            bucket_batch_sizes=[config.batch_size] * (len(edges) + 1),
-            pad_to_bucket_boundary=True,
-        )
-
-    def one_epoch(epoch):
-        return batches(tf.random.experimental.stateless_shuffle(tf.range(count), seed=[config.seed, epoch]))
-
-    if epochs is None:
-        dataset = batches(tf.range(count))
-    else:
-        dataset = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(one_epoch)
-    in_bucket = np.bincount(np.searchsorted(edges, features.row_lengths()))
-    steps = int(np.ceil(in_bucket / config.batch_size).sum()) * (1 if epochs is None else len(epochs))
-    return dataset.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(tf.data.AUTOTUNE)
+    lengths = features.row_lengths()
+    dataset = bucketed((features, labels), lengths, edges, config.batch_size, config.seed, epochs)
+    return dataset.prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,1 @@
+"""A recurrent encoder and decoder with attention that translate sentences."""

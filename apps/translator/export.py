@@ -1,0 +1,62 @@
+"""Exports a translator as a SavedModel that takes strings: nothing of this repository is needed to run it."""
+
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+import tyro
+
+from ..common import cli, runs
+from .data import encode_ended
+from .predict import Search, Translator
+
+
+def export(
+    run_dir: cli.RunDir,
+    search: tyro.conf.OmitArgPrefixes[Search] = Search(),
+):
+    """Write RUN_DIR/export/1, a TensorFlow SavedModel: a batch of texts in, translations and scores out.
+
+    Args:
+        run_dir: Folder of a trained run.
+        search: How the best translation is looked for.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise cli.UserError(
+            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
+            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
+        )
+    translator = Translator(run_dir, search)
+    limit = translator.config.max_tokens
+
+    def answer(text):
+        numbers = encode_ended(translator.source, text)
+        lengths = numbers.row_lengths() - 1
+        longest = tf.argmax(tf.concat([lengths, [0]], axis=0))
+        told = "text {} has {} subwords, this model translates at most " + f"{limit} at a time; cut it into sentences"
+        told = tf.strings.format(told, (longest + 1, tf.reduce_max(tf.concat([lengths, [0]], axis=0))))
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(lengths <= limit), [told])]):
+            # A recurrent layer needs a step, even for no texts at all.
+            shape = tf.maximum(numbers.bounding_shape(), [0, 1])
+            tokens, scores = translator.searcher(numbers.to_tensor(shape=shape))
+        some = lengths > 0
+        translations = tf.where(some, translator.target.decode(tokens), "")
+        return {"translation": translations, "score": tf.where(some, scores, 0.0)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(translator.source)
+    archive.track(translator.target)
+    archive.add_endpoint("serving_default", answer, [tf.TensorSpec([None], tf.string, "text")])
+    folder = Path(run_dir) / "export" / "1"
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        with runs.replacing(folder) as part:
+            archive.write_out(part, verbose=False)
+    except tf.errors.OpError as error:
+        raise cli.UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
+    print(f"written: {folder} (text -> translation, score; beam {search.beam})")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(export))

@@ -1,0 +1,203 @@
+"""Translates sentences with a trained translator."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tyro
+from keras import ops
+
+from ..common import cli, runs
+from ..common.decoding import beam_search
+from ..common.reports import figure
+from ..common.tables import decode
+from ..common.text import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Subwords
+from .config import Config
+from .data import encode_all, padded_lengths, read_file
+from .model import load_model
+
+# Sentences that --attention draws.
+DRAWN = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How the likeliest translation is looked for."""
+
+    beam: int = 5
+    """Translations kept at a time for each sentence; 1 is greedy: faster, and a little worse."""
+    length_penalty: float = 1.0
+    """How much a long translation is made up for being less likely; 0 not at all (Wu 2016, section 7)."""
+
+    def __post_init__(self):
+        if not 1 <= self.beam <= 64:
+            raise cli.UserError(f"--beam {self.beam}: expected a whole number from 1 to 64")
+        if not 0 <= self.length_penalty <= 5:
+            raise cli.UserError(f"--length-penalty {self.length_penalty}: expected a number from 0 to 5")
+
+
+class Searcher(keras.Model):
+    """Int (batch, source_time) -> the best translation's subwords (batch, max_tokens + 1), and its score (batch,).
+
+    A model of its own, so that Keras compiles the whole search on every backend.
+    """
+
+    def __init__(self, model, config, search):
+        super().__init__()
+        self.model, self.max_steps, self.search = model, config.max_tokens + 1, search
+        # XLA would compile TensorFlow's loop anew for every length.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+
+    def call(self, source):
+        memory, states = self.model.encode(source)
+        return beam_search(
+            lambda tokens, states: self.model.step(tokens, memory, states),
+            states,
+            ops.shape(source)[0],
+            self.search.beam,
+            self.max_steps,
+            START_ID,
+            END_ID,
+            self.search.length_penalty,
+            forbidden=(PAD_ID, UNKNOWN_ID, START_ID),
+        )
+
+
+class Translator:
+    """A trained run: sentences in, translations out.
+
+    Attributes:
+        config: the run's Config.
+        source, target: the two languages' `Subwords`.
+    """
+
+    def __init__(self, run_dir, search=Search()):
+        saved = runs.open_run(run_dir)
+        fields = {field.name for field in dataclasses.fields(Config)}
+        self.config = Config(**{name: value for name, value in saved.items() if name in fields})
+        self.model = load_model(Path(run_dir) / "model.keras")
+        pieces = runs.read_json(Path(run_dir) / "vocabulary.json")
+        self.source, self.target = Subwords(pieces["source"]), Subwords(pieces["target"])
+        self.searcher = Searcher(self.model, self.config, search)
+
+    def __call__(self, texts, batch_size=64):
+        """List of strings, a translation each, and float32 (texts,), their scores. Nothing translates to nothing.
+
+        Raises:
+            UserError: a text is longer than the model translates.
+        """
+        numbers = encode_all(self.source, list(texts))
+        self._require_short(numbers)
+        lengths = numbers.row_lengths().numpy()
+        # Like lengths go together to save padding.
+        order = np.argsort(lengths, kind="stable")
+        translations, scores = np.full(len(lengths), "", object), np.zeros(len(lengths), "float32")
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            longest = next(edge for edge in padded_lengths(self.config) if edge >= lengths[rows[-1]])
+            source = tf.gather(numbers, rows).to_tensor(0, shape=[None, longest])
+            tokens, scores[rows] = self.searcher.predict_on_batch(source.numpy())
+            translations[rows] = [text.decode() for text in self.target.decode(tokens).numpy()]
+        translations[lengths == 1], scores[lengths == 1] = "", 0
+        return translations.tolist(), scores
+
+    def _require_short(self, numbers):
+        lengths = numbers.row_lengths().numpy() - 1
+        for number, length in enumerate(lengths.tolist(), 1):
+            if length > self.config.max_tokens:
+                raise cli.UserError(
+                    f"text {number} of {len(lengths)} has {length} subwords, this model translates at most "
+                    f"{self.config.max_tokens} at a time; cut it into sentences"
+                )
+
+    def is_short(self, texts):
+        """Bool (texts,): which are not longer than the model translates."""
+        return encode_all(self.source, list(texts)).row_lengths().numpy() - 1 <= self.config.max_tokens
+
+    def unknown_characters(self, text):
+        """How many characters of a text the model has never seen."""
+        return int(tf.reduce_sum(tf.cast(self.source.encode([text]).flat_values == UNKNOWN_ID, tf.int32)))
+
+    def attention(self, text, translation):
+        """What the decoder looked at: source pieces, target pieces, weights (target pieces, source pieces)."""
+        source = encode_all(self.source, [text]).to_tensor()
+        given = encode_all(self.target, [translation]).to_tensor()
+        weights = self.model.look(source.numpy(), np.pad(given, [[0, 0], [1, 0]], constant_values=START_ID)[:, :-1])
+        sides = [side.names(row[0].numpy()) for side, row in ((self.source, source), (self.target, given))]
+        return *sides, ops.convert_to_numpy(weights)[0]
+
+
+def predict(
+    run_dir: cli.RunDir,
+    texts: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[TEXT ...]")] = (),
+    file: Path | None = None,
+    json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    attention: Path | None = None,
+    search: tyro.conf.OmitArgPrefixes[Search] = Search(),
+):
+    """Translate sentences: those given, those of a file, or those of standard input, one a line.
+
+    Prints a translation a line; an empty line stays one.
+
+    Args:
+        run_dir: Folder of a trained run.
+        texts: The sentences.
+        file: File with one sentence a line, plain or .gz; `-` is standard input.
+        json_lines: Print one JSON object a line, with the score.
+        attention: Picture (.png, .pdf, .svg) to draw of what the model looked at, for the first 4 sentences.
+        search: How the best translation is looked for.
+    """
+    if texts and file:
+        raise cli.UserError(f"--file {file}: give sentences or a file, not both")
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise cli.UserError(f"text {number} of {len(texts)} is empty; leave it out")
+    translator = Translator(run_dir, search)
+    if attention and not translator.model.has_attention:
+        raise cli.UserError(
+            f"--attention {attention}: {run_dir} was trained with --attention none and has none to draw"
+        )
+    texts = texts or read_sentences(file)
+    translations, scores = translator(texts)
+    for number, (text, translation, score) in enumerate(zip(texts, translations, scores, strict=True), 1):
+        if unknown := translator.unknown_characters(text):
+            print(f"text {number}: {unknown} characters that the model has never seen are left out", file=sys.stderr)
+        answer = {"translation": translation, "score": round(float(score), 6), "text": text}
+        print(json.dumps(answer, ensure_ascii=False) if json_lines else translation)
+    if attention:
+        draw_attention(
+            attention, [translator.attention(*pair) for pair in zip(texts, translations, strict=True)][:DRAWN]
+        )
+
+
+def read_sentences(file):
+    """The lines of a text file, or of standard input."""
+    if file is None or file == Path("-"):
+        file, text = "standard input", decode("standard input", sys.stdin.buffer.read())
+    else:
+        text = read_file(file)
+    if not text:
+        raise cli.UserError(f"{file}: no sentences in it; expected one a line")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def draw_attention(path, looks):
+    """A picture of `Translator.attention` of some sentences, side by side."""
+    longest = max(max(len(source), len(target)) for source, target, _ in looks)
+    size = max(4.0, 0.32 * longest)
+    with figure(path, columns=len(looks), width=size, height=size) as panels:
+        for axes, (source, target, weights) in zip(np.atleast_1d(panels), looks, strict=True):
+            axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+            axes.set_xticks(range(len(source)), source, rotation=90)
+            axes.set_yticks(range(len(target)), target)
+            axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=9)
+            axes.grid(False)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(predict))

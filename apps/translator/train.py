@@ -1,0 +1,156 @@
+"""Trains a translator into a run directory; the same command goes on where a killed one stopped."""
+
+import dataclasses
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import keras
+import tyro
+from keras import ops
+
+from ..common import cli, runs
+from .config import Config
+from .data import clusters, fit_subwords, make_dataset, read_pairs, split_pairs
+from .model import build_model, load_model
+
+RUN_DIR = Path("runs/translator")
+
+
+def train(
+    config: tyro.conf.OmitArgPrefixes[Config] = Config(),
+    run_dir: Path = RUN_DIR,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+):
+    """Train a translator on pairs of sentences.
+
+    Args:
+        config: Settings.
+        run_dir: Folder for everything that the training leaves behind.
+        overwrite: Throw away the run that stands in --run-dir.
+        tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+    """
+    if tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    pairs = read_pairs(config)
+    validation = read_pairs(config, config.validation_data) if config.validation_data else None
+    splits = split_pairs(pairs, config, validation)
+    begun = runs.start_run(run_dir, describe_run(config, pairs), overwrite)
+    if begun and runs.is_finished(run_dir):
+        print(f"{run_dir} is trained already; --overwrite starts anew")
+        return
+    together = len(pairs) - clusters(pairs).max() - 1
+    print(f"{len(pairs)} pairs; {together} stay on the side of a pair that they share a sentence with")
+    print(", ".join(f"{len(part)} for {name}" for name, part in splits.items()))
+    fit(config, run_dir, splits, tensorboard)
+
+
+def fit(config, run_dir, splits, tensorboard=False):
+    """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
+    keras.utils.set_random_seed(config.seed)
+    subwords = fit_subwords(splits["train"], config)
+    pieces = dict(zip(("source", "target"), (side.pieces for side in subwords), strict=True))
+    runs.write_json(run_dir / "vocabulary.json", pieces)
+    done, checkpoint = runs.latest_checkpoint(run_dir)
+    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
+    if done < config.epochs and not saving.ended():
+        plateau = DecayOnPlateau(config, saving.history)
+        # Validation sees the averaged weights, which are the ones that are kept.
+        callbacks = [keras.callbacks.SwapEMAWeights(), plateau, saving]
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
+        _fit_epochs(config, splits, subwords, checkpoint, range(done, config.epochs), callbacks)
+    kept = saving.kept()
+    print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
+    runs.finish(run_dir, kept)
+
+
+def _fit_epochs(config, splits, subwords, checkpoint, epochs, callbacks):
+    dataset = make_dataset(splits["train"], subwords, config, epochs)
+    steps = int(dataset.cardinality()) // len(epochs)
+    if checkpoint:
+        print(f"going on after epoch {epochs.start}")
+        model = load_model(checkpoint, compile=True)
+    else:
+        model = build_model(config, *(side.vocabulary_size for side in subwords))
+        compile_model(model, config, steps)
+    print(f"{model.count_params():,} weights, {steps} steps an epoch", flush=True)
+    model.fit(
+        dataset,
+        validation_data=make_dataset(splits["validation"], subwords, config),
+        epochs=config.epochs,
+        initial_epoch=epochs.start,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+
+
+def compile_model(model, config, steps):
+    optimizer = keras.optimizers.Adam(
+        config.learning_rate,
+        global_clipnorm=config.clip_norm,
+        use_ema=True,
+        ema_momentum=math.exp(-1 / (config.average_epochs * steps)),
+        ema_overwrite_frequency=None,
+    )
+    model.compile(
+        optimizer=optimizer,
+        loss=SmoothedCrossentropy(config.label_smoothing),
+        weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+    )
+
+
+@keras.saving.register_keras_serializable("translator")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy with smoothed labels, in nats a subword; the mean over those of weight 1.
+
+    Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
+
+    Args:
+        smoothing: probability that is spread over all subwords.
+    """
+
+    def __init__(self, smoothing, name="smoothed_crossentropy", **kwargs):
+        super().__init__(name=name, reduction="mean_with_sample_weight")
+        self.smoothing = smoothing
+
+    def call(self, targets, logits):
+        targets = ops.cast(targets, "int32")[..., None]
+        right = ops.squeeze(ops.take_along_axis(logits, targets, axis=-1), axis=-1)
+        expected = (1 - self.smoothing) * right + self.smoothing * ops.mean(logits, axis=-1)
+        return ops.logsumexp(logits, axis=-1) - expected
+
+    def get_config(self):
+        return {"smoothing": self.smoothing, "name": self.name}
+
+
+class DecayOnPlateau(keras.callbacks.ReduceLROnPlateau):
+    """Keras' decay, which begins by going through the epochs before a resumed training again, to decide alike."""
+
+    def __init__(self, config, history):
+        super().__init__(factor=config.decay, patience=config.decay_patience, min_lr=config.learning_rate / 100)
+        self.first, self.before = config.learning_rate, list(history)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.model.optimizer.learning_rate = self.first
+        for row in self.before:
+            self.on_epoch_end(row["epoch"] - 1, dict(row))
+
+
+def describe_run(config, pairs):
+    """What config.json says: whatever must be the same for a training to be gone on with."""
+    return {
+        "app": __package__.rpartition(".")[2],
+        **dataclasses.asdict(config),
+        "pairs": len(pairs),
+        "fingerprint": pairs.fingerprint,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(train))
