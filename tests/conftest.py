@@ -1,5 +1,7 @@
 """What tests all over the house use: commands in a process of their own, real data, a small trained detector."""
 
+import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
@@ -35,6 +37,32 @@ def clean_environment(tmp_path):
     """Environment and folder of a process that cannot import this repository."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return {"env": environment, "cwd": tmp_path}
+
+
+def assert_refused(capsys, verb, arguments, *words):
+    """Runs a verb that must end with one line on stderr, in which all of `words` are, and status 2."""
+    capsys.readouterr()
+    assert cli.run(verb, [str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1 and error.endswith("\n")
+    for word in words:
+        assert str(word) in error
+
+
+def snapshot(folder):
+    """Every file of a folder and a hash of what is in it."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    return {path: hashlib.sha256(path.read_bytes()).digest() for path in files}
+
+
+@contextlib.contextmanager
+def unchanged(folder):
+    """What runs within must leave the folder as it is."""
+    before = snapshot(folder)
+    yield
+    assert snapshot(folder) == before
 
 
 SMALL = {"epochs": 4, "kept_from": 0.3, "units": 16, "embedding_dim": 16, "dense_units": 16, "learning_rate": 0.01}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.common.metrics import binary_metrics, bootstrap_intervals
+from apps.common.metrics import binary_metrics, bootstrap_intervals, sentence_chrf, translation_metrics
 
 
 def test_figures_equal_those_worked_out_by_hand():
@@ -45,3 +45,26 @@ def test_resamples_never_lack_a_class():
         return {"positives": labels.sum()}
 
     assert bootstrap_intervals(count, labels, resamples=50)["positives"][0] >= 1
+
+
+def test_translations_are_measured_by_what_they_share_with_the_references():
+    references = ["the cat sat on the mat .", "a dog ran home quickly today ."]
+    same = translation_metrics(references, references)
+    assert {name: figures["value"] for name, figures in same.items()} == pytest.approx(
+        {"bleu": 100, "bleu_lower": 100, "chrf": 100}
+    )
+    shouted = translation_metrics([text.upper() for text in references], references)
+    assert shouted["bleu_lower"]["value"] == pytest.approx(100)
+    assert shouted["bleu"]["value"] < 20
+    nothing = translation_metrics(["", ""], references)
+    assert nothing["bleu"]["value"] == nothing["chrf"]["value"] == 0
+    assert "tok:13a" in same["bleu"]["signature"] and "case:lc" in same["bleu_lower"]["signature"]
+    half = translation_metrics([references[0], "something else entirely was said here ."], references)
+    low, high = half["bleu"]["interval"]
+    assert low < half["bleu"]["value"] < high
+
+
+def test_sentence_chrf_is_one_figure_a_sentence():
+    best, middle, worst = sentence_chrf(["a red house", "a red mouse", "zzz"], ["a red house"] * 3)
+    assert best == pytest.approx(100)
+    assert best > middle > 30 > worst

@@ -1,8 +1,12 @@
 """Tokens and subwords."""
 
-import tensorflow as tf
+import unicodedata
 
-from apps.common.text import split_tokens, subword_features
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings, strategies
+
+from apps.common.text import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Subwords, split_tokens, subword_features
 
 
 def tokens(text, max_tokens=100, max_characters=1000):
@@ -45,3 +49,93 @@ def test_shapes_tell_shouting_and_the_length_of_numbers():
     assert [features(token)[1] for token in ("I", "FREE", "Free", "free", "87121", "ÉTÉ")] == [
         "#X", "#XX", "#Xx", "#x", "#00000", "#XX"
     ]  # fmt: skip
+
+
+SENTENCES = [
+    "Ein Mann schläft auf dem Sofa.",
+    "Eine Frau, die schläft, trägt 12 rote Äpfel.",
+    "Der Mann trägt eine Frau; die Äpfel sind rot!",
+    "Die Männer tragen 21 Äpfel, sehr schön.",
+]
+
+
+@pytest.fixture(scope="module")
+def subwords():
+    return Subwords.fit(SENTENCES, 80)
+
+
+def cut(subwords, text):
+    return subwords.names(subwords.encode([text]).to_list()[0])
+
+
+def test_subwords_joined_again_are_the_text(subwords):
+    numbers = subwords.encode(SENTENCES)
+    assert [text.decode() for text in subwords.decode(numbers.to_tensor()).numpy()] == SENTENCES
+    assert (numbers.flat_values.numpy() > UNKNOWN_ID).all()
+    assert (numbers.row_lengths().numpy() < [len(text) for text in SENTENCES]).all()
+    assert subwords.vocabulary_size == 80
+
+
+def test_special_numbers_are_fixed(subwords):
+    assert (PAD_ID, UNKNOWN_ID, START_ID, END_ID) == (0, 1, 2, 3)
+    assert subwords.names(range(4)) == ["<pad>", "<unknown>", "<start>", "<end>"]
+    assert subwords.decode([[2, *subwords.encode(["Mann"]).to_list()[0], 3, 0, 0]]).numpy() == [b"Mann"]
+    assert "<unknown>" not in cut(subwords, "<start>")[0], "a text cannot spell a special piece"
+
+
+def longest_first(pieces, text):
+    """The same cutting, one piece after another."""
+    found = []
+    for word in ["\u2581" + word for word in text.split()]:
+        while word:
+            piece = next((p for p in sorted(pieces, key=len, reverse=True) if word.startswith(p)), None)
+            found.append(piece or "<unknown>")
+            word = word[len(piece) if piece else 1 :]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=strategies.text(alphabet="MäanrtÄpfelschiu 12,.xß\u2581", max_size=60))
+def test_longest_piece_is_taken_each_time(subwords, text):
+    text = text.replace("\u2581", " ")
+    assert cut(subwords, text) == longest_first(subwords.pieces, text)
+
+
+def test_texts_of_a_batch_are_cut_as_each_alone(subwords):
+    texts = ["", *SENTENCES, " ", "Mann" * 50, "日本"]
+    together = subwords.encode(texts).to_list()
+    assert together == [subwords.encode([text]).to_list()[0] for text in texts]
+    assert together[0] == together[5] == []
+    assert subwords.encode([]).to_list() == []
+
+
+def test_accents_control_characters_and_spaces_are_made_alike(subwords):
+    plain = cut(subwords, "Männer tragen Äpfel")
+    assert "<unknown>" not in plain
+    for text in (
+        "Ma\u0308nner tragen A\u0308pfel",
+        "  Männer\u00a0tragen\t\n\0Äpfel ",
+        "Män\u00adner \ufefftragen Äpfel",
+    ):
+        assert cut(subwords, text) == plain
+
+
+def test_two_accents_on_a_letter_become_one_character():
+    vietnamese = Subwords.fit(["Việt ế ngữ"] * 3, 30)
+    for text in ("Việt ế", unicodedata.normalize("NFD", "Việt ế")):
+        numbers = vietnamese.encode([text])
+        assert UNKNOWN_ID not in numbers.to_list()[0]
+        assert vietnamese.decode(numbers.to_tensor()).numpy()[0].decode() == unicodedata.normalize("NFC", text)
+
+
+def test_unseen_characters_are_unknown_one_by_one(subwords):
+    assert cut(subwords, "日本 Mann") == ["\u2581", "<unknown>", "<unknown>", *cut(subwords, "Mann")]
+
+
+def test_digits_stand_alone(subwords):
+    assert [piece for piece in subwords.pieces if sum(c.isdigit() for c in piece) > 1] == []
+
+
+def test_too_few_pieces_for_the_characters_are_refused():
+    with pytest.raises(ValueError, match="Vocabulary size"):
+        Subwords.fit(["abcdefghijklmnopqrstuvwxyz"], 10)

@@ -1,7 +1,5 @@
 """A user's mistakes: one line on stderr that says what is wrong and what to do, status 2, nothing lost."""
 
-import contextlib
-import hashlib
 import os
 import resource
 import signal
@@ -15,30 +13,7 @@ from apps.spam_detector.evaluate import evaluate
 from apps.spam_detector.export import export
 from apps.spam_detector.predict import predict
 from apps.spam_detector.train import train
-from tests.conftest import ROOT, SMALL_OPTIONS, run_module
-
-
-def assert_refused(capsys, verb, arguments, *words):
-    capsys.readouterr()
-    assert cli.run(verb, [str(argument) for argument in arguments]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ")
-    assert error.count("\n") == 1 and error.endswith("\n")
-    for word in words:
-        assert str(word) in error
-
-
-def snapshot(folder):
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    return {path: hashlib.sha256(path.read_bytes()).digest() for path in files}
-
-
-@contextlib.contextmanager
-def unchanged(folder):
-    before = snapshot(folder)
-    yield
-    assert snapshot(folder) == before
+from tests.conftest import ROOT, SMALL_OPTIONS, assert_refused, run_module, snapshot, unchanged
 
 
 def test_mistake_is_one_line_in_a_real_process(tmp_path):
