@@ -61,7 +61,7 @@ class Config:
     label_smoothing: float = 0.1
     """Probability that the loss spreads over all subwords (Szegedy 2016), which keeps the beam search from being too
     sure."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Adam's first step size."""
     decay: float = 0.5
     """Factor of the learning rate when the validation loss no longer falls."""
@@ -73,7 +73,7 @@ class Config:
     """Epochs over which the kept weights are averaged, exponentially (Polyak and Juditsky 1992)."""
     batch_size: int = 64
     """Pairs in a batch."""
-    epochs: int = 30
+    epochs: int = 20
     """Passes over the training pairs, at the most."""
     patience: int = 4
     """Epochs without a better validation loss after which training stops."""

@@ -91,20 +91,30 @@ class Translator:
         Raises:
             UserError: a text is longer than the model translates.
         """
+        if not len(texts):
+            return [], np.zeros(0, "float32")
         numbers = encode_all(self.source, list(texts))
         self._require_short(numbers)
         lengths = numbers.row_lengths().numpy()
         # Like lengths go together to save padding.
         order = np.argsort(lengths, kind="stable")
         translations, scores = np.full(len(lengths), "", object), np.zeros(len(lengths), "float32")
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            longest = next(edge for edge in padded_lengths(self.config) if edge >= lengths[rows[-1]])
-            source = tf.gather(numbers, rows).to_tensor(0, shape=[None, longest])
-            tokens, scores[rows] = self.searcher.predict_on_batch(source.numpy())
-            translations[rows] = [text.decode() for text in self.target.decode(tokens).numpy()]
+        tokens, scores[order] = self.searcher.predict(self._batches(numbers, order, batch_size), verbose=0)
+        translations[order] = [text.decode() for text in self.target.decode(tokens).numpy()]
         translations[lengths == 1], scores[lengths == 1] = "", 0
         return translations.tolist(), scores
+
+    def _batches(self, numbers, order, batch_size):
+        starts = range(0, len(order), batch_size)
+
+        def batches():
+            for start in starts:
+                rows = tf.gather(numbers, order[start : start + batch_size])
+                longest = next(edge for edge in padded_lengths(self.config) if edge >= rows.bounding_shape()[1])
+                yield rows.to_tensor(0, shape=[None, longest])
+
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec([None, None], tf.int32))
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(starts)))
 
     def _require_short(self, numbers):
         lengths = numbers.row_lengths().numpy() - 1

@@ -1,0 +1,282 @@
+"""Every verb through its command line: what it writes, what it answers, and that all ways give one answer."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import requests
+
+from apps.common import cli, runs
+from apps.translator.evaluate import evaluate
+from apps.translator.export import export
+from apps.translator.predict import Search, Translator, predict
+from apps.translator.train import DecayOnPlateau, train
+from tests.conftest import ROOT, clean_environment, run_module
+
+APP = "apps.translator"
+TEXTS = [
+    "The old woman bought three red apples on 4 March.",
+    "Did the man find the key?",
+    "",
+    "A girl costs 12 euros.",
+    "Größe 日本 😀 \u2028 naïve",
+    "the the the the the the the the the the the the",
+]
+
+CLEAN_CLIENT = """
+import importlib.util, json, sys
+import tensorflow as tf
+assert not any(importlib.util.find_spec(name) for name in ("apps", "layers", "engram", "sentencepiece_tf"))
+model = tf.saved_model.load(sys.argv[1])
+answer = model.signatures["serving_default"]
+texts = json.load(open(sys.argv[2], encoding="utf-8"))
+together = answer(text=tf.constant(texts))
+alone = [answer(text=tf.constant([text])) for text in texts]
+try:
+    answer(text=tf.constant(["short", "much too long " * 50]))
+except tf.errors.InvalidArgumentError as error:
+    refused = error.message
+must_compile = [f.name for f in answer.graph.as_graph_def().library.function if "_XlaMustCompile" in f.attr]
+print(json.dumps({
+    "together": [text.decode() for text in together["translation"].numpy()],
+    "scores": together["score"].numpy().tolist(),
+    "alone": [one["translation"].numpy()[0].decode() for one in alone],
+    "none": answer(text=tf.constant([], tf.string))["translation"].shape.as_list(),
+    "refused": refused,
+    "must_compile": must_compile,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def expected(trained):
+    return Translator(trained)(TEXTS)
+
+
+def test_training_leaves_a_whole_run(trained, pairs_file):
+    names = {path.name for path in trained.iterdir()}
+    assert names == {"config.json", "vocabulary.json", "model.keras", "history.csv", "finished.json", "export"}
+    history = runs.read_csv(trained / "history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert history[-1]["val_loss"] < 0.8 * history[0]["val_loss"]
+    config = runs.read_json(trained / "config.json")
+    assert (config["app"], config["data"], config["pairs"]) == ("translator", [str(pairs_file)], 600)
+
+
+def test_kept_weights_are_the_averaged_ones_that_were_validated(trained, pairs_file):
+    from apps.translator.data import make_dataset, read_pairs, split_pairs
+    from apps.translator.model import load_model
+    from apps.translator.train import SmoothedCrossentropy
+
+    translator = Translator(trained)
+    validation = split_pairs(read_pairs(translator.config), translator.config)["validation"]
+    model = load_model(trained / "model.keras")
+    model.compile(loss=SmoothedCrossentropy(translator.config.label_smoothing))
+    dataset = make_dataset(validation, (translator.source, translator.target), translator.config)
+    loss = model.evaluate(dataset, verbose=0)
+    assert loss == pytest.approx(runs.read_json(trained / "finished.json")["kept"]["val_loss"], rel=1e-4)
+
+
+def test_evaluate_prints_the_model_beside_the_dictionary(run_dir, capsys):
+    assert cli.run(evaluate, [str(run_dir), "--beam", "2"]) == 0
+    text = capsys.readouterr().out
+    metrics = runs.read_json(run_dir / "metrics.json")
+    assert list(metrics["results"]) == ["GRU, additive attention", "word for word"]
+    for figures in metrics["results"].values():
+        for metric in ("bleu", "bleu_lower", "chrf"):
+            low, high = figures[metric]["interval"]
+            assert 0 <= figures[metric]["value"] <= 100 and low < high
+        assert f"{figures['bleu']['value']:.1f} (" in text
+    assert metrics["results"]["word for word"]["chrf"]["value"] > 30, "the sample is not hopeless"
+    assert metrics["pairs"] == 60 and metrics["beam"] == 2 and metrics["sentences_per_second"] > 0
+    assert "tok:13a" in text and "worst, by chrF" in text and "best, by chrF" in text
+    lines = (run_dir / "translations.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "source,reference,translation,chrf" and len(lines) == 61
+    for name in ("report.png", "attention.png"):
+        assert (run_dir / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_takes_other_pairs_and_says_which_were_seen(run_dir, pairs_file, tmp_path, capsys):
+    seen = pairs_file.read_text(encoding="utf-8").splitlines()
+    other = tmp_path / "other.tsv"
+    other.write_text(
+        "\n".join(seen[:20]) + "\nmuch too long " * 1 + "x " * 60 + "\ty " + "y " * 60 + "\n", encoding="utf-8"
+    )
+    assert cli.run(evaluate, [str(run_dir), "--data", str(other)]) == 0
+    text = capsys.readouterr().out
+    assert "of 21 source sentences are training sentences" in text
+    assert "1 of 21 sentences are longer than the model translates; they count as empty" in text
+    assert runs.read_json(run_dir / "metrics.json")["pairs"] == 21
+
+
+def test_predict_prints_a_translation_a_line(trained, expected, capsys):
+    given = [text for text in TEXTS if text]
+    assert cli.run(predict, [str(trained), *given]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [text for text in expected[0] if text]
+    (warning,) = captured.err.splitlines()
+    assert warning.startswith("text 4: ") and "characters that the model has never seen" in warning
+    assert cli.run(predict, [str(trained), *given, "--json"]) == 0
+    # One of the texts has a line separator of Unicode's, which JSON lets stand.
+    answers = [json.loads(line) for line in capsys.readouterr().out.removesuffix("\n").split("\n")]
+    assert [answer["text"] for answer in answers] == given
+    assert [answer["translation"] for answer in answers] == [text for text in expected[0] if text]
+    assert all(answer["score"] < 0 for answer in answers)
+
+
+def test_predict_reads_a_file_and_standard_input_and_keeps_empty_lines(trained, expected, tmp_path, capsys):
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("\r\n".join(TEXTS[:4]) + "\n", encoding="utf-8")
+    assert cli.run(predict, [str(trained), "--file", str(sentences)]) == 0
+    from_file = capsys.readouterr().out
+    assert from_file.split("\n") == [*expected[0][:4], ""]
+    done = run_module(f"{APP}.predict", trained, input="\n".join(TEXTS[:4]))
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", from_file)
+
+
+def test_beam_changes_the_search(trained, expected):
+    greedy = Translator(trained, Search(beam=1, length_penalty=0))(TEXTS)
+    wide = Translator(trained, Search(beam=8, length_penalty=0))(TEXTS)
+    assert (wide[1] >= greedy[1] - 1e-4).all() and (wide[1] > greedy[1] + 1e-3).any()
+    assert greedy[0][2] == wide[0][2] == "" and greedy[1][2] == 0
+
+
+def test_attention_is_drawn_and_sums_to_one(trained, tmp_path):
+    picture = tmp_path / "look.png"
+    assert cli.run(predict, [str(trained), TEXTS[0], TEXTS[1], "--attention", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    source, target, weights = Translator(trained).attention(TEXTS[1], "Hat der Mann ein Buch gefunden?")
+    assert weights.shape == (len(target), len(source)) and source[-1] == target[-1] == "<end>"
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_export_alone_gives_what_predict_gives(trained, expected, tmp_path):
+    shutil.copytree(trained / "export" / "1", tmp_path / "model")
+    (tmp_path / "texts.json").write_text(json.dumps(TEXTS), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", CLEAN_CLIENT, "model", "texts.json"],
+        capture_output=True, text=True, check=True, **clean_environment(tmp_path),
+    )  # fmt: skip
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["together"] == answer["alone"] == expected[0]
+    np.testing.assert_allclose(answer["scores"], expected[1], atol=1e-4)
+    assert answer["none"] == [0]
+    assert "text 2 has " in answer["refused"] and "cut it into sentences" in answer["refused"]
+    assert answer["must_compile"] == []
+
+
+def test_server_gives_what_predict_gives(trained, expected):
+    server = subprocess.Popen(
+        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        url = server.stdout.readline().strip()
+        assert url.endswith("/v1/models/translator:predict")
+        long = requests.post(url, json={"instances": ["short", "much too long " * 50]}, timeout=60)
+        assert long.status_code == 400
+        assert long.json()["error"].startswith("text 2 has ") and "at most 40" in long.json()["error"]
+        for texts in (TEXTS, ["x" * 100_000], TEXTS):
+            answer = requests.post(url, json={"instances": texts}, timeout=60)
+            assert answer.status_code == (200 if texts is TEXTS else 400)
+        assert [row["translation"] for row in answer.json()["predictions"]] == expected[0]
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
+    done = run_module(APP, "--run-dir", run_dir, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "trained already" in done.stdout
+    for heading in ("== evaluate", "word for word", "== predict", "== export", "-m apps.serve"):
+        assert heading in done.stdout
+    assert (run_dir / "report.png").exists()
+
+
+def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
+    run_dir = tmp_path / "killed"
+    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (run_dir / "checkpoint-0002.keras").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run_dir / "finished.json").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "going on after epoch" in done.stdout
+    unbroken, resumed = (Translator(path).model.get_weights() for path in (trained, run_dir))
+    assert len(unbroken) == len(resumed) > 20
+    for one, other in zip(unbroken, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_resumed_decay_decides_as_an_unbroken_one():
+    import keras
+
+    from apps.translator.config import Config
+
+    losses = [3.0, 2.0, 2.1, 2.05, 1.9, 1.95, 1.8, 1.85, 1.9]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+    def rates(done):
+        model.compile(keras.optimizers.Adam(0.5), "mse")
+        callback = DecayOnPlateau(
+            Config(learning_rate=1e-3, decay_patience=1), [{"epoch": n, "val_loss": v} for n, v in enumerate(losses[:done], 1)]
+        )
+        callback.set_model(model)
+        callback.on_train_begin()
+        found = []
+        for epoch, loss in enumerate(losses[done:], done):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+            found.append(round(float(model.optimizer.learning_rate), 8))
+        return found
+
+    whole = rates(0)
+    assert whole == [1e-3, 1e-3, 5e-4, 2.5e-4, 2.5e-4, 1.25e-4, 1.25e-4, 6.25e-5, 3.125e-5]
+    for done in range(1, len(losses)):
+        assert rates(done) == whole[done:]
+
+
+def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, options):
+    run_dir = tmp_path / "run"
+    jax = {**os.environ, "KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=jax)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert runs.read_json(run_dir / "finished.json")["backend"] == "jax"
+    history = runs.read_csv(run_dir / "history.csv")
+    assert history[1]["val_loss"] < history[0]["val_loss"]
+    done = run_module(f"{APP}.predict", run_dir, *TEXTS[:2], "--json", env=jax)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    translations, scores = Translator(run_dir)(TEXTS[:2])
+    assert [answer["translation"] for answer in answers] == translations
+    np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-4)
+    assert cli.run(export, [str(run_dir)]) == 0
+
+
+def test_plain_encoder_decoder_runs_through_every_verb(tmp_path, options):
+    run_dir = str(tmp_path / "run")
+    arguments = ["--attention", "none", "--family", "lstm", "--reverse", "--epochs", "1"]
+    assert cli.run(train, ["--run-dir", run_dir, *options, *arguments]) == 0
+    assert cli.run(evaluate, [run_dir]) == 0
+    assert next(iter(runs.read_json(f"{run_dir}/metrics.json")["results"])) == "LSTM, no attention"
+    assert not os.path.exists(f"{run_dir}/attention.png")
+    assert cli.run(export, [run_dir, "--beam", "1"]) == 0
+
+
+@pytest.mark.parametrize("verb", ["", ".train", ".evaluate", ".predict", ".export"])
+def test_help_says_what_the_verb_does(verb):
+    done = run_module(APP + verb, "--help")
+    assert done.returncode == 0
+    assert f"usage: python -m {APP}{verb}" in done.stdout
+    assert "RUN_DIR" in done.stdout or "--run-dir" in done.stdout
