@@ -83,9 +83,20 @@ def read_csv(path):
         return [{key: int(value) if value.isdigit() else float(value) for key, value in row.items()} for row in rows]
 
 
-def save_model(model, path):
-    with replacing(path) as part:
-        model.save(part)
+def save_model(model, path, to_train_on=True):
+    """Saves a model whole or not at all.
+
+    Args:
+        to_train_on: whether with the state of its optimizer, which is two or three times as large as the weights.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    try:
+        if not to_train_on:
+            model.optimizer = None
+        with replacing(path) as part:
+            model.save(part)
+    finally:
+        model.optimizer = optimizer
 
 
 @contextlib.contextmanager
@@ -104,7 +115,7 @@ def averaged_weights(model):
             variable.assign(value)
 
 
-def load_model(path, compile=True):
+def load_model(path, compile=False):
     """Loads a model saved by `save_model`; its layers' classes must have been imported.
 
     Args:
@@ -252,7 +263,7 @@ class SaveEpochs(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
         if self.history[-1] is self.kept():
             with averaged_weights(self.model):
-                save_model(self.model, self.run_dir / "model.keras")
+                save_model(self.model, self.run_dir / "model.keras", to_train_on=False)
         write_csv(self.run_dir / "history.csv", self.history)
         checkpoint = self.run_dir / f"checkpoint-{epoch + 1:04d}.keras"
         save_model(self.model, checkpoint)

@@ -99,6 +99,10 @@ def build_model(config, vocabulary_size, positive_share=0.5):
     return keras.Model(features, probability, name="spam_detector")
 
 
-def load_model(path):
-    """A model of `build_model` that a training saved; the classes of its layers are here."""
-    return runs.load_model(path)
+def load_model(path, compile=False):
+    """A model of `build_model` that a training saved; the classes of its layers are here.
+
+    Args:
+        compile: whether with its loss and optimizer, to train on.
+    """
+    return runs.load_model(path, compile)

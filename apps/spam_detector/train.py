@@ -71,7 +71,7 @@ def _fit_epochs(config, splits, encoder, checkpoint, epochs, callbacks):
     steps = int(dataset.cardinality()) // len(epochs)
     if checkpoint:
         print(f"going on after epoch {epochs.start}")
-        model = load_model(checkpoint)
+        model = load_model(checkpoint, compile=True)
     else:
         model = build_model(config, encoder.lookup.vocabulary_size(), float(np.mean(train_rows.labels)))
         compile_model(model, config, steps * config.epochs)

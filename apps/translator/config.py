@@ -67,13 +67,16 @@ class Config:
     """Factor of the learning rate when the validation loss no longer falls."""
     decay_patience: int = 1
     """Epochs without a better validation loss after which the rate decays."""
+    decay_threshold: float = 0.02
+    """Nats by which the validation loss must fall to be better, for the decay. Averaged weights get a little better
+    all the time; waiting for them to stop wastes epochs."""
     clip_norm: float = 1.0
     """Largest norm of a step's gradient (Pascanu 2013)."""
     average_epochs: float = 1.0
     """Epochs over which the kept weights are averaged, exponentially (Polyak and Juditsky 1992)."""
     batch_size: int = 64
     """Pairs in a batch."""
-    epochs: int = 20
+    epochs: int = 14
     """Passes over the training pairs, at the most."""
     patience: int = 4
     """Epochs without a better validation loss after which training stops."""
@@ -84,7 +87,7 @@ class Config:
         counts = "max_tokens embedding_dim units encoder_layers batch_size epochs patience decay_patience".split()
         for name in counts:
             self._require(name, getattr(self, name) >= 1, "a whole number from 1 up")
-        for name in ("test_fraction", "dropout", "output_dropout", "label_smoothing"):
+        for name in ("test_fraction", "dropout", "output_dropout", "label_smoothing", "decay_threshold"):
             self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
         for name in ("validation_fraction", "decay"):
             self._require(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")

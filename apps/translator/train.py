@@ -132,7 +132,12 @@ class DecayOnPlateau(keras.callbacks.ReduceLROnPlateau):
     """Keras' decay, which begins by going through the epochs before a resumed training again, to decide alike."""
 
     def __init__(self, config, history):
-        super().__init__(factor=config.decay, patience=config.decay_patience, min_lr=config.learning_rate / 100)
+        super().__init__(
+            factor=config.decay,
+            patience=config.decay_patience,
+            min_delta=config.decay_threshold,
+            min_lr=config.learning_rate / 100,
+        )
         self.first, self.before = config.learning_rate, list(history)
 
     def on_train_begin(self, logs=None):

@@ -125,7 +125,7 @@ def test_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_weigh
     assert_refused(capsys, train, ["--run-dir", run_dir, *options], *words)
     assert [row["epoch"] for row in runs.read_csv(run_dir / "history.csv")] == [1, 2]
     monkeypatch.undo()
-    kept = runs.load_model(run_dir / "model.keras", compile=False)
+    kept = runs.load_model(run_dir / "model.keras")
     assert all(keras.ops.all(keras.ops.isfinite(weight)) for weight in kept.weights)
     assert cli.run(predict, [str(run_dir), "Did the man find the key?"]) == 0
 

@@ -2,21 +2,25 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 import requests
 
 from apps.common import cli, runs
+from apps.translator.config import Config
+from apps.translator.data import make_dataset, read_pairs, split_pairs
 from apps.translator.evaluate import evaluate
 from apps.translator.export import export
 from apps.translator.predict import Search, Translator, predict
-from apps.translator.train import DecayOnPlateau, train
+from apps.translator.train import DecayOnPlateau, SmoothedCrossentropy, train
 from tests.conftest import ROOT, clean_environment, run_module
 
 APP = "apps.translator"
@@ -69,18 +73,18 @@ def test_training_leaves_a_whole_run(trained, pairs_file):
     assert (config["app"], config["data"], config["pairs"]) == ("translator", [str(pairs_file)], 600)
 
 
-def test_kept_weights_are_the_averaged_ones_that_were_validated(trained, pairs_file):
-    from apps.translator.data import make_dataset, read_pairs, split_pairs
-    from apps.translator.model import load_model
-    from apps.translator.train import SmoothedCrossentropy
-
-    translator = Translator(trained)
+def assert_kept_weights_are_the_validated_ones(run_dir):
+    """The loss of model.keras on the validation pairs is the one that the training saw, with averaged weights."""
+    translator = Translator(run_dir)
     validation = split_pairs(read_pairs(translator.config), translator.config)["validation"]
-    model = load_model(trained / "model.keras")
-    model.compile(loss=SmoothedCrossentropy(translator.config.label_smoothing))
+    translator.model.compile(loss=SmoothedCrossentropy(translator.config.label_smoothing))
     dataset = make_dataset(validation, (translator.source, translator.target), translator.config)
-    loss = model.evaluate(dataset, verbose=0)
-    assert loss == pytest.approx(runs.read_json(trained / "finished.json")["kept"]["val_loss"], rel=1e-4)
+    kept = runs.read_json(run_dir / "finished.json")["kept"]
+    assert translator.model.evaluate(dataset, verbose=0) == pytest.approx(kept["val_loss"], rel=1e-4)
+
+
+def test_kept_weights_are_the_averaged_ones_that_were_validated(trained):
+    assert_kept_weights_are_the_validated_ones(trained)
 
 
 def test_evaluate_prints_the_model_beside_the_dictionary(run_dir, capsys):
@@ -222,18 +226,13 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
 
 
 def test_resumed_decay_decides_as_an_unbroken_one():
-    import keras
-
-    from apps.translator.config import Config
-
-    losses = [3.0, 2.0, 2.1, 2.05, 1.9, 1.95, 1.8, 1.85, 1.9]
+    losses = [3.0, 2.0, 2.1, 1.95, 1.8, 1.75, 1.65, 1.6, 1.58]
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 
     def rates(done):
         model.compile(keras.optimizers.Adam(0.5), "mse")
-        callback = DecayOnPlateau(
-            Config(learning_rate=1e-3, decay_patience=1), [{"epoch": n, "val_loss": v} for n, v in enumerate(losses[:done], 1)]
-        )
+        before = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses[:done], 1)]
+        callback = DecayOnPlateau(Config(learning_rate=1e-3, decay_patience=1, decay_threshold=0.1), before)
         callback.set_model(model)
         callback.on_train_begin()
         found = []
@@ -261,6 +260,7 @@ def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, o
     translations, scores = Translator(run_dir)(TEXTS[:2])
     assert [answer["translation"] for answer in answers] == translations
     np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-4)
+    assert_kept_weights_are_the_validated_ones(run_dir)
     assert cli.run(export, [str(run_dir)]) == 0
 
 
@@ -280,3 +280,11 @@ def test_help_says_what_the_verb_does(verb):
     assert done.returncode == 0
     assert f"usage: python -m {APP}{verb}" in done.stdout
     assert "RUN_DIR" in done.stdout or "--run-dir" in done.stdout
+
+
+def test_exported_model_is_called_as_the_readme_says(trained, monkeypatch, capsys):
+    readme = (ROOT / "apps" / "translator" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert "runs/mine/export/1" in example
+    exec(compile(example.replace("runs/mine", str(trained)), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 1
