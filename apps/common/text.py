@@ -54,7 +54,7 @@ def subword_features(tokens, widths):
 
 
 # What sentencepiece puts in the place of a space, so that pieces joined again are the text.
-_SPACE = "\u2581"
+SPACE = "\u2581"
 _LONGEST_PIECE = 16
 # Soft hyphens and marks of width and direction. The joiners that some scripts write with are not among them.
 _INVISIBLE = r"[\x{AD}\x{200B}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2060}\x{2066}-\x{2069}\x{FEFF}]"
@@ -78,8 +78,9 @@ class Subwords(tf.Module):
     def __init__(self, pieces):
         super().__init__()
         self.pieces = list(pieces)
-        self._numbers = _table([*SPECIAL_PIECES, *self.pieces], range(4 + len(self.pieces)), -1)
-        self._accents = _table(*zip(*_ACCENTED.items(), strict=True), "")
+        # Not the special ones: a text cannot spell them.
+        self._numbers = _table(dict(zip(self.pieces, range(4, self.vocabulary_size), strict=True)), tf.int32, -1)
+        self._accents = _table(_accented(), tf.string, "")
         self._strings = tf.constant(["", "", "", "", *self.pieces])
 
     @classmethod
@@ -92,10 +93,12 @@ class Subwords(tf.Module):
         # Needed to train alone.
         import sentencepiece
 
+        # A table cannot be empty.
+        normalised = cls([SPACE])._normalised(list(texts)).numpy()
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=(text.decode() for text in cls([])._normalised(list(texts)).numpy()),
+                sentence_iterator=(text.decode() for text in normalised),
                 model_writer=model,
                 model_type="bpe",
                 vocab_size=vocabulary_size,
@@ -134,18 +137,19 @@ class Subwords(tf.Module):
             found = self._numbers.lookup(grown)
             numbers = tf.where(found < 0, numbers, found)
             lengths = tf.where(found < 0, lengths, length)
-        begins = _reached(tf.equal(flat, _SPACE), lengths)
+        begins = _reached(tf.equal(flat, SPACE), lengths)
         numbers = tf.where(numbers < 0, UNKNOWN_ID, numbers)
         return tf.ragged.boolean_mask(characters.with_flat_values(numbers), characters.with_flat_values(begins))
 
     def names(self, numbers):
-        """The pieces of int (time,), as they are shown to people."""
-        return [[*SPECIAL_PIECES, *self.pieces][number] for number in numbers]
+        """The pieces of int (time,), with the mark of a space where they begin with one."""
+        pieces = [*SPECIAL_PIECES, *self.pieces]
+        return [pieces[number] for number in numbers]
 
     def decode(self, numbers):
         """Int (batch, time), padded or ended anyhow -> strings (batch,)."""
         text = tf.strings.reduce_join(tf.gather(self._strings, numbers), axis=-1)
-        return tf.strings.strip(tf.strings.regex_replace(text, _SPACE, " "))
+        return tf.strings.strip(tf.strings.regex_replace(text, SPACE, " "))
 
     def _characters(self, texts):
         characters = tf.strings.unicode_split(self._marked(texts), "UTF-8")
@@ -161,34 +165,31 @@ class Subwords(tf.Module):
 
     def _normalised(self, texts):
         joined = tf.strings.reduce_join(self._characters(texts), axis=-1)
-        return tf.strings.strip(tf.strings.regex_replace(joined, _SPACE, " "))
+        return tf.strings.strip(tf.strings.regex_replace(joined, SPACE, " "))
 
     def _marked(self, texts):
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         texts = tf.strings.regex_replace(texts, _INVISIBLE, "")
-        texts = tf.strings.regex_replace(texts, rf"[\p{{Z}}\p{{Cc}}\p{{Co}}{_SPACE}]+", " ")
+        texts = tf.strings.regex_replace(texts, rf"[\p{{Z}}\p{{Cc}}\p{{Co}}{SPACE}]+", " ")
         texts = tf.strings.regex_replace(tf.strings.strip(texts), r"^(.)", r" \1")
-        return tf.strings.regex_replace(texts, " ", _SPACE)
+        return tf.strings.regex_replace(texts, " ", SPACE)
 
 
-# Every letter that Unicode has both as one character and as a letter and an accent: the two -> the one.
-_ACCENTED = {
-    pair: one
-    for one in map(chr, range(0xC0, 0x3000))
-    if len(pair := unicodedata.normalize("NFD", one)) == 2 and unicodedata.normalize("NFC", pair) == one
-}
-_ACCENTED |= {
-    base + accent: one
-    for one in map(chr, range(0xC0, 0x3000))
-    if len(unicodedata.normalize("NFD", one)) == 3 and unicodedata.normalize("NFC", one) == one
-    for base, accent in [map(chr, (int(part, 16) for part in unicodedata.decomposition(one).split()))]
-}
+def _accented():
+    """Every letter and accent that Unicode has as one character too: the two -> the one."""
+    found = {}
+    for one in map(chr, range(0xC0, 0x3100)):
+        parts = unicodedata.decomposition(one).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            pair = "".join(chr(int(part, 16)) for part in parts)
+            if unicodedata.normalize("NFC", pair) == one:
+                found[pair] = one
+    return found
 
 
-def _table(keys, values, default):
-    initial = tf.lookup.KeyValueTensorInitializer(
-        tf.constant(list(keys), tf.string), tf.constant(list(values), tf.string if default == "" else tf.int32)
-    )
+def _table(values, dtype, default):
+    keys = tf.constant(list(values), tf.string)
+    initial = tf.lookup.KeyValueTensorInitializer(keys, tf.constant(list(values.values()), dtype))
     return tf.lookup.StaticHashTable(initial, default)
 
 

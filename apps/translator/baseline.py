@@ -8,6 +8,8 @@ import numpy as np
 
 from ..common.text import split_tokens
 
+MOST_PAIRS = 100_000
+
 _MARKS_WITHOUT_SPACE_BEFORE = set(".,;:!?)]}%…»”")
 
 
@@ -15,15 +17,15 @@ class Dictionary:
     """Each source word's likeliest target word, by IBM model 1; a word never seen translates to itself.
 
     Args:
-        pairs: training `Pairs`.
+        pairs: training `Pairs`; of very many the first `MOST_PAIRS`, which hold every common word.
         iterations: rounds of expectation and maximisation.
     """
 
     def __init__(self, pairs, iterations=8):
-        sources, source_words = _numbered(pairs.sources)
+        sources, source_words = _numbered(pairs.sources[:MOST_PAIRS])
         # A null word explains what has no counterpart, so that it need not be explained by a rare word.
         sources = [np.append(row, len(source_words)) for row in sources]
-        targets, target_words = _numbered(pairs.targets)
+        targets, target_words = _numbered(pairs.targets[:MOST_PAIRS])
         rows = np.concatenate([np.tile(s, len(t)) for s, t in zip(sources, targets, strict=True)])
         columns = np.concatenate([np.repeat(t, len(s)) for s, t in zip(sources, targets, strict=True)])
         # The places in a pair where a target word stands, each with all of its pair's source words.

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupShuffleSplit
 
-from ..common import tables, tfds_sets
+from ..common import runs, tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
 from ..common.text import END_ID, START_ID, Subwords
@@ -189,6 +189,12 @@ def fit_subwords(pairs, config):
         raise UserError(
             f"--vocabulary-size {config.vocabulary_size}: too few for the characters of the training pairs ({error})"
         ) from None
+
+
+def load_subwords(run_dir):
+    """The subwords of a run: (source, target) `Subwords`."""
+    pieces = runs.read_json(Path(run_dir) / "vocabulary.json")
+    return tuple(Subwords(pieces[side]) for side in ("source", "target"))
 
 
 def encode_ended(subwords, texts):

@@ -3,6 +3,7 @@
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
@@ -22,7 +23,7 @@ SHOWN = 3
 def evaluate(
     run_dir: cli.RunDir,
     data: tuple[str, ...] = (),
-    bleu_tokenizer: str = "13a",
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a",
     search: tyro.conf.OmitArgPrefixes[Search] = Search(),
 ):
     """Measure a trained translator next to its baseline; writes metrics.json, translations.csv and pictures.
@@ -30,7 +31,7 @@ def evaluate(
     Args:
         run_dir: Folder of a trained run.
         data: Pairs to measure on, all of them, in a form that training takes; the run's own test pairs if not given.
-        bleu_tokenizer: How BLEU counts words; sacrebleu's `zh`, `ja-mecab`, `char` for languages without spaces.
+        bleu_tokenizer: How sacrebleu cuts words; `zh` or `char` for languages without spaces.
         search: How the best translation is looked for.
     """
     translator = Translator(run_dir, search)

@@ -115,22 +115,28 @@ class EncoderDecoder(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        names = "source_vocabulary_size target_vocabulary_size family attention embedding_dim units encoder_layers"
-        names = [*names.split(), "tied_embeddings", "dropout", "output_dropout"]
-        here = locals()
-        self._settings = {name: here[name] for name in names}
+        self._settings = {
+            "source_vocabulary_size": source_vocabulary_size,
+            "target_vocabulary_size": target_vocabulary_size,
+            "family": family,
+            "attention": attention,
+            "embedding_dim": embedding_dim,
+            "units": units,
+            "encoder_layers": encoder_layers,
+            "tied_embeddings": tied_embeddings,
+            "dropout": dropout,
+            "output_dropout": output_dropout,
+        }
         self.has_attention = attention != "none"
         recurrent = {"gru": layers.GRU, "lstm": layers.LSTM}[family]
-
-        def embedding(size, name, **options):
-            start = keras.initializers.RandomNormal(stddev=embedding_dim**-0.5)
-            return keras.layers.ReversibleEmbedding(
-                size, embedding_dim, embeddings_initializer=start, name=name, **options
-            )
-
         self.source_embedding = keras.layers.Embedding(source_vocabulary_size, embedding_dim, name="source_embedding")
-        self.target_embedding = embedding(
-            target_vocabulary_size, "target_embedding", tie_weights=tied_embeddings, reverse_dtype="float32"
+        self.target_embedding = keras.layers.ReversibleEmbedding(
+            target_vocabulary_size,
+            embedding_dim,
+            tie_weights=tied_embeddings,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=embedding_dim**-0.5),
+            reverse_dtype="float32",
+            name="target_embedding",
         )
         self.encoder = [
             layers.Bidirectional(recurrent(units, return_sequences=True, return_state=True), name=f"encoder_{number}")
@@ -156,12 +162,7 @@ class EncoderDecoder(keras.Model):
 
     def call(self, inputs, training=False):
         source, given = inputs
-        memory, states = self.encode(source, training)
-
-        def recur(index, inputs, start):
-            return self.decoder[index](inputs, initial_state=start, training=training), start
-
-        return self._decode(given, memory, states, recur, training)[0]
+        return self._decode_whole(given, *self.encode(source, training), training)[0]
 
     def encode(self, source, training=False):
         """Int (batch, source_time) -> `Memory` and the decoder's start states, a list of (batch, units)."""
@@ -202,9 +203,13 @@ class EncoderDecoder(keras.Model):
 
     def look(self, source, given):
         """The attention weights, (batch, target_time, source_time), of the subwords after `given`; None without."""
-        memory, states = self.encode(source)
-        recur = lambda index, inputs, start: (self.decoder[index](inputs, initial_state=start), start)  # noqa: E731
-        return self._decode(given, memory, states, recur, training=False)[1]
+        return self._decode_whole(given, *self.encode(source), training=False)[1]
+
+    def _decode_whole(self, given, memory, states, training):
+        def recur(index, inputs, start):
+            return self.decoder[index](inputs, initial_state=start, training=training), start
+
+        return self._decode(given, memory, states, recur, training)
 
     def _decode(self, tokens, memory, states, recur, training):
         """The decoder over a sentence, or, with the beam in the place of time, over one step of several.

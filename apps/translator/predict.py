@@ -16,9 +16,9 @@ from ..common import cli, runs
 from ..common.decoding import beam_search
 from ..common.reports import figure
 from ..common.tables import decode
-from ..common.text import END_ID, PAD_ID, START_ID, UNKNOWN_ID, Subwords
+from ..common.text import END_ID, PAD_ID, SPACE, START_ID, UNKNOWN_ID
 from .config import Config
-from .data import encode_all, padded_lengths, read_file
+from .data import encode_all, load_subwords, padded_lengths, read_file
 from .model import load_model
 
 # Sentences that --attention draws.
@@ -81,8 +81,7 @@ class Translator:
         fields = {field.name for field in dataclasses.fields(Config)}
         self.config = Config(**{name: value for name, value in saved.items() if name in fields})
         self.model = load_model(Path(run_dir) / "model.keras")
-        pieces = runs.read_json(Path(run_dir) / "vocabulary.json")
-        self.source, self.target = Subwords(pieces["source"]), Subwords(pieces["target"])
+        self.source, self.target = load_subwords(run_dir)
         self.searcher = Searcher(self.model, self.config, search)
 
     def __call__(self, texts, batch_size=64):
@@ -203,10 +202,16 @@ def draw_attention(path, looks):
     with figure(path, columns=len(looks), width=size, height=size) as panels:
         for axes, (source, target, weights) in zip(np.atleast_1d(panels), looks, strict=True):
             axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
-            axes.set_xticks(range(len(source)), source, rotation=90)
-            axes.set_yticks(range(len(target)), target)
+            axes.set_xticks(range(len(source)), map(_label, source), rotation=90)
+            axes.set_yticks(range(len(target)), map(_label, target))
+            axes.set(xlabel="read", ylabel="written")
+            axes.xaxis.set_label_position("top")
             axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, labelsize=9)
             axes.grid(False)
+
+
+def _label(piece):
+    return piece.removeprefix(SPACE) or "␣"
 
 
 if __name__ == "__main__":

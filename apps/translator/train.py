@@ -12,7 +12,7 @@ from keras import ops
 
 from ..common import cli, runs
 from .config import Config
-from .data import clusters, fit_subwords, make_dataset, read_pairs, split_pairs
+from .data import clusters, fit_subwords, load_subwords, make_dataset, read_pairs, split_pairs
 from .model import build_model, load_model
 
 RUN_DIR = Path("runs/translator")
@@ -50,10 +50,11 @@ def train(
 def fit(config, run_dir, splits, tensorboard=False):
     """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
     keras.utils.set_random_seed(config.seed)
-    subwords = fit_subwords(splits["train"], config)
-    pieces = dict(zip(("source", "target"), (side.pieces for side in subwords), strict=True))
-    runs.write_json(run_dir / "vocabulary.json", pieces)
     done, checkpoint = runs.latest_checkpoint(run_dir)
+    if not checkpoint:
+        source, target = fit_subwords(splits["train"], config)
+        runs.write_json(run_dir / "vocabulary.json", {"source": source.pieces, "target": target.pieces})
+    subwords = load_subwords(run_dir)
     saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
     if done < config.epochs and not saving.ended():
         plateau = DecayOnPlateau(config, saving.history)
