@@ -193,7 +193,10 @@ def fit_subwords(pairs, config):
 
 def load_subwords(run_dir):
     """The subwords of a run: (source, target) `Subwords`."""
-    pieces = runs.read_json(Path(run_dir) / "vocabulary.json")
+    path = Path(run_dir) / "vocabulary.json"
+    pieces = runs.read_json(path)
+    if not isinstance(pieces, dict) or not (pieces.get("source") and pieces.get("target")):
+        raise UserError(f"{path}: not the subwords of two languages; train into a new run directory")
     return tuple(Subwords(pieces[side]) for side in ("source", "target"))
 
 

@@ -88,12 +88,17 @@ def test_folder_that_is_not_a_run_is_refused(tmp_path, capsys):
 
 
 def test_damaged_run_is_refused(run_dir, capsys):
-    (run_dir / "model.keras").write_bytes((run_dir / "model.keras").read_bytes()[:20_000])
+    vocabulary, model = run_dir / "vocabulary.json", run_dir / "model.keras"
+    for content, words in (
+        ('{"source": [', "not a whole JSON file"),
+        ('{"source": ["a"]}', "subwords of two languages"),
+    ):
+        vocabulary.write_text(content)
+        assert_refused(capsys, predict, [run_dir, "hello"], vocabulary, words)
+    model.write_bytes(model.read_bytes()[:20_000])
     with unchanged(run_dir):
-        assert_refused(capsys, predict, [run_dir, "hello"], "model.keras", "not a whole Keras model")
-        assert_refused(capsys, export, [run_dir], "model.keras", "not a whole Keras model")
-    (run_dir / "vocabulary.json").write_text('{"source": [')
-    assert_refused(capsys, predict, [run_dir, "hello"], "not a whole")
+        assert_refused(capsys, predict, [run_dir, "hello"], model, "not a whole Keras model")
+        assert_refused(capsys, export, [run_dir], model, "not a whole Keras model")
 
 
 def test_plain_model_has_no_attention_to_draw(tmp_path, options, capsys):
