@@ -47,10 +47,13 @@ class Pairs:
         return hashlib.sha256("\0".join(f"{a}\t{b}" for a, b in rows).encode()).hexdigest()
 
 
-def read_pairs(config, data=None):
+def read_pairs(config, data=None, keep_all=False):
     """Reads and checks the sentence pairs that `data` names, `config.data` if absent.
 
     Pairs that can hardly be translations of one another are dropped, and counted in one printed line.
+
+    Args:
+        keep_all: drop none; to measure on a set that others measure on.
 
     Raises:
         UserError: names the file, the row and what to do.
@@ -71,7 +74,7 @@ def read_pairs(config, data=None):
     for number, (source, target) in rows:
         _check(name, number, source, target)
         short, long = sorted((len(source), len(target)))
-        absurd = long > max(SHORT, config.max_length_ratio * short)
+        absurd = not keep_all and long > max(SHORT, config.max_length_ratio * short)
         (dropped if absurd else kept).append((source, target))
     if dropped:
         print(f"{name}: dropped {len(dropped)} of {len(kept) + len(dropped)} pairs: one side over "

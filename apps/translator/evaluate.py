@@ -72,7 +72,7 @@ def _train_and_test(translator, run_dir, data):
         if not len(splits["test"]):
             raise cli.UserError(f"{run_dir}: trained with --test-fraction 0; give pairs to measure on with --data")
         return splits["train"], splits["test"]
-    test = read_pairs(config, data)
+    test = read_pairs(config, data, keep_all=True)
     known = set(splits["train"].sources)
     if seen := sum(source in known for source in test.sources):
         print(f"{' '.join(data)}: {seen} of {len(test)} source sentences are training sentences")

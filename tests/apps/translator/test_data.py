@@ -91,7 +91,9 @@ def test_bad_files_are_named(tmp_path):
 
 def test_pairs_of_absurd_lengths_are_dropped_and_counted(tmp_path, capsys):
     rows = [*PAIRS, ("@@", "This is certainly no translation of that"), ("No", "Keineswegs, nein")]
-    pairs = read(write(tmp_path / "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in rows)))
+    path = write(tmp_path / "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in rows))
+    assert len(read_pairs(Config(), [path], keep_all=True)) == 5
+    pairs = read(path)
     assert len(pairs) == 4 and "@@" not in pairs.sources
     (line,) = capsys.readouterr().out.splitlines()
     assert "dropped 1 of 5 pairs" in line and "@@" in line
