@@ -57,6 +57,20 @@ def test_step_by_step_gives_what_the_whole_sequence_gives(model, numbers):
     assert np.abs(ops.convert_to_numpy(found)[:, 1] - whole[:, -1]).max() > 1e-3
 
 
+def test_decoder_starts_from_the_last_states_of_both_directions(model, numbers):
+    source, _ = numbers
+    memory, states = model.encode(source)
+    values = ops.convert_to_numpy(memory.values)
+    ahead = np.stack([values[row, length - 1, :8] for row, length in enumerate((7, 4, 1))])
+    both = np.concatenate([ahead, values[:, 0, 8:]], axis=1)
+    assert len(states) == len(model.bridges) == 2 * model.num_states
+    for bridge, state in zip(model.bridges, states, strict=True):
+        kernel, bias = map(ops.convert_to_numpy, (bridge.kernel, bridge.bias))
+        expected = both @ kernel + bias
+        expected = np.tanh(expected) if bridge.activation is keras.activations.tanh else expected
+        np.testing.assert_allclose(ops.convert_to_numpy(state), expected, atol=1e-5)
+
+
 def test_padding_changes_nothing(model, numbers):
     source, given = numbers
     together = logits(model, source, given)
