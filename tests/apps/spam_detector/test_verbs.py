@@ -1,7 +1,6 @@
 """Every verb through its command line: what it writes, what it answers, and that all ways give one answer."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from apps.spam_detector.evaluate import evaluate
 from apps.spam_detector.export import export
 from apps.spam_detector.predict import Detector, Threshold, predict
 from apps.spam_detector.train import train
-from tests.conftest import ROOT, SMALL_OPTIONS, clean_environment, run_module
+from tests.conftest import ON_JAX, ROOT, SMALL_OPTIONS, clean_environment, run_module
 
 APP = "apps.spam_detector"
 TEXTS = [
@@ -264,14 +263,14 @@ def test_a_copy_of_the_app_trains(tmp_path):
 
 
 def test_run_trained_on_jax_is_predicted_and_exported_by_tensorflow(tmp_path):
-    run_dir, jax = tmp_path / "run", {**os.environ, "KERAS_BACKEND": "jax"}
-    done = run_module(f"{APP}.train", "--run-dir", run_dir, *SMALL_OPTIONS, "--epochs", "2", env=jax)
+    run_dir = tmp_path / "run"
+    done = run_module(f"{APP}.train", "--run-dir", run_dir, *SMALL_OPTIONS, "--epochs", "2", env=ON_JAX)
     assert (done.returncode, done.stderr) == (0, "")
     assert runs.read_json(run_dir / "finished.json")["backend"] == "jax"
-    done = run_module(f"{APP}.predict", run_dir, *TEXTS[:3], "--json", env=jax)
+    done = run_module(f"{APP}.predict", run_dir, *TEXTS[:3], "--json", env=ON_JAX)
     on_jax = [json.loads(line)["probability"] for line in done.stdout.splitlines()]
     np.testing.assert_allclose(Detector(run_dir)(TEXTS[:3]), on_jax, atol=1e-5)
-    refused = run_module(f"{APP}.export", run_dir, env=jax)
+    refused = run_module(f"{APP}.export", run_dir, env=ON_JAX)
     assert refused.returncode == 2
     assert "KERAS_BACKEND=tensorflow" in refused.stderr and refused.stderr.count("\n") == 1
     assert cli.run(export, [str(run_dir)]) == 0

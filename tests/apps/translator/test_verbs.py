@@ -21,7 +21,7 @@ from apps.translator.evaluate import evaluate
 from apps.translator.export import export
 from apps.translator.predict import Search, Translator, predict
 from apps.translator.train import DecayOnPlateau, SmoothedCrossentropy, train
-from tests.conftest import ROOT, clean_environment, run_module
+from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
 
 APP = "apps.translator"
 TEXTS = [
@@ -249,13 +249,12 @@ def test_resumed_decay_decides_as_an_unbroken_one():
 
 def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, options):
     run_dir = tmp_path / "run"
-    jax = {**os.environ, "KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=jax)
+    done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=ON_JAX)
     assert (done.returncode, done.stderr) == (0, "")
     assert runs.read_json(run_dir / "finished.json")["backend"] == "jax"
     history = runs.read_csv(run_dir / "history.csv")
     assert history[1]["val_loss"] < history[0]["val_loss"]
-    done = run_module(f"{APP}.predict", run_dir, *TEXTS[:2], "--json", env=jax)
+    done = run_module(f"{APP}.predict", run_dir, *TEXTS[:2], "--json", env=ON_JAX)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     translations, scores = Translator(run_dir)(TEXTS[:2])
     assert [answer["translation"] for answer in answers] == translations
