@@ -35,8 +35,8 @@ class Config:
     translations."""
 
     vocabulary_size: int = 5000
-    """Most subwords of each language. More make sentences shorter and the last layer slower; about half of the words
-    of Multi30k are one subword."""
+    """Most subwords of each language. More make sentences shorter and the last layer slower; with these a sentence of
+    Multi30k has about 15."""
     max_tokens: int = 100
     """Subwords in the longest sentence that is learned from and translated. The longest of Multi30k has 57."""
 
@@ -52,7 +52,7 @@ class Config:
     encoder_layers: int = 1
     """Bidirectional layers of the encoder."""
     tied_embeddings: bool = True
-    """Whether the decoder's input and output share their vectors (Press and Wolf 2017)."""
+    """The decoder's input and output share their vectors (Press and Wolf 2017); the option parts them."""
     dropout: float = 0.3
     """Share of subword vectors, encoder outputs and contexts hidden in training."""
     output_dropout: float = 0.4
