@@ -87,3 +87,91 @@ def sentence_chrf(translations, references):
     metric = CHRF()
     pairs = zip(translations, references, strict=True)
     return np.array([metric.sentence_score(translation, [reference]).score for translation, reference in pairs])
+
+
+class ForecastErrors:
+    """How far forecasts of series are from the truth, added up batch by batch.
+
+    Args:
+        levels: the quantiles that a forecast has, rising; empty for a mean alone.
+        deviation: float (series,), of the training rows; errors in units of it can be averaged over series.
+        naive_error: float (series,), mean absolute error of the seasonal naive forecast in the training rows.
+        horizon: steps of a forecast.
+    """
+
+    def __init__(self, levels, deviation, naive_error, horizon):
+        self.levels, self.deviation, self.naive_error = np.array(levels), deviation, naive_error
+        shape = horizon, len(deviation)
+        names = ("count", "squared", "absolute", "symmetric", "pinball")
+        self._sums = {name: np.zeros(shape) for name in names} | {"below": np.zeros((*shape, len(levels)))}
+        self._inside = {percent: np.zeros(shape) for percent in self._intervals()}
+
+    def _intervals(self):
+        """Places of the two quantiles that an interval of so many percent lies between."""
+        pairs = {}
+        for low, level in enumerate(self.levels):
+            high = np.flatnonzero(np.isclose(self.levels, 1 - level))
+            if level < 0.5 and len(high):
+                pairs[round(100 * (1 - 2 * level))] = low, int(high[0])
+        return pairs
+
+    def add(self, truth, observed, point, quantiles=None):
+        """Takes in some windows.
+
+        Args:
+            truth: float (windows, horizon, series).
+            observed: bool like truth; False where the truth is not known, which then does not count.
+            point: like truth.
+            quantiles: (windows, horizon, series, levels); if absent, there are none.
+        """
+        error = np.where(observed, truth - point, 0.0)
+        size = np.where(observed, np.abs(truth) + np.abs(point), 0.0)
+        symmetric = np.divide(200 * np.abs(error), size, out=np.zeros_like(error), where=size > 0)
+        parts = {"count": observed, "squared": error**2, "absolute": np.abs(error), "symmetric": symmetric}
+        if quantiles is not None and len(self.levels):
+            behind = np.where(observed, truth, 0.0)[..., None] - np.where(observed[..., None], quantiles, 0.0)
+            parts["pinball"] = 2 * np.maximum(self.levels * behind, (self.levels - 1) * behind).mean(axis=-1)
+            parts["below"] = (behind <= 0) & observed[..., None]
+            for percent, (low, high) in self._intervals().items():
+                inside = (behind[..., low] >= 0) & (behind[..., high] <= 0) & observed
+                self._inside[percent] += inside.sum(axis=0)
+        for name, part in parts.items():
+            self._sums[name] += part.sum(axis=0)
+
+    def figures(self, axis=None):
+        """The figures.
+
+        Args:
+            axis: None for one of each over all, 0 for one a series, 1 for one a step of the horizon.
+
+        Returns:
+            Dict of floats, or of float arrays: `mse`, `mae` and `pinball` (twice the mean pinball loss over the levels,
+            which with many even levels is the CRPS) in deviations of the training rows; `rmse` likewise, for a series
+            in its own unit; `mase` (Hyndman and Koehler, International Journal of Forecasting 22, 2006); `smape` in
+            percent; `coverage_80` and so on, the share of truths within the interval; `below` (..., levels), the share
+            below each quantile. Those of quantiles are left out where there are none.
+        """
+        sums, own = self._sums, axis == 0
+        count = sums["count"].sum(axis=axis)
+        unit = 1.0 if own else self.deviation
+
+        def mean(total):
+            total = total.sum(axis=(0, 1) if axis is None and total.ndim == 3 else axis)
+            divisor = np.reshape(count, (*np.shape(count), *[1] * (np.ndim(total) - np.ndim(count))))
+            return np.divide(total, divisor, out=np.full(np.shape(total), np.nan), where=divisor > 0)
+
+        naive = np.where(self.naive_error > 0, self.naive_error, np.nan)
+        figures = {
+            "mse": mean(sums["squared"] / self.deviation**2),
+            "mae": mean(sums["absolute"] / self.deviation),
+            "rmse": np.sqrt(mean(sums["squared"] / (1.0 if own else self.deviation**2))),
+            "mase": mean(sums["absolute"] / naive),
+            "smape": mean(sums["symmetric"]),
+        }
+        if own:
+            figures["mae_own_unit"] = mean(sums["absolute"] / unit)
+        if sums["below"].any():
+            figures["pinball"] = mean(sums["pinball"] / self.deviation)
+            figures |= {f"coverage_{percent}": mean(inside) for percent, inside in self._inside.items()}
+            figures["below"] = mean(sums["below"])
+        return {name: float(value) if np.ndim(value) == 0 else value for name, value in figures.items()}

@@ -1,0 +1,60 @@
+"""Exports a forecaster as a SavedModel that takes raw numbers: nothing of this repository is needed to run it."""
+
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ..common import cli, runs
+from .predict import Forecaster
+
+
+def export(run_dir: cli.RunDir):
+    """Write RUN_DIR/export/1, a TensorFlow SavedModel: recent rows in, forecasts out, both in your units.
+
+    Args:
+        run_dir: Folder of a trained run.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise cli.UserError(
+            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
+            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
+        )
+    forecaster = Forecaster(run_dir)
+    config = forecaster.config
+    length, ahead = config.window_length, config.window_length + config.horizon
+    inputs = {"values": tf.TensorSpec([None, length, len(forecaster.names)], tf.float64, "values")}
+    if config.known:
+        inputs["known"] = tf.TensorSpec([None, ahead, len(config.known)], tf.float64, "known")
+    if config.calendar:
+        inputs["time"] = tf.TensorSpec([None], tf.int64, "time")
+
+    def answer(given):
+        values = given["values"]
+        known = given.get("known", tf.zeros([tf.shape(values)[0], ahead, 0], "float64"))
+        seconds = given.get("time", tf.zeros(tf.shape(values)[:1], "int64"))
+        whole = tf.reduce_all(tf.math.is_finite(values)) & tf.reduce_all(tf.math.is_finite(known))
+        with tf.control_dependencies(
+            [tf.debugging.Assert(whole, ["a value is no finite number; fill the gaps first"])]
+        ):
+            forecast = forecaster.unscaled(forecaster.model(forecaster.scaled(values, known, seconds)))
+        outputs = {"forecast": forecast[..., forecaster.point]}
+        return outputs | ({"quantiles": forecast} if config.quantiles else {})
+
+    archive = keras.export.ExportArchive()
+    archive.track(forecaster.model)
+    archive.add_endpoint("serving_default", answer, [inputs])
+    folder = Path(run_dir) / "export" / "1"
+    folder.parent.mkdir(exist_ok=True)
+    try:
+        with runs.replacing(folder) as part:
+            archive.write_out(part, verbose=False)
+    except tf.errors.OpError as error:
+        raise cli.UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
+    said = ", ".join(f"{name} {tuple(spec.shape)}" for name, spec in inputs.items())
+    print(f"written: {folder} ({said} -> forecast{', quantiles' if config.quantiles else ''})".replace("None", "batch"))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(export))

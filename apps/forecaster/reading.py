@@ -1,0 +1,315 @@
+"""From a user's table with a time column to series on a regular grid of times, or one line on what is wrong with it."""
+
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..common import tables, tfds_sets
+from ..common.cli import UserError
+from .grid import fill_gaps, infer_frequency, regular_grid, season_of
+from .sample_data.make_series import make_series
+
+OFFSET = r"(:\d\d(?:\.\d+)?) ?(?:[+-]\d\d:?\d\d|Z)$"
+TIME_NAMES = "time date datetime timestamp date_time ds day hour week month quarter year period".split()
+
+
+@dataclass(frozen=True)
+class Series:
+    """One or many series on the same regular grid of times.
+
+    Attributes:
+        names: of the series.
+        times: one for each row, each row one `frequency` after the row before; without a zone.
+        values: float64 (time, series), gaps filled.
+        observed: bool (time, series), False where a gap was filled.
+        known_names: of the covariates that are known ahead.
+        known: float64 (time + future, covariates); it may go on where the series end.
+        frequency: pandas' name of the step, for instance `h` or `MS`.
+        zone: time zone in which the user reads the times, or None; with one, `times` are UTC.
+    """
+
+    names: list[str]
+    times: pd.DatetimeIndex
+    values: np.ndarray
+    observed: np.ndarray
+    known_names: list[str]
+    known: np.ndarray
+    frequency: str
+    zone: str | None
+
+    def __len__(self):
+        return len(self.times)
+
+    @property
+    def fingerprint(self):
+        """SHA-256 of all of it; the same data gives the same windows."""
+        digest = hashlib.sha256(repr((self.names, self.known_names, self.frequency, str(self.times[0]))).encode())
+        for array in (self.values, self.observed, self.known):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def times_after(self, steps):
+        """The times of the steps that follow the last row."""
+        return pd.date_range(self.times[-1], periods=steps + 1, freq=self.frequency)[1:]
+
+    def written(self, times):
+        """Times as the user writes them: in ISO 8601, in the zone that theirs were in."""
+        if self.zone:
+            times = times.tz_localize("UTC").tz_convert(self.zone)
+        days = self.zone is None and (times == times.normalize()).all()
+        return [time.date().isoformat() if days else time.isoformat(sep=" ") for time in times]
+
+
+def read_series(config, data=None, like=None):
+    """Reads and checks the table that `data` names, `config.data` if absent.
+
+    Args:
+        config: says what its columns mean, and how gaps are filled.
+        like: Series of a training; the table must have the same ones, at the same frequency.
+
+    Raises:
+        UserError: names the file, the row or the column, and what to do.
+    """
+    name = str(data or config.data)
+    frame = _read_frame(name, config)
+    if frame.empty:
+        raise UserError(f"{name}: no rows in it; expected a header and a row for each time")
+    time_column = frame.columns[
+        tables.Column(config.time_column, tuple(TIME_NAMES), "--time-column").find(name, list(frame.columns))
+    ]
+    for column in filter(None, (config.id_column, *config.known, *config.series)):
+        if column not in frame.columns:
+            raise UserError(f"{name}: no column {column!r}; the columns are {', '.join(map(repr, frame.columns))}")
+    known = list(config.known)
+    taken = {time_column, config.id_column, *known}
+    columns = list(config.series) or [column for column in frame.columns if column not in taken]
+    if not columns:
+        raise UserError(f"{name}: no column with a series in it, only {', '.join(map(repr, frame.columns))}")
+    times, zone = _parse_times(name, frame[time_column], config)
+    numbers = _parse_numbers(name, frame[[*columns, *known]], config.decimal)
+    numbers.index = times
+    if config.id_column:
+        values, covariates, rows = _pivot(name, frame[config.id_column], numbers, columns, known)
+    else:
+        values, covariates, rows = numbers[columns], numbers[known], pd.Series(frame.index, times)
+        _require_order(name, times, frame.index)
+    if like:
+        values = _select(name, values, like)
+    frequency = config.frequency or infer_frequency(name, rows)
+    if like and frequency != like.frequency:
+        raise UserError(f"{name}: a step of {frequency}, the training had {like.frequency}; give data of the same step")
+    grid = regular_grid(name, rows, frequency)
+    return _on_grid(name, values.reindex(grid), covariates.reindex(grid), zone, frequency, config)
+
+
+def _on_grid(name, values, covariates, zone, frequency, config):
+    observed = values.notna()
+    if (empty := ~observed.any()).any():
+        raise UserError(f"{name}: series {empty.index[empty][0]!r} has no number at all; leave it out with --series")
+    end = int(np.flatnonzero(observed.any(axis=1))[-1]) + 1
+    values, observed = values.iloc[:end], observed.iloc[:end]
+    season = config.season or season_of(frequency)
+    filled = fill_gaps(name, values, season if config.fill == "season" else 1, config.max_gap)
+    known = fill_gaps(name, covariates, 1, config.max_gap)
+    told = f"{name}: {end} rows, a step of {frequency}, from {values.index[0]} to {values.index[-1]}"
+    told += f"{' UTC' if zone else ''}, {values.shape[1]} series"
+    if missing := int((~observed).to_numpy().sum()):
+        rule = f"the value {season} rows before" if config.fill == "season" else "the last value before"
+        told += f"; {missing} of {values.size} values missing: filled with {rule}, not scored"
+    print(told)
+    return Series(
+        names=[str(column) for column in values],
+        times=values.index,
+        values=filled,
+        observed=observed.to_numpy(),
+        known_names=[str(column) for column in covariates],
+        known=known,
+        frequency=frequency,
+        zone=zone,
+    )
+
+
+def _read_frame(name, config):
+    """A table whose index is the row in the file; a CSV file's values are text."""
+    if name == "sample":
+        frame = make_series(holidays="holiday" in config.known)
+        return frame.set_axis(range(2, len(frame) + 2))
+    if name.startswith("tfds:"):
+        return _read_tfds(name.removeprefix("tfds:"), config.split)
+    path = Path(name)
+    if path.suffix in (".parquet", ".pq"):
+        if not path.is_file():
+            raise UserError(f"{path}: {'this is a folder, expected a file' if path.is_dir() else 'no such file'}")
+        try:
+            frame = pd.read_parquet(path)
+        except (ValueError, OSError) as error:
+            raise UserError(f"{path}: not a Parquet file ({str(error).splitlines()[0][:120]})") from None
+        if isinstance(frame.index, pd.DatetimeIndex):
+            frame = frame.reset_index(names=frame.index.name or "time")
+        return frame.set_axis(range(1, len(frame) + 1))
+    return _read_csv(path, tables.read_text(path, config.encoding), config.separator)
+
+
+def _read_csv(path, text, separator):
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    records, rows = [], []
+    try:
+        header = [field.strip() for field in next(reader, [])]
+        for record in reader:
+            if not any(record):
+                continue
+            if len(record) != len(header):
+                raise UserError(
+                    f"{path}: row {reader.line_num}: {len(record)} fields, expected {len(header)} as in the header"
+                )
+            records.append(record)
+            rows.append(reader.line_num)
+    except csv.Error as error:
+        raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
+    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
+        raise UserError(f"{path}: one column only, {header[0]!r}; give --separator {other!r}")
+    if twice := [column for place, column in enumerate(header) if column in header[:place]]:
+        raise UserError(f"{path}: two columns are called {twice[0]!r}; rename one")
+    return pd.DataFrame(records, index=rows, columns=header, dtype="object")
+
+
+def _read_tfds(name, split):
+    builder = tfds_sets.open_set(name, split)
+    shapes = {field: getattr(kind, "shape", None) for field, kind in builder.info.features.items()}
+    if wrong := [field for field, shape in shapes.items() if shape != ()]:
+        raise UserError(
+            f"tfds:{name}: not a table of times and numbers: the field {wrong[0]!r} has the shape {shapes[wrong[0]]}"
+        )
+    frame = pd.DataFrame(list(tfds_sets.rows(builder, split)))
+    for column in frame:
+        if frame[column].map(type).eq(bytes).any():
+            frame[column] = frame[column].str.decode("utf-8", errors="replace")
+    return frame.set_axis(range(1, len(frame) + 1))
+
+
+def _parse_times(name, written, config):
+    """(times without a zone, the zone that they were in or None)."""
+    column = written.name
+    if missing := [row for row, time in written.items() if pd.isna(time) or time == ""]:
+        raise UserError(f"{name}: row {missing[0]}: column {column!r} is empty, expected a time")
+    if pd.api.types.is_datetime64_any_dtype(written):
+        times = pd.DatetimeIndex(written)
+    else:
+        unix = config.time_format == "unix"
+        given = pd.to_numeric(written, errors="coerce") if unix else written.astype(str)
+        how = {"unit": "s"} if unix else {"format": config.time_format or "ISO8601"}
+        zoned = not unix and config.time_format is None and given.str.contains(OFFSET).any()
+        times = pd.to_datetime(given, errors="coerce", utc=bool(zoned), **how)
+        dates = pd.to_datetime(given.str.replace(OFFSET, r"\1", regex=True), errors="coerce", **how) if zoned else times
+        if (dates == dates.dt.normalize()).all():
+            # Days of the user's clock, which are not equally long in UTC.
+            times = dates
+        if times.isna().any():
+            row = times.index[times.isna()][0]
+            expected = "seconds since 1970" if unix else f"the format {config.time_format}"
+            if config.time_format is None:
+                expected = (
+                    "a time of ISO 8601, as 2024-07-31 18:00; give --time-format, as '%d.%m.%Y %H:%M', for others"
+                )
+            raise UserError(f"{name}: row {row}: column {column!r}: {written[row]!r} is not {expected}")
+        times = pd.DatetimeIndex(times)
+    return _without_zone(name, times, written, config.time_zone)
+
+
+def _without_zone(name, times, written, zone):
+    if times.tz is not None:
+        return times.tz_convert("UTC").tz_localize(None).as_unit("us"), zone or str(times.tz)
+    times = times.as_unit("us")
+    if zone is None or (times == times.normalize()).all():
+        return times, None
+    try:
+        local = times.tz_localize(zone, ambiguous="infer", nonexistent="NaT")
+    except LookupError:
+        raise UserError(f"--time-zone {zone}: no such time zone; expected a name as Europe/Berlin") from None
+    except ValueError as error:
+        raise UserError(
+            f"{name}: where the clocks of {zone} went back, an hour must stand twice ({error}); write the times with "
+            "their offset, as 2024-10-27 02:00+01:00, or in UTC"
+        ) from None
+    if local.isna().any():
+        place = int(np.flatnonzero(local.isna())[0])
+        raise UserError(f"{name}: row {written.index[place]}: {written.iloc[place]!r} does not exist in {zone}: the "
+                        "clocks went forward; write the times in UTC or with their offset")  # fmt: skip
+    return local.tz_convert("UTC").tz_localize(None).as_unit("us"), zone
+
+
+def _parse_numbers(name, frame, decimal):
+    """Float64; an empty cell, and the usual words for one, is a gap."""
+    numbers = {}
+    for column in frame:
+        cells = frame[column]
+        if cells.dtype == "object" or pd.api.types.is_string_dtype(cells.dtype):
+            text = cells.astype(str).str.strip()
+            gaps = cells.isna() | text.str.lower().isin(["", "nan", "na", "n/a", "null", "none"])
+            text = text.str.replace(decimal, ".", regex=False) if decimal != "." else text
+            parsed = pd.to_numeric(text.mask(gaps), errors="coerce")
+            if (wrong := parsed.isna() & ~gaps).any():
+                row = cells.index[wrong][0]
+                raise UserError(
+                    f"{name}: row {row}: column {column!r}: {cells[row]!r} is not a number; mend it, or name the "
+                    "columns to forecast with --series"
+                )
+        else:
+            try:
+                parsed = cells.astype("float64")
+            except (TypeError, ValueError):
+                raise UserError(f"{name}: column {column!r} has no numbers but {cells.dtype}; name the columns to "
+                                "forecast with --series") from None  # fmt: skip
+        parsed = parsed.astype("float64")
+        if np.isinf(parsed).any():
+            row = parsed.index[np.isinf(parsed)][0]
+            raise UserError(f"{name}: row {row}: column {column!r} is infinite; leave the cell empty if it is unknown")
+        numbers[column] = parsed.to_numpy()
+    return pd.DataFrame(numbers)
+
+
+def _pivot(name, ids, numbers, columns, known):
+    """A table in long form to one with a column for each series: (values, covariates, row of each time)."""
+    ids = ids.astype(str)
+    for identity in ids.unique():
+        here = (ids == identity).to_numpy()
+        _require_order(name, numbers.index[here], ids.index[here], f" of {identity!r}")
+    long = numbers.assign(**{"\0id": ids.to_numpy()})
+    # Values named by one column are called as the series; by several, as both.
+    parts = {column: long.pivot(columns="\0id", values=column) for column in columns}
+    parts = [part if len(columns) == 1 else part.add_suffix(f" {column}") for column, part in parts.items()]
+    values = pd.concat(parts, axis=1)[lambda frame: sorted(frame.columns)]
+    by_time = numbers[known].groupby(level=0)
+    if known and (differing := by_time.nunique() > 1).any(axis=None):
+        column = differing.columns[differing.any()][0]
+        time = differing.index[differing[column]][0]
+        raise UserError(f"{name}: column {column!r} differs between the series at {time}; --known takes what is the "
+                        "same for all")  # fmt: skip
+    rows = pd.Series(ids.index, numbers.index).groupby(level=0).first()
+    return values, by_time.first() if known else pd.DataFrame(index=values.index), rows
+
+
+def _require_order(name, times, rows, whose=""):
+    steps = np.diff(times.to_numpy())
+    if (steps <= np.timedelta64(0)).any():
+        place = int(np.flatnonzero(steps <= np.timedelta64(0))[0])
+        if steps[place] == np.timedelta64(0):
+            raise UserError(f"{name}: row {rows[place + 1]}: the time{whose} {times[place]} a second time; leave one of "
+                            "the rows out, or, if clocks went back there, give --time-zone")  # fmt: skip
+        raise UserError(f"{name}: row {rows[place + 1]}: {times[place + 1]}{whose} comes after {times[place]}; sort the "
+                        "rows by time")  # fmt: skip
+
+
+def _select(name, values, like):
+    if missing := [column for column in like.names if column not in values]:
+        raise UserError(
+            f"{name}: no series {missing[0]!r}; the training had {', '.join(map(repr, like.names))}, this has "
+            f"{', '.join(map(repr, values.columns))}"
+        )
+    return values[like.names]

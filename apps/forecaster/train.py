@@ -1,0 +1,157 @@
+"""Trains a forecaster into a run directory; the same command goes on where a killed one stopped."""
+
+import dataclasses
+import importlib.util
+import sys
+from pathlib import Path
+
+import keras
+import tyro
+from keras import ops
+
+from ..common import cli, runs
+from .config import Config
+from .data import Scaling, borders, count_covariates, fit_scaling, make_dataset, settle
+from .model import build_model, load_model
+from .reading import read_series
+
+RUN_DIR = Path("runs/forecaster")
+
+
+def train(
+    config: tyro.conf.OmitArgPrefixes[Config] = Config(),
+    run_dir: Path = RUN_DIR,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+):
+    """Train a forecaster on series of numbers.
+
+    Args:
+        config: Settings.
+        run_dir: Folder for everything that the training leaves behind.
+        overwrite: Throw away the run that stands in --run-dir.
+        tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+    """
+    if tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    series = read_series(config)
+    config = settle(series, config)
+    if runs.start_run(run_dir, describe_run(config, series), overwrite) and runs.is_finished(run_dir):
+        print(f"{run_dir} is trained already; --overwrite starts anew")
+        return
+    print(f"the next {config.horizon} rows from the last {config.window_length}; ", end="")
+    parts = borders(len(series), config).items()
+    print(", ".join(f"rows {start + 1} to {stop} for {part}" for part, (start, stop) in parts if start < stop))
+    fit(config, run_dir, series, tensorboard)
+
+
+def fit(config, run_dir, series, tensorboard=False):
+    """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
+    keras.utils.set_random_seed(config.seed)
+    done, checkpoint = runs.latest_checkpoint(run_dir)
+    if not checkpoint:
+        fit_scaling(series, borders(len(series), config)["train"][1]).save(run_dir)
+    scaling = Scaling.load(run_dir)
+    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
+    if done < config.epochs and not saving.ended():
+        callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: rate(config, epoch)), saving]
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
+        _fit_epochs(config, series, scaling, checkpoint, range(done, config.epochs), callbacks)
+    kept = saving.kept()
+    print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
+    runs.finish(run_dir, kept)
+
+
+def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks):
+    dataset = make_dataset(series, scaling, config, "train", epochs)
+    steps = int(dataset.cardinality()) // len(epochs)
+    if checkpoint:
+        print(f"going on after epoch {epochs.start}")
+        model = load_model(checkpoint, compile=True)
+    else:
+        model = build_model(config, len(series.names), count_covariates(config))
+        model.compile(keras.optimizers.Adam(config.learning_rate), loss=loss_of(config))
+    print(f"{model.count_params():,} weights, {steps} steps an epoch", flush=True)
+    model.fit(
+        dataset,
+        validation_data=make_dataset(series, scaling, config, "validation"),
+        epochs=config.epochs,
+        initial_epoch=epochs.start,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+
+
+def rate(config, epoch):
+    """The learning rate: three epochs at its height, then ever lower."""
+    return config.learning_rate * config.decay ** max(0, epoch - 2)
+
+
+def loss_of(config):
+    return PinballLoss(config.quantiles) if config.quantiles else SquaredError()
+
+
+class PointwiseLoss(keras.losses.Loss):
+    """A loss of targets (batch, horizon, series) and forecasts (batch, horizon, series, outputs).
+
+    The mean over the values of weight 1.
+    """
+
+    def __init__(self, name, **kwargs):
+        super().__init__(name=name, reduction="mean_with_sample_weight")
+
+
+@keras.saving.register_keras_serializable("forecaster")
+class PinballLoss(PointwiseLoss):
+    """Pinball loss of quantiles, their mean, twice: with 0.5 alone it is the absolute error.
+
+    Koenker and Bassett, "Regression Quantiles", Econometrica 46 (1978), section 3.
+
+    Args:
+        quantiles: probabilities, one for each output.
+    """
+
+    def __init__(self, quantiles, name="pinball_loss", **kwargs):
+        super().__init__(name)
+        self.quantiles = tuple(quantiles)
+
+    def call(self, targets, forecasts):
+        error = targets[..., None] - forecasts
+        levels = ops.convert_to_tensor(self.quantiles, error.dtype)
+        return 2 * ops.mean(ops.maximum(levels * error, (levels - 1) * error), axis=-1)
+
+    def get_config(self):
+        return {"quantiles": list(self.quantiles), "name": self.name}
+
+
+@keras.saving.register_keras_serializable("forecaster")
+class SquaredError(PointwiseLoss):
+    """Squared error, which the mean makes least."""
+
+    def __init__(self, name="squared_error", **kwargs):
+        super().__init__(name)
+
+    def call(self, targets, forecasts):
+        return ops.square(targets - forecasts[..., 0])
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def describe_run(config, series):
+    """What config.json says: whatever must be the same for a training to be gone on with."""
+    return {
+        "app": __package__.rpartition(".")[2],
+        **dataclasses.asdict(config),
+        "names": series.names,
+        "step": series.frequency,
+        "zone": series.zone,
+        "fingerprint": series.fingerprint,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(train))
