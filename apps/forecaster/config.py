@@ -63,9 +63,9 @@ class Config:
     model: Literal["segments", "encoder_decoder", "lstm"] = "segments"
     """The network: a GRU over segments (SegRNN, Lin 2023), an LSTM that reads and one that writes (Sutskever 2014), or
     the textbook's one LSTM with a dense layer."""
-    normalization: Literal["last", "standard", "none"] = "last"
-    """What is taken off each window, and added to its forecast: the last value (Lin 2023), mean and standard deviation
-    (Kim 2022), or nothing. Without it a network that learned on last year's level forecasts last year's level."""
+    normalization: Literal["last", "mean", "standard", "none"] = "last"
+    """What is taken off each window, and added to its forecast: the last value (Lin 2023), the mean, mean and standard
+    deviation (Kim 2022), or nothing. Without it a network that learned on last year's level forecasts last year's level."""
     quantiles: tuple[float, ...] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     """Probabilities with which the truth stays below the forecasts; with 0.5, which is the point forecast. Without any
     (`--quantiles` alone) the mean is forecast, by the squared error."""

@@ -50,7 +50,7 @@ class Forecast(keras.Model):
         series, covariates: columns of either.
         outputs: forecasts of each value, rising.
         point: which of them is the point forecast.
-        normalization: `last` takes off the last value, `standard` mean and deviation, `none` nothing (Kim et al.,
+        normalization: `last` takes off the last value, `mean` the mean, `standard` mean and deviation, `none` nothing (Kim et al.,
             "Reversible Instance Normalization", ICLR 2022).
         units: of the recurrent layers.
         segment_length: of `segments`, a divisor of window_length.
@@ -90,47 +90,81 @@ class Forecast(keras.Model):
         values, covariates = inputs
         level, spread = self._level(values)
         answer = self.network((values - level) / spread, covariates, training=training)
-        return not_crossing(answer, self.point) * spread[..., None] + level[..., None]
+        points = answer[..., :1] * spread[..., None] + level[..., None]
+        # How sure a forecast can be is a matter of how wild its window is, whatever the level is.
+        gaps = answer[..., 1:] * deviation(values)[..., None]
+        return rising(ops.concatenate([points, gaps], axis=-1), self.point)
 
     def _level(self, values):
         """What is taken off a window, and by what it is then divided: (batch, 1, series) each."""
         if self.normalization == "last":
             return values[:, -1:], ops.ones_like(values[:, -1:])
+        if self.normalization == "mean":
+            return ops.mean(values, 1, keepdims=True), ops.ones_like(values[:, -1:])
         if self.normalization == "standard":
-            return ops.mean(values, 1, keepdims=True), ops.maximum(ops.std(values, 1, keepdims=True), LEAST_DEVIATION)
+            return ops.mean(values, 1, keepdims=True), deviation(values)
         return ops.zeros_like(values[:, -1:]), ops.ones_like(values[:, -1:])
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
 
 
-def not_crossing(answer, point):
-    """Quantiles that rise: the network gives the one at `point`, and by how much each other is further out."""
-    outputs = answer.shape[-1]
-    middle = answer[..., point : point + 1]
-    above = middle + ops.cumsum(ops.softplus(answer[..., point + 1 :]), axis=-1) if point + 1 < outputs else None
-    below = (
-        middle - ops.flip(ops.cumsum(ops.flip(ops.softplus(answer[..., :point]), -1), axis=-1), -1) if point else None
-    )
-    return ops.concatenate([part for part in (below, middle, above) if part is not None], axis=-1)
+def deviation(values):
+    """Standard deviation of each window: (batch, 1, series)."""
+    return ops.maximum(ops.std(values, axis=1, keepdims=True), LEAST_DEVIATION)
 
 
-class Network(keras.layers.Layer):
-    """What the networks share: sizes, and the last layer."""
+def rising(answer, point):
+    """Quantiles that cannot cross, from the one at `point` and the gaps between each and the next.
 
-    def __init__(self, *, horizon, series, outputs, units, dropout, **kwargs):
+    Args:
+        answer: (..., outputs), the point first.
+    """
+    middle, gaps = answer[..., :1], answer[..., 1:]
+    # What the quantiles around it learn must not move the point.
+    fixed = ops.stop_gradient(middle)
+    below = fixed - ops.flip(ops.cumsum(ops.flip(gaps[..., :point], axis=-1), axis=-1), axis=-1)
+    above = fixed + ops.cumsum(gaps[..., point:], axis=-1)
+    return ops.concatenate([below, middle, above], axis=-1)
+
+
+class Head(keras.layers.Layer):
+    """The last layer: points, and the gaps to the quantiles around them.
+
+    The gaps learn from what the network found for the points and do not steer it: where they did, the points were worse.
+
+    Args:
+        values: how many values are forecast from each vector.
+        outputs: forecasts of each value; 1 is a point alone.
+        dropout: share of the input hidden in training.
+    """
+
+    def __init__(self, values, outputs, dropout, **kwargs):
         super().__init__(**kwargs)
-        self.horizon, self.series, self.outputs, self.units = horizon, series, outputs, units
+        self.values, self.outputs = values, outputs
         self.dropout = keras.layers.Dropout(dropout)
+        self.points = keras.layers.Dense(values)
+        self.gaps = keras.layers.Dense(values * (outputs - 1), activation="softplus") if outputs > 1 else None
+
+    def call(self, inputs, training=False):
+        """(..., features) -> (..., values, outputs), the point first."""
+        inputs = self.dropout(inputs, training=training)
+        shape = (*ops.shape(inputs)[:-1], self.values)
+        points = ops.reshape(self.points(inputs), (*shape, 1))
+        if self.gaps is None:
+            return points
+        gaps = ops.reshape(self.gaps(ops.stop_gradient(inputs)), (*shape, self.outputs - 1))
+        return ops.concatenate([points, gaps], axis=-1)
 
 
-class LSTMNetwork(Network):
+class LSTMNetwork(keras.layers.Layer):
     """The textbook's: one LSTM reads all series, a dense layer turns its last output into the whole forecast."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, horizon, series, outputs, units, dropout, **kwargs):
         super().__init__(**kwargs)
-        self.lstm = layers.LSTM(self.units)
-        self.dense = keras.layers.Dense(self.horizon * self.series * self.outputs)
+        self.horizon, self.series, self.outputs = horizon, series, outputs
+        self.lstm = layers.LSTM(units)
+        self.head = Head(horizon * series, outputs, dropout)
 
     def call(self, values, covariates, training=False):
         length = values.shape[1]
@@ -138,22 +172,23 @@ class LSTMNetwork(Network):
         if covariates.shape[-1]:
             ahead = ops.reshape(covariates[:, length:], (-1, self.horizon * covariates.shape[-1]))
             hidden = ops.concatenate([hidden, ahead], axis=-1)
-        answer = self.dense(self.dropout(hidden, training=training))
+        answer = self.head(hidden, training=training)
         return ops.reshape(answer, (-1, self.horizon, self.series, self.outputs))
 
 
-class EncoderDecoderNetwork(Network):
+class EncoderDecoderNetwork(keras.layers.Layer):
     """One LSTM reads the window; another, from its state, writes the forecast step by step (Sutskever et al. 2014).
 
     The writing one gets the reading one's last output and the covariates at every step, and nothing of what it wrote: no
     error is fed back, and the whole runs in the fast kernels.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, horizon, series, outputs, units, dropout, **kwargs):
         super().__init__(**kwargs)
-        self.encoder = layers.LSTM(self.units, return_state=True)
-        self.decoder = layers.LSTM(self.units, return_sequences=True)
-        self.dense = keras.layers.Dense(self.series * self.outputs)
+        self.horizon = horizon
+        self.encoder = layers.LSTM(units, return_state=True)
+        self.decoder = layers.LSTM(units, return_sequences=True)
+        self.head = Head(series, outputs, dropout)
 
     def call(self, values, covariates, training=False):
         length = values.shape[1]
@@ -162,11 +197,10 @@ class EncoderDecoderNetwork(Network):
         given = ops.repeat(hidden[:, None], self.horizon, axis=1)
         given = ops.concatenate([given, covariates[:, length:]], axis=-1)
         written = self.decoder(given, initial_state=states, training=training)
-        answer = self.dense(self.dropout(written, training=training))
-        return ops.reshape(answer, (-1, self.horizon, self.series, self.outputs))
+        return self.head(written, training=training)
 
 
-class SegmentNetwork(Network):
+class SegmentNetwork(keras.layers.Layer):
     """SegRNN: a GRU reads a series segment by segment, and its state is asked for all segments to come at once.
 
     Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series Forecasting", arXiv 2308.11200,
@@ -174,14 +208,15 @@ class SegmentNetwork(Network):
     come, with the segment's and the series' learned vectors as its input.
     """
 
-    def __init__(self, *, segment_length, **kwargs):
+    def __init__(self, horizon, series, outputs, units, dropout, segment_length, **kwargs):
         super().__init__(**kwargs)
-        self.segment_length = segment_length
-        self.segments = -(-self.horizon // segment_length)
-        self.embedding = keras.layers.Dense(self.units, activation="relu")
-        self.gru = layers.GRU(self.units)
-        self.dense = keras.layers.Dense(segment_length * self.outputs)
-        self.ahead = keras.layers.Dense(self.units)
+        self.horizon, self.series, self.outputs = horizon, series, outputs
+        self.units, self.segment_length = units, segment_length
+        self.segments = -(-horizon // segment_length)
+        self.embedding = keras.layers.Dense(units, activation="relu")
+        self.ahead = keras.layers.Dense(units)
+        self.gru = layers.GRU(units)
+        self.head = Head(segment_length, outputs, dropout)
 
     def build(self, values_shape, covariates_shape):
         half = self.units // 2
@@ -210,7 +245,7 @@ class SegmentNetwork(Network):
         written = self.gru(
             ops.reshape(asked, (-1, 1, units)), initial_state=ops.reshape(hidden, (-1, units)), training=training
         )
-        answer = self.dense(self.dropout(written, training=training))
+        answer = self.head(written, training=training)
         answer = ops.reshape(answer, (-1, self.series, ahead * step, self.outputs))[:, :, : self.horizon]
         return ops.transpose(answer, (0, 2, 1, 3))
 

@@ -14,7 +14,8 @@ from ..common.cli import UserError
 from .grid import fill_gaps, infer_frequency, regular_grid, season_of
 from .sample_data.make_series import make_series
 
-OFFSET = r"(:\d\d(?:\.\d+)?) ?(?:[+-]\d\d:?\d\d|Z)$"
+# From UTC, at the end of a time.
+OFFSET = r" ?(?:[+-]\d\d:?\d\d|Z)$"
 TIME_NAMES = "time date datetime timestamp date_time ds day hour week month quarter year period".split()
 
 
@@ -206,7 +207,7 @@ def _parse_times(name, written, config):
         how = {"unit": "s"} if unix else {"format": config.time_format or "ISO8601"}
         zoned = not unix and config.time_format is None and given.str.contains(OFFSET).any()
         times = pd.to_datetime(given, errors="coerce", utc=bool(zoned), **how)
-        dates = pd.to_datetime(given.str.replace(OFFSET, r"\1", regex=True), errors="coerce", **how) if zoned else times
+        dates = pd.to_datetime(given.str.replace(OFFSET, "", regex=True), errors="coerce", **how) if zoned else times
         if (dates == dates.dt.normalize()).all():
             # Days of the user's clock, which are not equally long in UTC.
             times = dates

@@ -1,0 +1,65 @@
+"""Small tables of series, and a small trained forecaster."""
+
+import shutil
+
+import pytest
+
+from apps.common import cli
+from apps.forecaster.export import export
+from apps.forecaster.sample_data.make_series import make_series
+from apps.forecaster.train import train
+
+SMALL = {"horizon": 12, "window_length": 48, "segment_length": 12, "units": 16, "epochs": 4, "learning_rate": 0.01,
+         "batch_size": 32}  # fmt: skip
+SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+ROWS = 40 * 24
+
+
+@pytest.fixture(scope="session")
+def table():
+    """The first 40 days of two of the sample's counters, with holidays."""
+    return make_series(holidays=True)[["time", "market", "station", "holiday"]][:ROWS]
+
+
+@pytest.fixture(scope="session")
+def csv_file(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("series") / "riders.csv"
+    table.drop(columns="holiday").to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def known_file(tmp_path_factory, table):
+    path = tmp_path_factory.mktemp("series") / "holidays.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def options(csv_file):
+    return ["--data", str(csv_file), *SMALL_OPTIONS]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, options):
+    """A run directory, trained and exported. Tests read it and write nothing into it."""
+    run_dir = tmp_path_factory.mktemp("forecaster") / "run"
+    assert cli.run(train, ["--run-dir", str(run_dir), *options]) == 0
+    assert cli.run(export, [str(run_dir)]) == 0
+    return run_dir
+
+
+@pytest.fixture(scope="session")
+def trained_with_covariates(tmp_path_factory, known_file):
+    """The same with a column known ahead and a calendar."""
+    run_dir = tmp_path_factory.mktemp("covariates") / "run"
+    arguments = ["--data", str(known_file), "--known", "holiday", "--calendar", "day", "week", *SMALL_OPTIONS]
+    assert cli.run(train, ["--run-dir", str(run_dir), *arguments]) == 0
+    assert cli.run(export, [str(run_dir)]) == 0
+    return run_dir
+
+
+@pytest.fixture
+def run_dir(trained, tmp_path):
+    """A copy of the trained run, to write into."""
+    return shutil.copytree(trained, tmp_path / "run")

@@ -1,0 +1,253 @@
+"""From tables in every form to the same series on a grid; steps found out, gaps filled, mistakes named."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.common.cli import UserError
+from apps.forecaster.config import Config
+from apps.forecaster.grid import fill_gaps, infer_frequency, season_of, step_seconds
+from apps.forecaster.reading import read_series
+
+
+def write(tmp_path, text, name="series.csv"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def hourly(values, start="2024-01-01", name="a"):
+    times = pd.date_range(start, periods=len(values), freq="h")
+    return f"time,{name}\n" + "".join(f"{time},{value}\n" for time, value in zip(times, values, strict=True))
+
+
+def read(path, **settings):
+    return read_series(Config(data=str(path), **settings))
+
+
+def test_wide_table_becomes_series_in_the_order_of_its_columns(csv_file, table):
+    series = read(csv_file)
+    assert series.names == ["market", "station"] and series.frequency == "h" and series.zone is None
+    assert len(series) == len(table) and series.times[1] == table["time"][1]
+    truth = table[["market", "station"]].to_numpy()
+    np.testing.assert_array_equal(series.observed, ~np.isnan(truth))
+    np.testing.assert_array_equal(series.values[series.observed], truth[series.observed])
+    assert not series.observed.all() and np.isfinite(series.values).all()
+
+
+def test_long_and_parquet_tables_give_what_the_wide_one_gives(csv_file, table, tmp_path):
+    wide = read(csv_file)
+    long = table.melt("time", ["station", "market"], "counter", "riders").sort_values(["counter", "time"])
+    long.to_csv(tmp_path / "long.csv", index=False)
+    table.drop(columns="holiday").to_parquet(tmp_path / "wide.parquet")
+    table.drop(columns="holiday").set_index("time").to_parquet(tmp_path / "indexed.parquet")
+    readings = [
+        read(tmp_path / "long.csv", id_column="counter"),
+        read(tmp_path / "wide.parquet"),
+        read(tmp_path / "indexed.parquet"),
+    ]
+    for series in readings:
+        assert series.fingerprint == wide.fingerprint
+
+
+def test_long_table_with_two_values_has_a_series_for_each(tmp_path):
+    rows = "".join(f"2024-01-0{day},{shop},{day},{10 * day}\n" for day in (1, 2, 3) for shop in "AB")
+    series = read(write(tmp_path, "day,shop,sales,visits\n" + rows), id_column="shop")
+    assert series.names == ["A sales", "A visits", "B sales", "B visits"]
+    np.testing.assert_array_equal(series.values[2], [3, 30, 3, 30])
+
+
+def test_known_columns_go_on_where_the_series_end(tmp_path):
+    text = "day,sales,open\n2024-01-01,5,1\n2024-01-02,6,0\n2024-01-03,7,1\n2024-01-04,,0\n2024-01-05,,1\n"
+    series = read(write(tmp_path, text), known=("open",))
+    assert series.names == ["sales"] and len(series) == 3
+    np.testing.assert_array_equal(series.known[:, 0], [1, 0, 1, 0, 1])
+    long = "day,shop,sales,open\n" + "".join(
+        f"2024-01-0{day},{shop},{'' if day > 3 else day},{day % 2}\n" for day in range(1, 6) for shop in "AB"
+    )
+    series = read(write(tmp_path, long), known=("open",), id_column="shop")
+    assert series.names == ["A", "B"] and len(series) == 3
+    np.testing.assert_array_equal(series.known[:, 0], [1, 0, 1, 0, 1])
+
+
+def test_other_separators_decimals_and_time_formats(tmp_path):
+    text = "Datum;Wert\n" + "".join(f"{day}.01.2024 00:00;1,{day}\n" for day in range(1, 5))
+    series = read(write(tmp_path, text), separator=";", decimal=",", time_format="%d.%m.%Y %H:%M", time_column="Datum")
+    np.testing.assert_allclose(series.values[:, 0], [1.1, 1.2, 1.3, 1.4])
+    text = "time,a\n" + "".join(f"{1_700_000_000 + 60 * step},{step}\n" for step in range(4))
+    series = read(write(tmp_path, text), time_format="unix")
+    assert series.frequency == "min" and str(series.times[0]) == "2023-11-14 22:13:20"
+
+
+@pytest.mark.parametrize(
+    "times, frequency, season",
+    [
+        (pd.date_range("2024-01-01", periods=9, freq="15min"), "15min", 96),
+        (pd.date_range("2024-01-01", periods=9, freq="h"), "h", 24),
+        (pd.date_range("2024-01-01 07:00", periods=9, freq="D"), "D", 7),
+        (pd.date_range("2024-01-01", periods=9, freq="7D"), "7D", 52),
+        (pd.date_range("2024-01-01", periods=12, freq="B"), "B", 5),
+        (pd.date_range("2024-01-01", periods=9, freq="MS"), "MS", 12),
+        (pd.date_range("2024-01-31", periods=9, freq="ME"), "ME", 12),
+        (pd.date_range("2024-02-01", periods=9, freq="QS-FEB"), "QS-FEB", 4),
+        (pd.date_range("1990-01-01", periods=9, freq="YS"), "YS-JAN", 1),
+        (pd.date_range("2024-01-01", periods=30, freq="h").delete([4, 5, 17]), "h", 24),
+        (pd.date_range("2024-01-01", periods=30, freq="MS").delete(7), "MS", 12),
+    ],
+)
+def test_step_is_found_out(times, frequency, season):
+    assert infer_frequency("x", pd.Series(range(len(times)), times)) == frequency
+    assert season_of(frequency) == season
+    assert (step_seconds(frequency) is None) == (frequency[0] in "BMQY")
+
+
+def test_rows_that_are_not_there_are_gaps(tmp_path, capsys):
+    lines = hourly(range(100)).splitlines(keepends=True)
+    series = read(write(tmp_path, "".join(lines[:51] + lines[54:])))
+    assert len(series) == 100
+    np.testing.assert_array_equal(np.flatnonzero(~series.observed[:, 0]), [50, 51, 52])
+    np.testing.assert_array_equal(series.values[50:53, 0], [26, 27, 28])
+    assert "3 of 100 values missing: filled with the value 24 rows before" in capsys.readouterr().out
+    series = read(write(tmp_path, "".join(lines[:51] + lines[54:])), fill="last")
+    np.testing.assert_array_equal(series.values[49:54, 0], [49, 49, 49, 49, 53])
+
+
+def test_gaps_are_filled_from_the_past_alone():
+    nan = np.nan
+    frame = pd.DataFrame({"a": [1.0, 2, nan, 4, nan, nan, 7]})
+    np.testing.assert_array_equal(fill_gaps("x", frame, 3, 10)[:, 0], [1, 2, 2, 4, 2, 2, 7])
+    for end in range(3, 7):
+        # What comes later changes nothing.
+        np.testing.assert_array_equal(fill_gaps("x", frame[:end], 3, 10), fill_gaps("x", frame, 3, 10)[:end])
+
+
+def test_times_with_an_offset_are_read_in_utc_and_written_back(tmp_path):
+    text = "time,a\n2024-03-31 00:00+01:00,1\n2024-03-31 01:00+01:00,2\n2024-03-31 03:00+02:00,3\n"
+    series = read(write(tmp_path, text), time_zone="Europe/Berlin")
+    assert series.frequency == "h" and str(series.times[0]) == "2024-03-30 23:00:00"
+    assert series.written(series.times)[2] == "2024-03-31 03:00:00+02:00"
+    assert read(write(tmp_path, text)).written(series.times)[2] == "2024-03-31 01:00:00+00:00"
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_days_keep_their_step_where_clocks_change(tmp_path, zone):
+    text = "time,a\n" + "".join(
+        f"2024-{month:02}-{day:02}T00:00:00+0{1 + (month == 4)}:00,1{day}\n"
+        for month, day in [(3, 30), (3, 31), (4, 1), (4, 2)]
+    )
+    series = read(write(tmp_path, text), time_zone=zone)
+    assert series.frequency == "D" and series.written(series.times)[2] == "2024-04-01"
+
+
+def test_clock_times_are_told_apart_where_the_zone_is_given(tmp_path):
+    times = pd.date_range("2024-10-26 22:00", periods=30, freq="h", tz="UTC").tz_convert("Europe/Berlin")
+    text = "time,a\n" + "".join(f"{time:%Y-%m-%d %H:%M},{n}\n" for n, time in enumerate(times))
+    with pytest.raises(UserError, match=r"row 5: the time 2024-10-27 02:00:00 a second time.*--time-zone"):
+        read(write(tmp_path, text))
+    series = read(write(tmp_path, text), time_zone="Europe/Berlin")
+    assert len(series) == 30 and series.observed.all()
+    assert series.written(series.times)[2:4] == ["2024-10-27 02:00:00+02:00", "2024-10-27 02:00:00+01:00"]
+
+
+DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\n"
+
+
+@pytest.mark.parametrize(
+    "text, settings, words",
+    [
+        ("", {}, ["no rows"]),
+        ("day,a\n", {}, ["no rows"]),
+        (DAYS.replace("day", "x"), {}, ["no column of a known name", "--time-column", "'x', 'a', 'b'"]),
+        (DAYS, {"time_column": "when"}, ["no column 'when'"]),
+        (DAYS, {"series": ("c",)}, ["no column 'c'", "'day', 'a', 'b'"]),
+        (DAYS, {"known": ("a", "b")}, ["no column with a series"]),
+        (DAYS.replace("2024-01-03", "soon"), {}, ["row 4", "'day'", "'soon'", "--time-format"]),
+        (DAYS.replace("2024-01-03", "03.01.2024"), {}, ["row 4", "--time-format"]),
+        (DAYS.replace("2024-01-03", ""), {}, ["row 4", "empty"]),
+        (DAYS.replace("3,7", "three,7"), {}, ["row 4", "column 'a'", "'three' is not a number"]),
+        (DAYS.replace("3,7", "inf,7"), {}, ["row 4", "column 'a'", "infinite"]),
+        (DAYS.replace("3,7", "3"), {}, ["row 4", "2 fields, expected 3"]),
+        (DAYS.replace(",5", ",").replace(",6", ",").replace(",7", ",").replace(",8", ",nan"), {}, ["'b' has no number"]),
+        (DAYS.replace("1,5", ",5"), {}, ["column 'a' begins with a gap", "2024-01-02"]),
+        (DAYS.replace("2024-01-03", "2024-01-02"), {}, ["row 4", "a second time"]),
+        (DAYS.replace("2024-01-03", "2023-01-02"), {}, ["row 4", "sort"]),
+        (DAYS.replace("2024-01-04", "2024-06-04"), {}, ["gap of 152 rows", "--max-gap 100"]),
+        (DAYS.replace("2024-01-03", "2024-01-03 05:00") + "2024-01-05,1,1\n2024-01-06,1,2\n", {}, ["row 4", "resample"]),
+        (DAYS.replace(",", ";"), {}, ["--separator ';'"]),
+        (DAYS.replace("a,b", "a,a"), {}, ["two columns are called 'a'"]),
+        (DAYS, {"frequency": "often"}, ["--frequency often"]),
+        (DAYS, {"frequency": "2D"}, ["row 3", "not a whole number of steps of 2D"]),
+        (DAYS.replace("2024-01-01", "2024-01-01 12:00"), {"time_zone": "Mars/Base"}, ["no such time zone"]),
+        ("day,a\n2024-01-01,1\n2024-01-02,1\n", {}, ["too few different times"]),
+        (hourly(range(10)).replace("time", "day") + "".join(
+            f"2024-01-01 09:{m:02},1\n" for m in range(15, 60, 5)), {}, ["the step changes from"]),
+        ("time,a\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n2024-03-31 03:00,2\n", {"time_zone": "Europe/Berlin"},
+         ["row 3", "does not exist in Europe/Berlin"]),
+        ("time,a\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 03:00,2\n", {"time_zone": "Europe/Berlin"},
+         ["an hour must stand twice"]),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(tmp_path, text, settings, words):
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as refused:
+        read(path, **settings)
+    for word in words:
+        assert word in str(refused.value)
+    assert path in str(refused.value) or any(name in str(refused.value) for name in ("--frequency", "--time-zone"))
+
+
+def test_mistakes_of_long_tables_and_files_are_named(tmp_path):
+    rows = "day,shop,a,p\n2024-01-01,A,1,0\n2024-01-02,A,2,0\n2024-01-03,A,3,0\n2024-01-01,B,1,1\n"
+    with pytest.raises(UserError, match="'p' differs between the series"):
+        read(write(tmp_path, rows), id_column="shop", known=("p",))
+    with pytest.raises(UserError, match="row 6: the time of 'B' 2024-01-01 00:00:00 a second time"):
+        read(write(tmp_path, rows + "2024-01-01,B,1,1\n"), id_column="shop")
+    with pytest.raises(UserError, match="no such file"):
+        read(tmp_path / "none.csv")
+    with pytest.raises(UserError, match="no such file"):
+        read(tmp_path / "none.parquet")
+    with pytest.raises(UserError, match="not a Parquet file"):
+        read(write(tmp_path, DAYS, "text.parquet"))
+    with pytest.raises(UserError, match="this is a folder"):
+        read(tmp_path)
+
+
+def test_series_of_a_set_of_tensorflow_datasets(monkeypatch):
+    import tensorflow_datasets as tfds
+
+    class Features(dict):
+        pass
+
+    class Scalar:
+        shape = ()
+
+    class Builder:
+        class info:
+            features = Features(date=Scalar(), count=Scalar())
+
+    rows = [{"date": f"2024-01-0{day}".encode(), "count": np.int64(day)} for day in range(1, 6)]
+    monkeypatch.setattr("apps.common.tfds_sets.open_set", lambda name, split: Builder)
+    monkeypatch.setattr("apps.common.tfds_sets.rows", lambda builder, split: iter(rows))
+    series = read("tfds:counts")
+    assert series.names == ["count"] and series.frequency == "D"
+    np.testing.assert_array_equal(series.values[:, 0], [1, 2, 3, 4, 5])
+    Builder.info.features["image"] = tfds.features.Image(shape=(2, 2, 3))
+    with pytest.raises(UserError, match=r"'image' has the shape \(2, 2, 3\)"):
+        read("tfds:counts")
+
+
+def test_reading_again_like_a_training_wants_the_same_series_and_step(tmp_path):
+    first = read(write(tmp_path, DAYS))
+    config = Config(data="x")
+    other = write(tmp_path, DAYS.replace("day,a,b", "day,b,a"), "turned.csv")
+    np.testing.assert_array_equal(read_series(config, other, like=first).values[0], [5, 1])
+    with pytest.raises(UserError, match="no series 'b'; the training had 'a', 'b', this has 'a', 'c'"):
+        read_series(config, write(tmp_path, DAYS.replace("a,b", "a,c"), "other.csv"), like=first)
+    with pytest.raises(UserError, match="a step of h, the training had D"):
+        read_series(
+            config,
+            write(tmp_path, hourly(range(5)).replace("time,a", "time,a")),
+            like=dataclasses.replace(first, names=["a"]),
+        )
