@@ -269,3 +269,27 @@ class SaveEpochs(keras.callbacks.Callback):
         save_model(self.model, checkpoint)
         _remove_checkpoints(self.run_dir, keep=checkpoint)
         self.model.stop_training = self.ended()
+
+
+class DecayOnPlateau(keras.callbacks.ReduceLROnPlateau):
+    """Keras' decay of the learning rate, which a resumed training begins by going through the epochs before again.
+
+    So it decides as in an unbroken one.
+
+    Args:
+        first: the learning rate at the start; it never falls below a hundredth of that.
+        factor: of the rate, when the validation loss no longer falls.
+        patience: epochs without a better validation loss after which the rate decays.
+        threshold: by how much the validation loss must fall to be better.
+        history: the rows of the epochs before.
+    """
+
+    def __init__(self, first, factor, patience, threshold, history):
+        super().__init__(factor=factor, patience=patience, min_delta=threshold, min_lr=first / 100)
+        self.first, self.before = first, list(history)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.model.optimizer.learning_rate = self.first
+        for row in self.before:
+            self.on_epoch_end(row["epoch"] - 1, dict(row))

@@ -12,7 +12,6 @@ from .data import borders
 
 # Windows that ridge regression learns from, and that bands are measured on, at the most.
 LEARNED, MEASURED = 200_000, 2_000
-RIDGE_WINDOW, RIDGE_SEASONS = 336, 14
 PENALTIES = 10.0 ** np.arange(-1, 6, 0.5)
 # Fits of Theta, one for each window and series, that are not too many to wait for.
 THETA_FITS = 1_000
@@ -26,13 +25,14 @@ def baselines(series, config):
         "mean of 7 seasons": seasonal_mean(series, config, 7),
         "ridge": Ridge(series, config),
     }
-    count = len(test_origins(series, config)) * len(series.names)
+    count = len(origins_of(series, config)) * len(series.names)
     if count <= THETA_FITS:
         found["Theta"] = theta(series, config)
     return found
 
 
-def test_origins(series, config, part="test"):
+def origins_of(series, config, part="test"):
+    """Origins of all windows of a part, "train", "validation" or "test"."""
     return origins(*borders(len(series), config)[part], config.window_length, config.horizon)
 
 
@@ -54,20 +54,19 @@ class Ridge:
 
     All series share it; each window's mean is taken off and added again. Hoerl and Kennard, "Ridge Regression",
     Technometrics 12 (1970); how well it does, Toner and Darlow, "An Analysis of Linear Time Series Forecasting Models",
-    ICML 2024. The penalty is the one with the least squared error on the validation windows, and the window the last 14
-    seasons, which with hours are 336 rows.
+    ICML 2024. The penalty is the one with the least squared error on the validation windows.
 
     Attributes:
         penalty: the chosen one.
     """
 
     def __init__(self, series, config):
-        self.length = min(config.window_length, max(RIDGE_SEASONS * config.season, config.season))
+        self.length = config.line_length
         self.horizon = config.horizon
         stop = borders(len(series), config)["train"][1]
         self.mean, self.deviation = series.values[:stop].mean(axis=0), series.values[:stop].std(axis=0)
         self.scaled = ((series.values - self.mean) / self.deviation).astype("float32")
-        places = test_origins(series, config, "train")
+        places = origins_of(series, config, "train")
         places = places[:: max(1, len(places) * len(series.names) // LEARNED)]
         products, targets = 0.0, 0.0
         for inputs, outputs in self._examples(places):
@@ -75,7 +74,7 @@ class Ridge:
             targets = targets + (inputs.T @ outputs).astype("float64")
         values, vectors = np.linalg.eigh(products)
         projected = vectors.T @ targets
-        validation = test_origins(series, config, "validation")
+        validation = origins_of(series, config, "validation")
         validation = validation[:: max(1, len(validation) // MEASURED)]
         trials = []
         for penalty in PENALTIES:
@@ -133,7 +132,7 @@ def error_bands(forecast, series, config):
     """
     if not config.quantiles:
         return None
-    places = test_origins(series, config, "validation")
+    places = origins_of(series, config, "validation")
     places = places[:: max(1, len(places) // MEASURED)]
     errors = [
         np.where(windows(series.observed, part, 0, config.horizon),

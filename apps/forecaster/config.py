@@ -76,17 +76,23 @@ class Config:
     dropout: float = 0.5
     """Share of the last layer's input hidden in training."""
 
-    learning_rate: float = 2e-3
+    line: bool = True
+    """Mix the network's point forecast with a straight line's over the window (ridge regression in closed form), by the
+    share that is best on the validation rows: on far horizons little beats a line. The option keeps the network alone."""
+
+    learning_rate: float = 1e-3
     """Adam's first step size."""
-    decay: float = 0.7
-    """Factor of the learning rate after every epoch from the third on."""
+    decay: float = 0.5
+    """Factor of the learning rate when the validation loss no longer falls."""
+    decay_patience: int = 1
+    """Epochs without a better validation loss after which the rate decays."""
     batch_size: int = 64
     """Windows in a batch, each with all series."""
     stride: int = 1
     """Rows from one training window to the next; more make an epoch shorter where rows are many."""
-    epochs: int = 10
+    epochs: int = 40
     """Passes over the training windows, at the most."""
-    patience: int = 4
+    patience: int = 5
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
     """Of the first weights, the order of the windows and the dropout."""
@@ -96,14 +102,14 @@ class Config:
             # As a list is what JSON gives back.
             object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("season", "horizon", "window_length", "segment_length", "max_gap", "units", "batch_size", "epochs",
-                     "patience", "stride"):  # fmt: skip
+                     "patience", "stride", "decay_patience"):  # fmt: skip
             self._require(name, getattr(self, name) is None or getattr(self, name) >= 1, "a whole number from 1 up")
         for name in ("test_fraction", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
         self._require("validation_fraction", 0 < self.validation_fraction < 1, "a number between 0 and 1")
         self._require("test_fraction", self.test_fraction + self.validation_fraction < 1, "room for training rows")
         self._require("learning_rate", self.learning_rate > 0, "a number above 0")
-        self._require("decay", 0 < self.decay <= 1, "a number above 0, at most 1")
+        self._require("decay", 0 < self.decay < 1, "a number between 0 and 1")
         self._require("quantiles", not self.quantiles or 0.5 in self.quantiles, "0.5 among them")
         rising = all(low < high for low, high in zip((0, *self.quantiles), (*self.quantiles, 1), strict=True))
         self._require("quantiles", rising, "rising numbers between 0 and 1")
@@ -116,6 +122,11 @@ class Config:
     def _require(self, name, holds, expected):
         if not holds:
             raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {expected}")
+
+    @property
+    def line_length(self):
+        """Rows that a straight line looks at: of the window, the last 14 seasons."""
+        return min(self.window_length, 14 * self.season)
 
     def for_rows(self, season, rows):
         """With what was left open settled for series of this season and so many training rows."""

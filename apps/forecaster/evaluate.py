@@ -9,9 +9,9 @@ from ..common import cli, runs
 from ..common.metrics import ForecastErrors
 from ..common.reports import figure, table
 from ..common.windows import windows
-from .baseline import THETA_FITS, baselines, error_bands, test_origins
+from .baseline import THETA_FITS, baselines, error_bands, origins_of
 from .data import borders, seconds_of
-from .predict import Forecaster, draw_bands
+from .predict import Forecaster, draw_bands, leave_room
 from .reading import read_series
 
 # Windows forecast at a time.
@@ -35,10 +35,11 @@ def evaluate(run_dir: cli.RunDir):
                             "train anew")  # fmt: skip
     if not config.test_fraction:
         raise cli.UserError(f"{run_dir}: trained with --test-fraction 0, so there is nothing to measure on")
-    places = test_origins(series, config)
+    places = origins_of(series, config)
     errors = backtest(forecaster, series, places)
     overall = {name: error.figures() for name, error in errors.items()}
     start, stop = borders(len(series), config)["test"]
+    print(series.summary)
     print(f"{len(places)} windows of {config.horizon} rows, from {series.times[start]} to {series.times[stop - 1]}; "
           "MSE, MAE and pinball loss in standard deviations of the training rows")  # fmt: skip
     print(table([_row({"": name}, figures) for name, figures in overall.items()]))
@@ -53,12 +54,15 @@ def evaluate(run_dir: cli.RunDir):
     print(f"\nwritten: {run_dir}/metrics.json, report.png")
 
 
-def backtest(forecaster, series, places):
-    """Dict of `ForecastErrors` by name, of the network first, of every window with an origin in `places`."""
+def backtest(forecaster, series, places, simple=True):
+    """Dict of `ForecastErrors` by name, of the network first, of every window with an origin in `places`.
+
+    Args:
+        simple: whether the simple methods, too.
+    """
     config = forecaster.config
-    methods = {
-        name: (method, error_bands(method, series, config)) for name, method in baselines(series, config).items()
-    }
+    rivals = baselines(series, config) if simple else {}
+    methods = {name: (method, error_bands(method, series, config)) for name, method in rivals.items()}
     errors = {name: empty_errors(series, config) for name in (name_of(config), *methods)}
     for start in range(0, len(places), TOGETHER):
         part = places[start : start + TOGETHER]
@@ -93,7 +97,7 @@ def empty_errors(series, config):
 
 def name_of(config):
     kinds = {"segments": "GRU over segments", "encoder_decoder": "encoder-decoder LSTM", "lstm": "LSTM"}
-    return kinds[config.model]
+    return f"{kinds[config.model]} + line" if config.line else kinds[config.model]
 
 
 def _row(row, figures):
@@ -142,8 +146,7 @@ def _draw(run_dir, forecaster, series, places, errors):
             times = series.times[origin : origin + config.horizon]
             draw_bands(axes, times, answers[chosen, :, place], config.quantiles, forecaster.point)
             axes.set(title=f"{series.names[place]}, a middling forecast")
-            axes.tick_params(axis="x", rotation=30)
-            axes.legend(loc="upper left")
+            leave_room(axes)
         for name, error in errors.items():
             by_step.plot(np.arange(1, config.horizon + 1), error.figures(axis=1)["mae"], label=name)
         by_step.set(title="Further ahead", xlabel="steps ahead", ylabel="MAE, standard deviations")

@@ -1,5 +1,7 @@
 """Networks that read a window of series and answer with the quantiles, or the mean, of what follows."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -31,6 +33,7 @@ def build_model(config, series, covariates):
         units=config.units,
         segment_length=config.segment_length,
         dropout=config.dropout,
+        line_length=config.line_length,
     )
     model.build()
     return model
@@ -50,11 +53,12 @@ class Forecast(keras.Model):
         series, covariates: columns of either.
         outputs: forecasts of each value, rising.
         point: which of them is the point forecast.
-        normalization: `last` takes off the last value, `mean` the mean, `standard` mean and deviation, `none` nothing (Kim et al.,
-            "Reversible Instance Normalization", ICLR 2022).
+        normalization: `last` takes off the last value, `mean` the mean, `standard` mean and deviation (Kim et al.,
+            "Reversible Instance Normalization", ICLR 2022), `none` nothing.
         units: of the recurrent layers.
         segment_length: of `segments`, a divisor of window_length.
         dropout: share of the last layer's input hidden in training.
+        line_length: rows that the line looks at, which the points are mixed with (`mix`).
 
     Inputs: values (batch, window_length, series) and covariates (batch, window_length + horizon, covariates).
     Output: (batch, horizon, series, outputs).
@@ -62,13 +66,14 @@ class Forecast(keras.Model):
 
     def __init__(
         self, *, network, window_length, horizon, series, covariates, outputs, point, normalization, units,
-        segment_length, dropout, **kwargs,
+        segment_length, dropout, line_length, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         self.settings = {
             "network": network, "window_length": window_length, "horizon": horizon, "series": series,
             "covariates": covariates, "outputs": outputs, "point": point, "normalization": normalization,
             "units": units, "segment_length": segment_length, "dropout": dropout,
+            "line_length": line_length,
         }  # fmt: skip
         self.normalization, self.point = normalization, point
         common = {"horizon": horizon, "series": series, "outputs": outputs, "units": units, "dropout": dropout}
@@ -78,6 +83,8 @@ class Forecast(keras.Model):
             self.network = EncoderDecoderNetwork(**common)
         else:
             self.network = LSTMNetwork(**common)
+        self.line = Line(line_length, horizon)
+        self.bands = Bands(outputs, point)
 
     def build(self, inputs_shape=None):
         size = self.settings
@@ -88,12 +95,13 @@ class Forecast(keras.Model):
 
     def call(self, inputs, training=False):
         values, covariates = inputs
-        level, spread = self._level(values)
-        answer = self.network((values - level) / spread, covariates, training=training)
-        points = answer[..., :1] * spread[..., None] + level[..., None]
+        level, spread = (part[..., None] for part in self._level(values))
+        points, center, gaps = self.network((values - level[..., 0]) / spread[..., 0], covariates, training=training)
+        points, center = points * spread + level, center * spread + level
+        if not training:
+            points = center = self.line(values, points)
         # How sure a forecast can be is a matter of how wild its window is, whatever the level is.
-        gaps = answer[..., 1:] * deviation(values)[..., None]
-        return rising(ops.concatenate([points, gaps], axis=-1), self.point)
+        return self.bands(points, center, gaps * deviation(values)[..., None])
 
     def _level(self, values):
         """What is taken off a window, and by what it is then divided: (batch, 1, series) each."""
@@ -109,52 +117,111 @@ class Forecast(keras.Model):
         return {**super().get_config(), **self.settings}
 
 
+class Line(keras.layers.Layer):
+    """Mixes points with those of a straight line over the end of the window; at first there is none of the line in it.
+
+    Args:
+        length: rows that the line looks at.
+        horizon: rows that it forecasts.
+    """
+
+    def __init__(self, length, horizon, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.length, self.horizon = length, horizon
+
+    def build(self, values_shape, points_shape):
+        self.kernel = self.add_weight(shape=(self.length, self.horizon), initializer="zeros", name="kernel")
+        self.share = self.add_weight(shape=(), initializer="ones", name="share")
+        self.built = True
+
+    def mix(self, kernel, share):
+        """Sets the line and how much of the points is kept.
+
+        Args:
+            kernel: (length, horizon), from the values less their mean to what follows less that mean.
+            share: of the points, from 0 to 1.
+        """
+        self.kernel.assign(kernel)
+        self.share.assign(share)
+
+    def call(self, values, points):
+        """(batch, time, series) and (batch, horizon, series, 1) -> as the points."""
+        read = values[:, -self.length :]
+        mean = ops.mean(read, axis=1, keepdims=True)
+        line = ops.einsum("bts,th->bhs", read - mean, self.kernel) + mean
+        return self.share * points + (1 - self.share) * line[..., None]
+
+
 def deviation(values):
     """Standard deviation of each window: (batch, 1, series)."""
     return ops.maximum(ops.std(values, axis=1, keepdims=True), LEAST_DEVIATION)
 
 
-def rising(answer, point):
-    """Quantiles that cannot cross, from the one at `point` and the gaps between each and the next.
+class Bands(keras.layers.Layer):
+    """Quantiles that cannot cross, from points and the gaps between each quantile and the next.
 
     Args:
-        answer: (..., outputs), the point first.
+        outputs: quantiles, the point among them.
+        place: which of them is the point.
     """
-    middle, gaps = answer[..., :1], answer[..., 1:]
-    # What the quantiles around it learn must not move the point.
-    fixed = ops.stop_gradient(middle)
-    below = fixed - ops.flip(ops.cumsum(ops.flip(gaps[..., :point], axis=-1), axis=-1), axis=-1)
-    above = fixed + ops.cumsum(gaps[..., point:], axis=-1)
-    return ops.concatenate([below, middle, above], axis=-1)
+
+    def __init__(self, outputs, place, **kwargs):
+        super().__init__(trainable=False, **kwargs)
+        self.outputs, self.place = outputs, place
+
+    def build(self, *shapes):
+        # By how much each quantile but the point is moved further out: from 1 when trained, see `calibrate`.
+        self.widths = self.add_weight(shape=(self.outputs - 1,), initializer="ones", name="widths")
+        self.built = True
+
+    def call(self, points, center, gaps):
+        """(..., 1), (..., 1), from where the other quantiles are counted, and (..., outputs - 1) -> (..., outputs)."""
+        below = ops.flip(ops.cumsum(ops.flip(gaps[..., : self.place], axis=-1), axis=-1), axis=-1)
+        offsets = ops.concatenate([below, ops.cumsum(gaps[..., self.place :], axis=-1)], axis=-1) * self.widths
+        offsets = [offsets[..., number : number + 1] for number in range(self.outputs - 1)]
+        lower, upper = offsets[: self.place][::-1], offsets[self.place :]
+        lower, upper = (
+            [center + sign * part for part in _never_falling(side)] for sign, side in ((-1, lower), (1, upper))
+        )
+        return ops.concatenate([*lower[::-1], points, *upper], axis=-1)
+
+
+def _never_falling(parts):
+    """Each as it is, or as the one before where that is larger."""
+    found = parts[:1]
+    for part in parts[1:]:
+        found.append(ops.maximum(found[-1], part))
+    return found
 
 
 class Head(keras.layers.Layer):
     """The last layer: points, and the gaps to the quantiles around them.
 
-    The gaps learn from what the network found for the points and do not steer it: where they did, the points were worse.
+    The gaps learn from what the network found for the points and do not steer it: where they did, the points were
+    worse. And they are counted from points without dropout, whose errors are those that a forecast has.
 
     Args:
-        values: how many values are forecast from each vector.
+        shape: of the values that are forecast from each vector.
         outputs: forecasts of each value; 1 is a point alone.
         dropout: share of the input hidden in training.
     """
 
-    def __init__(self, values, outputs, dropout, **kwargs):
+    def __init__(self, shape, outputs, dropout, **kwargs):
         super().__init__(**kwargs)
-        self.values, self.outputs = values, outputs
+        self.shape, self.outputs = tuple(shape), outputs
         self.dropout = keras.layers.Dropout(dropout)
-        self.points = keras.layers.Dense(values)
-        self.gaps = keras.layers.Dense(values * (outputs - 1), activation="softplus") if outputs > 1 else None
+        self.points = keras.layers.Dense(math.prod(shape))
+        self.gaps = keras.layers.Dense(math.prod(shape) * (outputs - 1), activation="softplus")
 
     def call(self, inputs, training=False):
-        """(..., features) -> (..., values, outputs), the point first."""
-        inputs = self.dropout(inputs, training=training)
-        shape = (*ops.shape(inputs)[:-1], self.values)
-        points = ops.reshape(self.points(inputs), (*shape, 1))
-        if self.gaps is None:
-            return points
-        gaps = ops.reshape(self.gaps(ops.stop_gradient(inputs)), (*shape, self.outputs - 1))
-        return ops.concatenate([points, gaps], axis=-1)
+        """(..., features) -> points and their center, (..., *shape, 1), and gaps, (..., *shape, outputs - 1)."""
+        before = ops.shape(inputs)[:-1]
+        points = center = self.points(self.dropout(inputs, training=training))
+        inputs = ops.stop_gradient(inputs)
+        if training:
+            center = ops.stop_gradient(self.points(inputs))
+        parts = (points, 1), (center, 1), (self.gaps(inputs), self.outputs - 1)
+        return tuple(ops.reshape(part, (*before, *self.shape, size)) for part, size in parts)
 
 
 class LSTMNetwork(keras.layers.Layer):
@@ -162,9 +229,9 @@ class LSTMNetwork(keras.layers.Layer):
 
     def __init__(self, horizon, series, outputs, units, dropout, **kwargs):
         super().__init__(**kwargs)
-        self.horizon, self.series, self.outputs = horizon, series, outputs
+        self.horizon = horizon
         self.lstm = layers.LSTM(units)
-        self.head = Head(horizon * series, outputs, dropout)
+        self.head = Head((horizon, series), outputs, dropout)
 
     def call(self, values, covariates, training=False):
         length = values.shape[1]
@@ -172,8 +239,7 @@ class LSTMNetwork(keras.layers.Layer):
         if covariates.shape[-1]:
             ahead = ops.reshape(covariates[:, length:], (-1, self.horizon * covariates.shape[-1]))
             hidden = ops.concatenate([hidden, ahead], axis=-1)
-        answer = self.head(hidden, training=training)
-        return ops.reshape(answer, (-1, self.horizon, self.series, self.outputs))
+        return self.head(hidden, training=training)
 
 
 class EncoderDecoderNetwork(keras.layers.Layer):
@@ -188,7 +254,7 @@ class EncoderDecoderNetwork(keras.layers.Layer):
         self.horizon = horizon
         self.encoder = layers.LSTM(units, return_state=True)
         self.decoder = layers.LSTM(units, return_sequences=True)
-        self.head = Head(series, outputs, dropout)
+        self.head = Head((series,), outputs, dropout)
 
     def call(self, values, covariates, training=False):
         length = values.shape[1]
@@ -210,13 +276,13 @@ class SegmentNetwork(keras.layers.Layer):
 
     def __init__(self, horizon, series, outputs, units, dropout, segment_length, **kwargs):
         super().__init__(**kwargs)
-        self.horizon, self.series, self.outputs = horizon, series, outputs
+        self.horizon, self.series = horizon, series
         self.units, self.segment_length = units, segment_length
         self.segments = -(-horizon // segment_length)
         self.embedding = keras.layers.Dense(units, activation="relu")
         self.ahead = keras.layers.Dense(units)
         self.gru = layers.GRU(units)
-        self.head = Head(segment_length, outputs, dropout)
+        self.head = Head((segment_length,), outputs, dropout)
 
     def build(self, values_shape, covariates_shape):
         half = self.units // 2
@@ -245,9 +311,13 @@ class SegmentNetwork(keras.layers.Layer):
         written = self.gru(
             ops.reshape(asked, (-1, 1, units)), initial_state=ops.reshape(hidden, (-1, units)), training=training
         )
-        answer = self.head(written, training=training)
-        answer = ops.reshape(answer, (-1, self.series, ahead * step, self.outputs))[:, :, : self.horizon]
-        return ops.transpose(answer, (0, 2, 1, 3))
+        return tuple(self._in_order_of_time(part) for part in self.head(written, training=training))
+
+    def _in_order_of_time(self, answer):
+        """(batch * series * segments, segment_length, size) -> (batch, horizon, series, size)."""
+        steps = self.segments * self.segment_length
+        answer = ops.reshape(answer, (-1, self.series, steps, answer.shape[-1]))
+        return ops.transpose(answer[:, :, : self.horizon], (0, 2, 1, 3))
 
 
 def _spread(tensor, times, axis):

@@ -1,6 +1,5 @@
 """Forecasts what follows a table of recent rows with a trained forecaster."""
 
-import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -121,13 +120,13 @@ def predict(
         raise cli.UserError(
             f"--horizon {horizon}: expected from 1 to {config.horizon}, for which {run_dir} was trained"
         )
-    # What is said of the data must not stand in the CSV.
-    with contextlib.redirect_stdout(sys.stderr):
-        series = read_series(config, data, like=forecaster)
+    series = read_series(config, data, like=forecaster)
     try:
         answer = forecaster(*forecaster.latest(series))[0, :horizon]
     except cli.UserError as error:
         raise cli.UserError(f"{data or config.data}: {error}") from None
+    # Standard output is for the CSV alone.
+    print(series.summary, file=sys.stderr)
     times = series.times_after(horizon)
     table = tabulated(series, times, answer, config.quantiles)
     if output:
@@ -157,8 +156,15 @@ def draw(path, series, times, answer, forecaster):
             axes.plot(series.times[-past:], series.values[-past:, place], color="#3d405b", label="given")
             draw_bands(axes, times, answer[:, place], forecaster.config.quantiles, forecaster.point)
             axes.set(title=series.names[place])
-            axes.tick_params(axis="x", rotation=30)
-            axes.legend(loc="upper left")
+            leave_room(axes)
+
+
+def leave_room(axes):
+    """Turns the times and puts the legend above what is drawn."""
+    axes.tick_params(axis="x", rotation=30)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))
+    axes.legend(loc="upper left", ncols=3, fontsize=8)
 
 
 def draw_bands(axes, times, answer, quantiles, point):

@@ -32,6 +32,7 @@ class Series:
         known: float64 (time + future, covariates); it may go on where the series end.
         frequency: pandas' name of the step, for instance `h` or `MS`.
         zone: time zone in which the user reads the times, or None; with one, `times` are UTC.
+        summary: all of this in one line, with what was filled.
     """
 
     names: list[str]
@@ -42,6 +43,7 @@ class Series:
     known: np.ndarray
     frequency: str
     zone: str | None
+    summary: str = ""
 
     def __len__(self):
         return len(self.times)
@@ -122,7 +124,6 @@ def _on_grid(name, values, covariates, zone, frequency, config):
     if missing := int((~observed).to_numpy().sum()):
         rule = f"the value {season} rows before" if config.fill == "season" else "the last value before"
         told += f"; {missing} of {values.size} values missing: filled with {rule}, not scored"
-    print(told)
     return Series(
         names=[str(column) for column in values],
         times=values.index,
@@ -132,6 +133,7 @@ def _on_grid(name, values, covariates, zone, frequency, config):
         known=known,
         frequency=frequency,
         zone=zone,
+        summary=told,
     )
 
 

@@ -6,16 +6,22 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import tyro
 from keras import ops
 
 from ..common import cli, runs
+from .baseline import Ridge
 from .config import Config
 from .data import Scaling, borders, count_covariates, fit_scaling, make_dataset, settle
 from .model import build_model, load_model
 from .reading import read_series
 
 RUN_DIR = Path("runs/forecaster")
+# Of the network, to choose from.
+SHARES = np.linspace(0, 1, 11)
+# Batches of each part, spread over it, by which the bands are made as wide as they must be.
+CALIBRATED = 20
 
 
 def train(
@@ -39,6 +45,7 @@ def train(
     if runs.start_run(run_dir, describe_run(config, series), overwrite) and runs.is_finished(run_dir):
         print(f"{run_dir} is trained already; --overwrite starts anew")
         return
+    print(series.summary)
     print(f"the next {config.horizon} rows from the last {config.window_length}; ", end="")
     parts = borders(len(series), config).items()
     print(", ".join(f"rows {start + 1} to {stop} for {part}" for part, (start, stop) in parts if start < stop))
@@ -54,13 +61,14 @@ def fit(config, run_dir, series, tensorboard=False):
     scaling = Scaling.load(run_dir)
     saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
     if done < config.epochs and not saving.ended():
-        callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: rate(config, epoch)), saving]
+        plateau = runs.DecayOnPlateau(config.learning_rate, config.decay, config.decay_patience, 0.0, saving.history)
+        callbacks = [plateau, saving]
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
         _fit_epochs(config, series, scaling, checkpoint, range(done, config.epochs), callbacks)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
-    runs.finish(run_dir, kept)
+    runs.finish(run_dir, kept | settle_model(config, run_dir, series, scaling))
 
 
 def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks):
@@ -85,9 +93,67 @@ def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks):
     )
 
 
-def rate(config, epoch):
-    """The learning rate: three epochs at its height, then ever lower."""
-    return config.learning_rate * config.decay ** max(0, epoch - 2)
+def settle_model(config, run_dir, series, scaling):
+    """What is set once the network is trained, in model.keras: the line's share and how wide the bands are.
+
+    A training that is killed meanwhile begins it again: nothing of it hangs on what is set already.
+    """
+    model = load_model(run_dir / "model.keras")
+    model.bands.widths.assign(np.ones(model.bands.widths.shape))
+    found = {}
+    if config.line:
+        found["share"] = mix_in_line(model, config, series, scaling)
+        print(f"the network's share of the forecast {found['share']:.0%}, the rest a straight line's over the window")
+    if len(config.quantiles) > 1:
+        calibrate(model, config, series, scaling)
+    runs.save_model(model, run_dir / "model.keras", to_train_on=False)
+    return found
+
+
+def mix_in_line(model, config, series, scaling):
+    """Mixes the network's points with a straight line's, by the share that errs least on the validation windows.
+
+    Two forecasts that err in different ways are better together (Bates and Granger, "The Combination of Forecasts",
+    Operational Research Quarterly 20, 1969).
+
+    Returns:
+        The network's share, from 0 to 1.
+    """
+    errors = np.zeros(len(SHARES))
+    line = Ridge(series, config).weights
+    for inputs, targets, weights in make_dataset(series, scaling, config, "validation").as_numpy_iterator():
+        points = []
+        for share in (0.0, 1.0):
+            model.line.mix(line, share)
+            points.append(model.predict_on_batch(inputs)[..., model.point])
+        for place, share in enumerate(SHARES):
+            error = (1 - share) * points[0] + share * points[1] - targets
+            errors[place] += np.sum(weights * (np.abs(error) if config.quantiles else np.square(error)))
+    share = float(SHARES[errors.argmin()])
+    model.line.share.assign(share)
+    return share
+
+
+def calibrate(model, config, series, scaling):
+    """Moves the quantiles further out, or in, until as many truths of the training and validation windows are below each.
+
+    A network that is still learning has them too wide, one that learned by heart too narrow (Romano et al., "Conformalized
+    Quantile Regression", NeurIPS 2019).
+    """
+    ratios = [[] for _ in config.quantiles[1:]]
+    for part in ("train", "validation"):
+        dataset = make_dataset(series, scaling, config, part)
+        for inputs, targets, weights in dataset.shard(-(-len(dataset) // CALIBRATED), 0).as_numpy_iterator():
+            answer = model.predict_on_batch(inputs)
+            offsets = np.delete(answer - answer[..., model.point, None], model.point, axis=-1)
+            error = (targets - answer[..., model.point])[weights > 0]
+            for place, offset in enumerate(np.moveaxis(offsets, -1, 0)):
+                ratios[place].append(error / np.where(offset == 0, 1e-6, offset)[weights > 0])
+    levels = np.delete(config.quantiles, model.point)
+    widths = [
+        np.quantile(np.concatenate(ratio), max(level, 1 - level)) for level, ratio in zip(levels, ratios, strict=True)
+    ]
+    model.bands.widths.assign(np.maximum(widths, 0))
 
 
 def loss_of(config):

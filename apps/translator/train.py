@@ -57,7 +57,9 @@ def fit(config, run_dir, splits, tensorboard=False):
     subwords = load_subwords(run_dir)
     saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
     if done < config.epochs and not saving.ended():
-        plateau = DecayOnPlateau(config, saving.history)
+        plateau = runs.DecayOnPlateau(
+            config.learning_rate, config.decay, config.decay_patience, config.decay_threshold, saving.history
+        )
         # Validation sees the averaged weights, which are the ones that are kept.
         callbacks = [keras.callbacks.SwapEMAWeights(), plateau, saving]
         if tensorboard:
@@ -127,25 +129,6 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {"smoothing": self.smoothing, "name": self.name}
-
-
-class DecayOnPlateau(keras.callbacks.ReduceLROnPlateau):
-    """Keras' decay, which begins by going through the epochs before a resumed training again, to decide alike."""
-
-    def __init__(self, config, history):
-        super().__init__(
-            factor=config.decay,
-            patience=config.decay_patience,
-            min_delta=config.decay_threshold,
-            min_lr=config.learning_rate / 100,
-        )
-        self.first, self.before = config.learning_rate, list(history)
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.model.optimizer.learning_rate = self.first
-        for row in self.before:
-            self.on_epoch_end(row["epoch"] - 1, dict(row))
 
 
 def describe_run(config, pairs):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 
+import keras
 import pytest
 
 from apps.common import runs
@@ -68,3 +69,25 @@ def test_run_goes_on_with_the_same_config_alone(tmp_path):
         runs.start_run(run, {"units": 4, "names": ("a", "b")})
     assert runs.start_run(run, {"units": 4}, overwrite=True) is False
     assert runs.open_run(run) == {"units": 4}
+
+
+def test_resumed_decay_decides_as_an_unbroken_one():
+    losses = [3.0, 2.0, 2.1, 1.95, 1.8, 1.75, 1.65, 1.6, 1.58]
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+
+    def rates(done):
+        model.compile(keras.optimizers.Adam(0.5), "mse")
+        before = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses[:done], 1)]
+        callback = runs.DecayOnPlateau(1e-3, 0.5, 1, 0.1, before)
+        callback.set_model(model)
+        callback.on_train_begin()
+        found = []
+        for epoch, loss in enumerate(losses[done:], done):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+            found.append(round(float(model.optimizer.learning_rate), 8))
+        return found
+
+    whole = rates(0)
+    assert whole == [1e-3, 1e-3, 5e-4, 2.5e-4, 2.5e-4, 1.25e-4, 1.25e-4, 6.25e-5, 3.125e-5]
+    for done in range(1, len(losses)):
+        assert rates(done) == whole[done:]

@@ -9,8 +9,18 @@ from apps.forecaster.export import export
 from apps.forecaster.sample_data.make_series import make_series
 from apps.forecaster.train import train
 
-SMALL = {"horizon": 12, "window_length": 48, "segment_length": 12, "units": 16, "epochs": 4, "learning_rate": 0.01,
-         "batch_size": 32}  # fmt: skip
+# Few rows to test on, since Theta is fitted to each window.
+SMALL = {
+    "horizon": 12,
+    "window_length": 48,
+    "segment_length": 12,
+    "units": 16,
+    "epochs": 4,
+    "learning_rate": 0.01,
+    "batch_size": 32,
+    "test_fraction": 0.05,
+    "validation_fraction": 0.1,
+}
 SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 ROWS = 40 * 24
 

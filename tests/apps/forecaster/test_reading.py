@@ -103,13 +103,13 @@ def test_step_is_found_out(times, frequency, season):
     assert (step_seconds(frequency) is None) == (frequency[0] in "BMQY")
 
 
-def test_rows_that_are_not_there_are_gaps(tmp_path, capsys):
+def test_rows_that_are_not_there_are_gaps(tmp_path):
     lines = hourly(range(100)).splitlines(keepends=True)
     series = read(write(tmp_path, "".join(lines[:51] + lines[54:])))
     assert len(series) == 100
     np.testing.assert_array_equal(np.flatnonzero(~series.observed[:, 0]), [50, 51, 52])
     np.testing.assert_array_equal(series.values[50:53, 0], [26, 27, 28])
-    assert "3 of 100 values missing: filled with the value 24 rows before" in capsys.readouterr().out
+    assert "3 of 100 values missing: filled with the value 24 rows before" in series.summary
     series = read(write(tmp_path, "".join(lines[:51] + lines[54:])), fill="last")
     np.testing.assert_array_equal(series.values[49:54, 0], [49, 49, 49, 49, 53])
 

@@ -9,19 +9,17 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
 import requests
 
 from apps.common import cli, runs
 from apps.translator.__main__ import translator
-from apps.translator.config import Config
 from apps.translator.data import make_dataset, read_pairs, split_pairs
 from apps.translator.evaluate import evaluate
 from apps.translator.export import export
 from apps.translator.predict import Search, Translator, predict
-from apps.translator.train import DecayOnPlateau, SmoothedCrossentropy, train
+from apps.translator.train import SmoothedCrossentropy, train
 from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
 
 APP = "apps.translator"
@@ -224,28 +222,6 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
         np.testing.assert_array_equal(one, other)
     for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
-
-
-def test_resumed_decay_decides_as_an_unbroken_one():
-    losses = [3.0, 2.0, 2.1, 1.95, 1.8, 1.75, 1.65, 1.6, 1.58]
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-
-    def rates(done):
-        model.compile(keras.optimizers.Adam(0.5), "mse")
-        before = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses[:done], 1)]
-        callback = DecayOnPlateau(Config(learning_rate=1e-3, decay_patience=1, decay_threshold=0.1), before)
-        callback.set_model(model)
-        callback.on_train_begin()
-        found = []
-        for epoch, loss in enumerate(losses[done:], done):
-            callback.on_epoch_end(epoch, {"val_loss": loss})
-            found.append(round(float(model.optimizer.learning_rate), 8))
-        return found
-
-    whole = rates(0)
-    assert whole == [1e-3, 1e-3, 5e-4, 2.5e-4, 2.5e-4, 1.25e-4, 1.25e-4, 6.25e-5, 3.125e-5]
-    for done in range(1, len(losses)):
-        assert rates(done) == whole[done:]
 
 
 def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, options):
