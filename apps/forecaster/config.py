@@ -65,7 +65,7 @@ class Config:
     the textbook's one LSTM with a dense layer."""
     normalization: Literal["last", "mean", "standard", "none"] = "last"
     """What is taken off each window, and added to its forecast: the last value (Lin 2023), the mean, mean and standard
-    deviation (Kim 2022), or nothing. Without it a network that learned on last year's level forecasts last year's level."""
+    deviation (Kim 2022), or nothing. Without it a network that learned last year's level forecasts last year's."""
     quantiles: tuple[float, ...] = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
     """Probabilities with which the truth stays below the forecasts; with 0.5, which is the point forecast. Without any
     (`--quantiles` alone) the mean is forecast, by the squared error."""
@@ -78,7 +78,7 @@ class Config:
 
     line: bool = True
     """Mix the network's point forecast with a straight line's over the window (ridge regression in closed form), by the
-    share that is best on the validation rows: on far horizons little beats a line. The option keeps the network alone."""
+    share that is best on the validation rows: far ahead little beats a line. The option keeps the network alone."""
 
     learning_rate: float = 1e-3
     """Adam's first step size."""

@@ -53,20 +53,22 @@ def settle(series, config):
         if not len(origins(start, stop, config.window_length, config.horizon)):
             expected = needed if part == "train" else config.horizon
             raise UserError(
-                f"{config.data}: {len(series)} rows, of which {stop - start} for {part}; at least {expected} are needed "
-                f"for that: --window-length {config.window_length} and --horizon {config.horizon}, make them shorter, or "
+                f"{config.data}: {len(series)} rows, of which {stop - start} for {part}; at least {expected} are "
+                f"needed there: make --window-length {config.window_length} or --horizon {config.horizon} shorter, or "
                 "give more rows"
             )  # fmt: skip
     still = np.ptp(series.values[:rows], axis=0) == 0
     if still.any():
         place = int(still.argmax())
         raise UserError(
-            f"{config.data}: series {series.names[place]!r} is {series.values[0, place]:g} in all {rows} training rows; "
-            "there is nothing to learn from it, leave it out with --series"
+            f"{config.data}: series {series.names[place]!r} is {series.values[0, place]:g} in all {rows} "
+            "training rows; there is nothing to learn from it, leave it out with --series"
         )
     if config.calendar and step_seconds(series.frequency) is None:
-        raise UserError(f"--calendar: a step of {series.frequency} has no fixed length; leave it out, a window of whole "
-                        "years shows the season")  # fmt: skip
+        raise UserError(
+            f"--calendar: a step of {series.frequency} has no fixed length; leave it out, a window of whole years "
+            "shows the season"
+        )
     return config
 
 

@@ -31,8 +31,9 @@ def evaluate(run_dir: cli.RunDir):
     config = forecaster.config
     series = read_series(config)
     if series.fingerprint != runs.open_run(run_dir)["fingerprint"]:
-        raise cli.UserError(f"{config.data}: no longer the series that {run_dir} was trained on; bring the file back or "
-                            "train anew")  # fmt: skip
+        raise cli.UserError(
+            f"{config.data}: no longer the series that {run_dir} was trained on; bring the file back or train anew"
+        )
     if not config.test_fraction:
         raise cli.UserError(f"{run_dir}: trained with --test-fraction 0, so there is nothing to measure on")
     places = origins_of(series, config)

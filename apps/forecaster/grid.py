@@ -121,14 +121,18 @@ def fill_gaps(name, frame, lag, longest):
             continue
         if gaps[0] == 0:
             first = frame[column].first_valid_index()
-            raise UserError(f"{name}: column {column!r} begins with a gap, its first value is at {first}; leave out the "
-                            "rows before it, or the column with --series")  # fmt: skip
+            raise UserError(
+                f"{name}: column {column!r} begins with a gap, its first value is at {first}; leave out the rows "
+                "before it, or the column with --series"
+            )
         ends = np.flatnonzero(np.append(np.diff(gaps) > 1, True))
         lengths = np.diff(np.append(-1, ends))
         if lengths.max() > longest:
             begin = frame.index[gaps[ends[lengths.argmax()] - lengths.max() + 1]]
-            raise UserError(f"{name}: column {column!r} has a gap of {lengths.max()} rows from {begin} on; gaps of up to "
-                            f"--max-gap {longest} are filled: raise it, or leave out the rows before")  # fmt: skip
+            raise UserError(
+                f"{name}: column {column!r} has a gap of {lengths.max()} rows from {begin} on; gaps of up to --max-gap "
+                f"{longest} are filled: raise it, or leave out the rows before"
+            )
         for row in gaps:
             series[row] = series[row - lag if row >= lag else row - 1]
     return values

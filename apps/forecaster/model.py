@@ -96,12 +96,12 @@ class Forecast(keras.Model):
     def call(self, inputs, training=False):
         values, covariates = inputs
         level, spread = (part[..., None] for part in self._level(values))
-        points, center, gaps = self.network((values - level[..., 0]) / spread[..., 0], covariates, training=training)
-        points, center = points * spread + level, center * spread + level
+        answer = self.network((values - level[..., 0]) / spread[..., 0], covariates, training=training)
+        points, center = (answer[..., place : place + 1] * spread + level for place in (0, 1))
         if not training:
             points = center = self.line(values, points)
         # How sure a forecast can be is a matter of how wild its window is, whatever the level is.
-        return self.bands(points, center, gaps * deviation(values)[..., None])
+        return self.bands(points, center, answer[..., 2:] * deviation(values)[..., None])
 
     def _level(self, values):
         """What is taken off a window, and by what it is then divided: (batch, 1, series) each."""
@@ -176,13 +176,14 @@ class Bands(keras.layers.Layer):
 
     def call(self, points, center, gaps):
         """(..., 1), (..., 1), from where the other quantiles are counted, and (..., outputs - 1) -> (..., outputs)."""
+        if self.outputs == 1:
+            return points
         below = ops.flip(ops.cumsum(ops.flip(gaps[..., : self.place], axis=-1), axis=-1), axis=-1)
         offsets = ops.concatenate([below, ops.cumsum(gaps[..., self.place :], axis=-1)], axis=-1) * self.widths
         offsets = [offsets[..., number : number + 1] for number in range(self.outputs - 1)]
         lower, upper = offsets[: self.place][::-1], offsets[self.place :]
-        lower, upper = (
-            [center + sign * part for part in _never_falling(side)] for sign, side in ((-1, lower), (1, upper))
-        )
+        lower = [center - part for part in _never_falling(lower)]
+        upper = [center + part for part in _never_falling(upper)]
         return ops.concatenate([*lower[::-1], points, *upper], axis=-1)
 
 
@@ -211,17 +212,19 @@ class Head(keras.layers.Layer):
         self.shape, self.outputs = tuple(shape), outputs
         self.dropout = keras.layers.Dropout(dropout)
         self.points = keras.layers.Dense(math.prod(shape))
-        self.gaps = keras.layers.Dense(math.prod(shape) * (outputs - 1), activation="softplus")
+        self.gaps = keras.layers.Dense(math.prod(shape) * (outputs - 1), activation="softplus") if outputs > 1 else None
 
     def call(self, inputs, training=False):
-        """(..., features) -> points and their center, (..., *shape, 1), and gaps, (..., *shape, outputs - 1)."""
-        before = ops.shape(inputs)[:-1]
+        """(..., features) -> (..., *shape, 1 + outputs): the point, the center of the gaps, and these."""
+        before = (*ops.shape(inputs)[:-1], *self.shape)
         points = center = self.points(self.dropout(inputs, training=training))
         inputs = ops.stop_gradient(inputs)
         if training:
             center = ops.stop_gradient(self.points(inputs))
-        parts = (points, 1), (center, 1), (self.gaps(inputs), self.outputs - 1)
-        return tuple(ops.reshape(part, (*before, *self.shape, size)) for part, size in parts)
+        parts = [ops.reshape(part, (*before, 1)) for part in (points, center)]
+        if self.gaps:
+            parts.append(ops.reshape(self.gaps(inputs), (*before, self.outputs - 1)))
+        return ops.concatenate(parts, axis=-1)
 
 
 class LSTMNetwork(keras.layers.Layer):
@@ -245,8 +248,8 @@ class LSTMNetwork(keras.layers.Layer):
 class EncoderDecoderNetwork(keras.layers.Layer):
     """One LSTM reads the window; another, from its state, writes the forecast step by step (Sutskever et al. 2014).
 
-    The writing one gets the reading one's last output and the covariates at every step, and nothing of what it wrote: no
-    error is fed back, and the whole runs in the fast kernels.
+    The writing one gets the reading one's last output and the covariates at every step, and nothing of what it wrote:
+    no error is fed back, and the whole runs in the fast kernels.
     """
 
     def __init__(self, horizon, series, outputs, units, dropout, **kwargs):
@@ -270,8 +273,8 @@ class SegmentNetwork(keras.layers.Layer):
     """SegRNN: a GRU reads a series segment by segment, and its state is asked for all segments to come at once.
 
     Lin et al., "SegRNN: Segment Recurrent Neural Network for Long-Term Time Series Forecasting", arXiv 2308.11200,
-    section 4. All series share the weights. The same GRU writes: one step from the state that it read, for each segment to
-    come, with the segment's and the series' learned vectors as its input.
+    section 4. All series share the weights. The same GRU writes: one step from the state that it read, for each segment
+    to come, with the segment's and the series' learned vectors as its input.
     """
 
     def __init__(self, horizon, series, outputs, units, dropout, segment_length, **kwargs):
@@ -311,13 +314,9 @@ class SegmentNetwork(keras.layers.Layer):
         written = self.gru(
             ops.reshape(asked, (-1, 1, units)), initial_state=ops.reshape(hidden, (-1, units)), training=training
         )
-        return tuple(self._in_order_of_time(part) for part in self.head(written, training=training))
-
-    def _in_order_of_time(self, answer):
-        """(batch * series * segments, segment_length, size) -> (batch, horizon, series, size)."""
-        steps = self.segments * self.segment_length
-        answer = ops.reshape(answer, (-1, self.series, steps, answer.shape[-1]))
-        return ops.transpose(answer[:, :, : self.horizon], (0, 2, 1, 3))
+        answer = self.head(written, training=training)
+        answer = ops.reshape(answer, (-1, self.series, ahead * step, answer.shape[-1]))[:, :, : self.horizon]
+        return ops.transpose(answer, (0, 2, 1, 3))
 
 
 def _spread(tensor, times, axis):

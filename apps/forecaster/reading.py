@@ -303,10 +303,14 @@ def _require_order(name, times, rows, whose=""):
     if (steps <= np.timedelta64(0)).any():
         place = int(np.flatnonzero(steps <= np.timedelta64(0))[0])
         if steps[place] == np.timedelta64(0):
-            raise UserError(f"{name}: row {rows[place + 1]}: the time{whose} {times[place]} a second time; leave one of "
-                            "the rows out, or, if clocks went back there, give --time-zone")  # fmt: skip
-        raise UserError(f"{name}: row {rows[place + 1]}: {times[place + 1]}{whose} comes after {times[place]}; sort the "
-                        "rows by time")  # fmt: skip
+            raise UserError(
+                f"{name}: row {rows[place + 1]}: the time{whose} {times[place]} a second time; leave one of the rows "
+                "out, or, if clocks went back there, give --time-zone"
+            )
+        raise UserError(
+            f"{name}: row {rows[place + 1]}: {times[place + 1]}{whose} comes after {times[place]}; sort the rows by "
+            "time"
+        )
 
 
 def _select(name, values, like):

@@ -135,10 +135,10 @@ def mix_in_line(model, config, series, scaling):
 
 
 def calibrate(model, config, series, scaling):
-    """Moves the quantiles further out, or in, until as many truths of the training and validation windows are below each.
+    """Moves the quantiles out or in until as many truths of the training and validation windows are below as should be.
 
-    A network that is still learning has them too wide, one that learned by heart too narrow (Romano et al., "Conformalized
-    Quantile Regression", NeurIPS 2019).
+    A network that is still learning has them too wide, one that learned by heart too narrow (Romano et al.,
+    "Conformalized Quantile Regression", NeurIPS 2019, do so on rows held out; here the learned ones count, too).
     """
     ratios = [[] for _ in config.quantiles[1:]]
     for part in ("train", "validation"):

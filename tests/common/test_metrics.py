@@ -107,8 +107,12 @@ def test_forecast_errors_are_those_of_sklearn(forecasts):
     expected["mse"] = metrics.mean_squared_error(*pairs, sample_weight=weights)
     expected["mae"] = metrics.mean_absolute_error(*pairs, sample_weight=weights)
     expected["pinball"] = 2 * np.mean(
-        [metrics.mean_pinball_loss(pairs[0], (quantiles[..., place] / scale).ravel(), sample_weight=weights, alpha=level)
-         for place, level in enumerate(LEVELS)]
+        [
+            metrics.mean_pinball_loss(
+                pairs[0], (quantiles[..., place] / scale).ravel(), sample_weight=weights, alpha=level
+            )
+            for place, level in enumerate(LEVELS)
+        ]
     )  # fmt: skip
     inside = (quantiles[..., 0] <= truth) & (truth <= quantiles[..., 2])
     expected["coverage_80"] = inside[observed].mean()

@@ -7,8 +7,8 @@ import pytest
 import layers
 from apps.common import runs
 from apps.forecaster.config import Config
-from apps.forecaster.model import Head, build_model, load_model, rising
-from apps.forecaster.train import PinballLoss, SquaredError, loss_of, rate
+from apps.forecaster.model import Bands, Head, Line, build_model, load_model
+from apps.forecaster.train import PinballLoss, SquaredError, loss_of
 
 NETWORKS = ("segments", "encoder_decoder", "lstm")
 SERIES, COVARIATES = 3, 2
@@ -38,22 +38,45 @@ def test_quantiles_never_cross(network, covariates):
 
 
 def test_gaps_are_added_up_from_the_point_outwards():
-    answer = np.array([[5.0, 1, 2, 3, 4]])
-    np.testing.assert_array_equal(rising(answer, 2), [[2, 3, 5, 8, 12]])
-    np.testing.assert_array_equal(rising(answer, 0), [[5, 6, 8, 11, 15]])
-    np.testing.assert_array_equal(rising(answer[:, :1], 0), [[5]])
+    points, gaps = np.array([[5.0]]), np.array([[1.0, 2, 3, 4]])
+    np.testing.assert_array_equal(Bands(5, 2)(points, points, gaps), [[2, 3, 5, 8, 12]])
+    np.testing.assert_array_equal(Bands(5, 0)(points, points, gaps), [[5, 6, 8, 11, 15]])
+    np.testing.assert_array_equal(Bands(5, 4)(points, points + 1, gaps), [[-4, -3, -1, 2, 5]])
+
+
+def test_bands_that_are_moved_never_cross():
+    bands = Bands(5, 2)
+    points, gaps = np.array([[5.0]]), np.array([[1.0, 2, 3, 4]])
+    bands(points, points, gaps)
+    bands.widths.assign([2.0, 0.5, 2, 1])
+    np.testing.assert_array_equal(bands(points, points, gaps), [[-1, 4, 5, 11, 12]])
+    bands.widths.assign([0.1, 1, 1, 0.1])
+    np.testing.assert_array_equal(bands(points, points, gaps), [[3, 3, 5, 8, 8]])
+
+
+def test_line_is_mixed_in_by_its_share_and_rises_with_the_window():
+    generator = np.random.default_rng(0)
+    values, points = generator.normal(size=(2, 9, 3)), generator.normal(size=(2, 4, 3, 1))
+    line = Line(5, 4)
+    np.testing.assert_allclose(line(values, points), points, atol=1e-6)
+    kernel = generator.normal(size=(5, 4))
+    line.mix(kernel, 0.25)
+    read = values[:, 4:]
+    mean = read.mean(axis=1, keepdims=True)
+    expected = np.stack([(read[..., place] - mean[..., place]) @ kernel + mean[..., place] for place in range(3)], -1)
+    np.testing.assert_allclose(line(values, points), 0.25 * points + 0.75 * expected[..., None], atol=1e-5)
+    line.mix(kernel, 0.0)
+    np.testing.assert_allclose(line(values + 7, points), line(values, points) + 7, atol=1e-5)
+    assert line.trainable_weights == []
 
 
 def test_what_the_gaps_learn_does_not_move_the_point():
-    config = small()
-    model = build_model(config, SERIES, 0)
-    model.compile(keras.optimizers.SGD(1.0), loss=PinballLoss((0.1, 0.5, 0.9)))
-    given = batch(config, covariates=0)
-
     class Outer(keras.losses.Loss):
         def call(self, targets, forecasts):
             return keras.ops.mean(forecasts[..., 4:], axis=-1)
 
+    model = build_model(small(), SERIES, 0)
+    given = batch(small(), covariates=0)
     before = model.predict(given, verbose=0)
     model.compile(keras.optimizers.SGD(1.0), loss=Outer())
     model.train_on_batch(given, np.zeros((5, 10, SERIES), "float32"))
@@ -146,6 +169,8 @@ def test_model_survives_save_and_load(network, tmp_path):
     config = small(model=network, normalization="standard", quantiles=(0.25, 0.5))
     model = build_model(config, SERIES, COVARIATES)
     model.compile("adam", loss=loss_of(config))
+    model.line.mix(np.random.default_rng(0).normal(size=model.line.kernel.shape), 0.3)
+    model.bands.widths.assign([0.5])
     runs.save_model(model, tmp_path / "model.keras")
     again = load_model(tmp_path / "model.keras", compile=True)
     given = batch(config)
@@ -192,10 +217,14 @@ def test_losses_by_hand_leave_out_what_has_no_weight():
     assert float(SquaredError()(targets, forecasts[..., 2:], weights)) == pytest.approx(4.0)
 
 
-def test_learning_rate_stays_for_three_epochs_and_then_falls():
-    config = small(learning_rate=1.0, decay=0.5)
-    assert [rate(config, epoch) for epoch in range(5)] == [1, 1, 1, 0.5, 0.25]
-
-
-def test_head_of_a_point_has_no_gaps():
-    assert Head(4, 1, 0.0)(np.ones((2, 3), "float32")).shape == (2, 4, 1)
+def test_head_counts_gaps_from_points_without_dropout():
+    head = Head((4,), 3, 0.5)
+    inputs = np.ones((2, 50), "float32")
+    answer = keras.ops.convert_to_numpy(head(inputs, training=True))
+    points, center, gaps = answer[..., :1], answer[..., 1:2], answer[..., 2:]
+    assert gaps.shape == (2, 4, 2) and (gaps > 0).all()
+    calm = keras.ops.convert_to_numpy(head(inputs))
+    np.testing.assert_allclose(center, calm[..., :1], rtol=1e-6)
+    np.testing.assert_array_equal(calm[..., 1], calm[..., 0])
+    assert np.abs(points - center).min() > 0
+    assert Head((4,), 1, 0.0)(inputs).shape == (2, 4, 2)
