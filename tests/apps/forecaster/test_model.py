@@ -7,7 +7,8 @@ import pytest
 import layers
 from apps.common import runs
 from apps.forecaster.config import Config
-from apps.forecaster.model import Bands, Head, Line, build_model, load_model
+from apps.forecaster.heads import Bands, Head, Line
+from apps.forecaster.model import build_model, load_model
 from apps.forecaster.train import PinballLoss, SquaredError, loss_of
 
 NETWORKS = ("segments", "encoder_decoder", "lstm")
