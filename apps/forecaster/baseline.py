@@ -25,8 +25,9 @@ def baselines(series, config):
         "mean of 7 seasons": seasonal_mean(series, config, 7),
         "ridge": Ridge(series, config),
     }
-    count = len(origins_of(series, config)) * len(series.names)
-    if count <= THETA_FITS:
+    # The validation windows, too, for its bands.
+    count = sum(len(origins_of(series, config, part)) for part in ("validation", "test"))
+    if count * len(series.names) <= THETA_FITS:
         found["Theta"] = theta(series, config)
     return found
 

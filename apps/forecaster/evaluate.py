@@ -138,7 +138,7 @@ def _draw(run_dir, forecaster, series, places, errors):
     scale = next(iter(errors.values())).deviation
     size = np.mean(np.abs(truth - answers[..., forecaster.point]) / scale, axis=(1, 2))
     chosen = int(np.argsort(size)[len(size) // 2])
-    with figure(run_dir / "report.png", columns=4, width=5.4) as (first, last, by_step, calibration):
+    with figure(run_dir / "report.png", columns=3 + bool(config.quantiles), width=5.4) as (first, last, by_step, *more):
         for axes, place in ((first, 0), (last, len(series.names) - 1)):
             origin = shown[chosen]
             begin = max(0, origin - 2 * config.horizon)
@@ -153,12 +153,12 @@ def _draw(run_dir, forecaster, series, places, errors):
         by_step.set(title="Further ahead", xlabel="steps ahead", ylabel="MAE, standard deviations")
         by_step.set_ylim(bottom=0)
         by_step.legend(loc="lower right")
-        calibration.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-        for name, error in errors.items():
-            if "below" in (figures := error.figures()):
-                calibration.plot(config.quantiles, figures["below"], marker="o", label=name)
-        calibration.set(title="Calibration", xlabel="quantile", ylabel="share of truths below it")
-        calibration.legend(loc="upper left")
+        for calibration in more:
+            calibration.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+            for name, error in errors.items():
+                calibration.plot(config.quantiles, error.figures()["below"], marker="o", label=name)
+            calibration.set(title="Calibration", xlabel="quantile", ylabel="share of truths below it")
+            calibration.legend(loc="upper left")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,9 @@ def draw_bands(axes, times, answer, quantiles, point):
         high = len(quantiles) - 1 - low
         if low < high and np.isclose(quantiles[high], 1 - level):
             label = f"{100 * (1 - 2 * level):.0f} % interval"
-            axes.fill_between(times, answer[:, low], answer[:, high], color="#1f6f8b", alpha=0.18, lw=0, label=label)
+            axes.fill_between(
+                times, answer[:, low], answer[:, high], color="#1f6f8b", alpha=0.12 + 0.08 * low, lw=0, label=label
+            )
     axes.plot(times, answer[:, point], color="#1f6f8b", label="median" if quantiles else "mean")
 
 

@@ -19,7 +19,7 @@ SMALL = {
     "learning_rate": 0.01,
     "batch_size": 32,
     "test_fraction": 0.05,
-    "validation_fraction": 0.1,
+    "validation_fraction": 0.05,
 }
 SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 ROWS = 40 * 24

@@ -86,7 +86,7 @@ def test_run_without_test_rows_says_so(tmp_path, options, capsys):
 
 def test_loss_that_is_no_number_stops_the_training(tmp_path, options, capsys, monkeypatch):
     run_dir = tmp_path / "run"
-    monkeypatch.setattr(training.PinballLoss, "call", lambda self, targets, forecasts: targets * float("nan"))
+    monkeypatch.setattr(training.PinballLoss, "call", lambda self, targets, forecasts: forecasts[..., 0] * float("nan"))
     assert_refused(capsys, train, ["--run-dir", run_dir, *options], "the loss is", "nothing is kept")
     assert runs.latest_checkpoint(run_dir) == (0, None)
 

@@ -75,7 +75,7 @@ def test_evaluate_prints_the_network_beside_the_simple_forecasts(run_dir, capsys
     assert cli.run(evaluate, [str(run_dir)]) == 0
     text = capsys.readouterr().out
     report = runs.read_json(run_dir / "metrics.json")
-    names = ["GRU over segments", "seasonal naive", "mean of 7 seasons", "ridge", "Theta"]
+    names = ["GRU over segments + line", "seasonal naive", "mean of 7 seasons", "ridge", "Theta"]
     assert list(report["results"]) == names and report["windows"] == ROWS // 20 - 12 + 1
     for name in names:
         overall = report["results"][name]["overall"]
@@ -90,7 +90,7 @@ def test_backtest_figures_are_those_of_the_forecasts_one_by_one(trained):
     network = Forecaster(trained)
     series = read_series(network.config)
     places = origins_of(series, network.config)
-    figures = backtest(network, series, places)["GRU over segments"].figures()
+    figures = backtest(network, series, places, simple=False)["GRU over segments + line"].figures()
     squared, count = 0.0, 0
     for origin in range(ROWS - ROWS // 20, ROWS - 12 + 1):
         answer = network(series.values[None, origin - 48 : origin])[0, :, :, 3]
@@ -98,7 +98,7 @@ def test_backtest_figures_are_those_of_the_forecasts_one_by_one(trained):
         known = series.observed[origin : origin + 12]
         squared, count = squared + (error[known] ** 2).sum(), count + known.sum()
     assert figures["mse"] == pytest.approx(squared / count, rel=1e-4)
-    seen = np.where(series.observed, series.values, np.nan)[: ROWS - ROWS // 20 - ROWS // 10]
+    seen = np.where(series.observed, series.values, np.nan)[: ROWS - 2 * (ROWS // 20)]
     np.testing.assert_allclose(network.scaling.mean, np.nanmean(seen, axis=0))
 
 
@@ -198,17 +198,19 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options, cap
     assert (run_dir / "forecast.png").exists()
 
 
-@pytest.mark.parametrize("network", ["encoder_decoder", "lstm"])
-def test_other_networks_and_point_forecasts_run_through_every_verb(network, tmp_path, csv_file, capsys):
+@pytest.mark.parametrize(
+    "network, line, name", [("encoder_decoder", [], "encoder-decoder LSTM + line"), ("lstm", ["--no-line"], "LSTM")]
+)
+def test_other_networks_and_point_forecasts_run_through_every_verb(network, line, name, tmp_path, csv_file, capsys):
     options = ["--data", str(csv_file), *SMALL_OPTIONS, "--epochs", "1", "--model", network, "--quantiles"]
-    options += ["--normalization", "standard", "--stride", "7"]
+    options += ["--normalization", "standard", "--stride", "7", *line]
     assert cli.run(forecaster, ["--run-dir", str(tmp_path / "run"), *options]) == 0
     text = capsys.readouterr().out
     assert "covers" not in text and "pinball" not in text.split("\n---")[-1]
     rows = table_of((tmp_path / "run" / "forecast.csv").read_text())
     assert list(rows[0]) == ["time", "series", "mean"]
     report = runs.read_json(tmp_path / "run" / "metrics.json")
-    assert next(iter(report["results"])) == {"lstm": "LSTM", "encoder_decoder": "encoder-decoder LSTM"}[network]
+    assert next(iter(report["results"])) == name
 
 
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
