@@ -7,6 +7,7 @@ behind it is done again, and with the same seed comes out the same.
 
 import contextlib
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -139,6 +140,12 @@ def open_run(run_dir):
     if not path.is_file():
         raise UserError(f"{run_dir}: not a run directory (it has no config.json); give the --run-dir of a training")
     return read_json(path)
+
+
+def settings_of(saved, kind):
+    """The settings, of the dataclass `kind`, that a run's config.json has beside what it says of the data."""
+    fields = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{name: value for name, value in saved.items() if name in fields})
 
 
 def start_run(run_dir, config, overwrite=False):

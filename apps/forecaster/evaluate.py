@@ -126,7 +126,8 @@ def _write(run_dir, config, series, places, errors):
 
 
 def _plain(value):
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    # JSON has no word for what cannot be told.
+    return np.where(np.isnan(value), None, value).tolist()
 
 
 def _draw(run_dir, forecaster, series, places, errors):

@@ -1,12 +1,10 @@
 """Exports a forecaster as a SavedModel that takes raw numbers: nothing of this repository is needed to run it."""
 
 import sys
-from pathlib import Path
 
-import keras
 import tensorflow as tf
 
-from ..common import cli, runs
+from ..common import cli, exports
 from .predict import Forecaster
 
 
@@ -16,11 +14,7 @@ def export(run_dir: cli.RunDir):
     Args:
         run_dir: Folder of a trained run.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise cli.UserError(
-            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
-            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
-        )
+    exports.require_tensorflow()
     forecaster = Forecaster(run_dir)
     config = forecaster.config
     length, ahead = config.window_length, config.window_length + config.horizon
@@ -42,16 +36,7 @@ def export(run_dir: cli.RunDir):
         outputs = {"forecast": forecast[..., forecaster.point]}
         return outputs | ({"quantiles": forecast} if config.quantiles else {})
 
-    archive = keras.export.ExportArchive()
-    archive.track(forecaster.model)
-    archive.add_endpoint("serving_default", answer, [inputs])
-    folder = Path(run_dir) / "export" / "1"
-    folder.parent.mkdir(exist_ok=True)
-    try:
-        with runs.replacing(folder) as part:
-            archive.write_out(part, verbose=False)
-    except tf.errors.OpError as error:
-        raise cli.UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
+    folder = exports.write_saved_model(run_dir, answer, [inputs], [forecaster.model])
     said = ", ".join(f"{name} {tuple(spec.shape)}" for name, spec in inputs.items())
     print(f"written: {folder} ({said} -> forecast{', quantiles' if config.quantiles else ''})".replace("None", "batch"))
 

@@ -1,6 +1,5 @@
 """Forecasts what follows a table of recent rows with a trained forecaster."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -32,8 +31,7 @@ class Forecaster:
 
     def __init__(self, run_dir):
         saved = runs.open_run(run_dir)
-        fields = {field.name for field in dataclasses.fields(Config)}
-        self.config = Config(**{name: value for name, value in saved.items() if name in fields})
+        self.config = runs.settings_of(saved, Config)
         self.names, self.frequency, self.zone = saved["names"], saved["step"], saved["zone"]
         self.model = load_model(Path(run_dir) / "model.keras")
         self.scaling = Scaling.load(run_dir)

@@ -65,8 +65,7 @@ class Detector:
     def __init__(self, run_dir):
         saved = runs.open_run(run_dir)
         self.class_names = (saved["negative_class"], saved["positive_class"])
-        fields = {field.name for field in dataclasses.fields(Config)}
-        self.config = Config(**{name: value for name, value in saved.items() if name in fields})
+        self.config = runs.settings_of(saved, Config)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.encoder = Encoder(runs.read_json(Path(run_dir) / "vocabulary.json"), self.config)
 

@@ -1,13 +1,11 @@
 """Exports a translator as a SavedModel that takes strings: nothing of this repository is needed to run it."""
 
 import sys
-from pathlib import Path
 
-import keras
 import tensorflow as tf
 import tyro
 
-from ..common import cli, runs
+from ..common import cli, exports
 from .data import encode_ended
 from .predict import Search, Translator
 
@@ -22,11 +20,7 @@ def export(
         run_dir: Folder of a trained run.
         search: How the best translation is looked for.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise cli.UserError(
-            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
-            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
-        )
+    exports.require_tensorflow()
     translator = Translator(run_dir, search)
     limit = translator.config.max_tokens
 
@@ -44,17 +38,9 @@ def export(
         translations = tf.where(some, translator.target.decode(tokens), "")
         return {"translation": translations, "score": tf.where(some, scores, 0.0)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(translator.source)
-    archive.track(translator.target)
-    archive.add_endpoint("serving_default", answer, [tf.TensorSpec([None], tf.string, "text")])
-    folder = Path(run_dir) / "export" / "1"
-    folder.parent.mkdir(exist_ok=True)
-    try:
-        with runs.replacing(folder) as part:
-            archive.write_out(part, verbose=False)
-    except tf.errors.OpError as error:
-        raise cli.UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
+    folder = exports.write_saved_model(
+        run_dir, answer, [tf.TensorSpec([None], tf.string, "text")], [translator.source, translator.target]
+    )
     print(f"written: {folder} (text -> translation, score; beam {search.beam})")
 
 

@@ -78,8 +78,7 @@ class Translator:
 
     def __init__(self, run_dir, search=Search()):
         saved = runs.open_run(run_dir)
-        fields = {field.name for field in dataclasses.fields(Config)}
-        self.config = Config(**{name: value for name, value in saved.items() if name in fields})
+        self.config = runs.settings_of(saved, Config)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.source, self.target = load_subwords(run_dir)
         self.searcher = Searcher(self.model, self.config, search)

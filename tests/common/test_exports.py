@@ -1,0 +1,41 @@
+"""A SavedModel is written whole, and one that cannot be written leaves the one before."""
+
+import keras
+import pytest
+import tensorflow as tf
+
+from apps.common import exports
+from apps.common.cli import UserError
+from tests.conftest import unchanged
+
+INPUTS = [tf.TensorSpec([None], tf.float32, "x")]
+
+
+def test_written_model_answers_and_is_replaced_by_the_next(tmp_path):
+    variable = tf.Variable(3.0)
+    held = tf.Module()
+    held.variable = variable
+    for factor in (1.0, 2.0):
+        folder = exports.write_saved_model(tmp_path, lambda x, f=factor: {"y": f * variable * x}, INPUTS, [held])
+        assert folder == tmp_path / "export" / "1"
+        answer = tf.saved_model.load(str(folder)).signatures["serving_default"](x=tf.constant([2.0]))
+        assert answer["y"].numpy().tolist() == [6 * factor]
+    assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
+
+
+def test_failure_leaves_the_model_before(tmp_path, monkeypatch):
+    exports.write_saved_model(tmp_path, lambda x: {"y": x}, INPUTS)
+
+    def fail(*arguments, **options):
+        raise tf.errors.ResourceExhaustedError(None, None, "no room")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with unchanged(tmp_path), pytest.raises(UserError, match=r"export/1: cannot be written \(no room"):
+        exports.write_saved_model(tmp_path, lambda x: {"y": x}, INPUTS)
+
+
+def test_other_backends_are_sent_to_tensorflow(monkeypatch):
+    exports.require_tensorflow()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(UserError, match=r"the backend is jax.*KERAS_BACKEND=tensorflow"):
+        exports.require_tensorflow()
