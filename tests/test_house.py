@@ -59,6 +59,19 @@ def test_no_app_imports_another_and_helpers_import_none():
                 assert parts[0] != "layers", path
 
 
+def test_an_app_can_be_copied_under_another_name():
+    """It says `from .` and `from ..common`, never its own name; that a copy then trains is tried with one of them."""
+    seen = 0
+    for path in (path for app in APPS for path in files(f"apps/{app}")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level or not node.module.startswith("apps"), path
+                seen += 1
+            elif isinstance(node, ast.Import):
+                assert not any(name.name.startswith("apps") for name in node.names), path
+    assert seen > 10 * len(APPS)
+
+
 @pytest.mark.parametrize("app", APPS)
 def test_models_need_no_tensorflow(app):
     found = imports(ROOT / "apps" / app / "model.py")
