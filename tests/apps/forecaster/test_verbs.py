@@ -18,6 +18,7 @@ from apps.common import cli, runs
 from apps.common.windows import windows
 from apps.forecaster.__main__ import forecaster
 from apps.forecaster.baseline import origins_of
+from apps.forecaster.data import make_dataset, seconds_of
 from apps.forecaster.evaluate import backtest, evaluate
 from apps.forecaster.export import export
 from apps.forecaster.predict import Forecaster, predict
@@ -69,6 +70,34 @@ def test_training_leaves_a_whole_run(trained, csv_file):
     config = runs.read_json(trained / "config.json")
     assert (config["app"], config["data"], config["names"]) == ("forecaster", str(csv_file), ["market", "station"])
     assert (config["step"], config["season"], config["horizon"]) == ("h", 24, 12)
+
+
+def test_share_of_the_network_is_the_one_that_errs_least_on_validation(trained):
+    network = Forecaster(trained)
+    series = read_series(network.config)
+    batches = list(make_dataset(series, network.scaling, network.config, "validation"))
+    chosen = runs.read_json(trained / "finished.json")["kept"]["share"]
+    assert float(network.model.line.share) == pytest.approx(chosen)
+    errors = {}
+    for share in (0.0, chosen, 1.0):
+        network.model.line.share.assign(share)
+        errors[share] = 0.0
+        for inputs, targets, weights in batches:
+            answer = network.model.predict_on_batch([part.numpy() for part in inputs])[..., network.point]
+            errors[share] += np.sum(np.abs(answer - targets) * weights)
+    assert errors[chosen] == min(errors.values()) and errors[0.0] != errors[1.0]
+
+
+def test_forecasts_are_made_from_what_the_training_saw(trained_with_covariates):
+    network = Forecaster(trained_with_covariates)
+    config, series = network.config, read_series(network.config)
+    places = origins_of(series, config, "validation")
+    given = windows(series.values, places, 48, 0), windows(series.known, places, 48, 12)
+    given = (*given, seconds_of(series.times[places - 1]))
+    seen = [batch[0] for batch in make_dataset(series, network.scaling, config, "validation")]
+    for place, part in enumerate(network.scaled(*given)):
+        np.testing.assert_allclose(part, np.concatenate([batch[place] for batch in seen]), atol=1e-5)
+    assert part.shape[-1] == 1 + 2 * 2
 
 
 def test_evaluate_prints_the_network_beside_the_simple_forecasts(run_dir, capsys):
