@@ -20,8 +20,8 @@ from .reading import read_series
 RUN_DIR = Path("runs/forecaster")
 # Of the network, to choose from.
 SHARES = np.linspace(0, 1, 11)
-# Batches of each part, spread over it, by which the bands are made as wide as they must be.
-CALIBRATED = 20
+# Batches, spread over the rows, by which the bands are made as wide as they must be.
+CALIBRATED = 40
 
 
 def train(
@@ -141,9 +141,11 @@ def calibrate(model, config, series, scaling):
     "Conformalized Quantile Regression", NeurIPS 2019, do so on rows held out; here the learned ones count, too).
     """
     ratios = [[] for _ in config.quantiles[1:]]
-    for part in ("train", "validation"):
-        dataset = make_dataset(series, scaling, config, part)
-        for inputs, targets, weights in dataset.shard(-(-len(dataset) // CALIBRATED), 0).as_numpy_iterator():
+    parts = [make_dataset(series, scaling, config, part) for part in ("train", "validation")]
+    # Every window counts alike, so the two parts have as much to say as they are long.
+    every = -(-sum(map(len, parts)) // CALIBRATED)
+    for dataset in parts:
+        for inputs, targets, weights in dataset.shard(every, 0).as_numpy_iterator():
             answer = model.predict_on_batch(inputs)
             offsets = np.delete(answer - answer[..., model.point, None], model.point, axis=-1)
             error = (targets - answer[..., model.point])[weights > 0]
