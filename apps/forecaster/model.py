@@ -39,6 +39,7 @@ def build_model(config, series, covariates):
 
 
 def load_model(path, compile=False):
+    """A saved Forecast; `compile` as in `runs.load_model`."""
     return runs.load_model(path, compile)
 
 
@@ -94,9 +95,9 @@ class Forecast(keras.Model):
 
     def call(self, inputs, training=False):
         values, covariates = inputs
-        level, spread = (part[..., None] for part in self._level(values))
-        answer = self.network((values - level[..., 0]) / spread[..., 0], covariates, training=training)
-        points, center = (answer[..., place : place + 1] * spread + level for place in (0, 1))
+        level, spread = self._level(values)
+        answer = self.network((values - level) / spread, covariates, training=training)
+        points, center = (answer[..., place, None] * spread[..., None] + level[..., None] for place in (0, 1))
         if not training:
             points = center = self.line(values, points)
         # How sure a forecast can be is a matter of how wild its window is, whatever the level is.
