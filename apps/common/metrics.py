@@ -153,7 +153,6 @@ class ForecastErrors:
         """
         sums, own = self._sums, axis == 0
         count = sums["count"].sum(axis=axis)
-        unit = 1.0 if own else self.deviation
 
         def mean(total):
             total = total.sum(axis=(0, 1) if axis is None and total.ndim == 3 else axis)
@@ -169,7 +168,7 @@ class ForecastErrors:
             "smape": mean(sums["symmetric"]),
         }
         if own:
-            figures["mae_own_unit"] = mean(sums["absolute"] / unit)
+            figures["mae_own_unit"] = mean(sums["absolute"])
         if sums["below"].any():
             figures["pinball"] = mean(sums["pinball"] / self.deviation)
             figures |= {f"coverage_{percent}": mean(inside) for percent, inside in self._inside.items()}

@@ -42,7 +42,7 @@ def settle(series, config):
     """The config with what was left open settled for these series, once they are known to be long enough.
 
     Raises:
-        UserError: too few rows, a series that does not move, covariates or a calendar that are not there.
+        UserError: too few rows, a series that does not move, a calendar for steps of no fixed length.
     """
     rows = borders(len(series), config)["train"][1]
     config = config.for_rows(season_of(series.frequency), rows)
@@ -56,7 +56,7 @@ def settle(series, config):
                 f"{config.data}: {len(series)} rows, of which {stop - start} for {part}; at least {expected} are "
                 f"needed there: make --window-length {config.window_length} or --horizon {config.horizon} shorter, or "
                 "give more rows"
-            )  # fmt: skip
+            )
     still = np.ptp(series.values[:rows], axis=0) == 0
     if still.any():
         place = int(still.argmax())
@@ -110,11 +110,10 @@ def calendar_features(seconds, cycles):
 
 
 def covariates_of(series, scaling, config):
-    """Known columns and calendar of all rows, also those after the series' end: float32 (time, covariates)."""
-    count = len(series.known) if series.known_names else len(series)
-    times = series.times[:count].append(series.times_after(count - len(series)))
-    known = (series.known[:count] - scaling.known_mean) / scaling.known_deviation
-    return np.concatenate([known, calendar_features(seconds_of(times), config.calendar)], axis=1).astype("float32")
+    """Known columns and calendar of the series' rows: float32 (time, covariates)."""
+    known = (series.known[: len(series)] - scaling.known_mean) / scaling.known_deviation
+    calendar = calendar_features(seconds_of(series.times), config.calendar)
+    return np.concatenate([known, calendar], axis=1).astype("float32")
 
 
 def count_covariates(config):
@@ -135,7 +134,7 @@ def make_dataset(series, scaling, config, part, epochs=None):
     stride = config.stride if part == "train" else 1
     places = origins(*borders(len(series), config)[part], config.window_length, config.horizon, stride)
     values = ((series.values - scaling.mean) / scaling.deviation).astype("float32")
-    arrays = values, series.observed.astype("float32"), covariates_of(series, scaling, config)[: len(series)]
+    arrays = values, series.observed.astype("float32"), covariates_of(series, scaling, config)
     length = config.window_length
 
     def parts(values, observed, covariates):

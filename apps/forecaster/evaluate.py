@@ -20,7 +20,7 @@ TITLES = {"mse": "MSE", "mae": "MAE", "mase": "MASE", "smape": "sMAPE, %", "pinb
 
 
 def evaluate(run_dir: cli.RunDir):
-    """Measure a trained forecaster next to its baselines; writes metrics.json, forecasts.csv and report.png.
+    """Measure a trained forecaster next to its baselines; writes metrics.json and report.png.
 
     Every window of the test rows is forecast, one row further each time.
 

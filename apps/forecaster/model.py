@@ -58,7 +58,7 @@ class Forecast(keras.Model):
         units: of the recurrent layers.
         segment_length: of `segments`, a divisor of window_length.
         dropout: share of the last layer's input hidden in training.
-        line_length: rows that the line looks at, which the points are mixed with (`mix`).
+        line_length: rows that the line looks at, which the points are mixed with (`Line.mix`).
 
     Inputs: values (batch, window_length, series) and covariates (batch, window_length + horizon, covariates).
     Output: (batch, horizon, series, outputs).

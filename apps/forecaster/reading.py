@@ -72,7 +72,7 @@ def read_series(config, data=None, like=None):
 
     Args:
         config: says what its columns mean, and how gaps are filled.
-        like: Series of a training; the table must have the same ones, at the same frequency.
+        like: has the `names` and the `frequency` of a training's series, which the table must have, too.
 
     Raises:
         UserError: names the file, the row or the column, and what to do.
