@@ -17,12 +17,13 @@ import tensorflow as tf
 import tyro
 
 from apps.common import cli, runs
+from apps.common.decoding import Search
 from apps.common.metrics import translation_metrics
 from apps.translator.baseline import Dictionary
 from apps.translator.config import Config
 from apps.translator.data import read_pairs, split_pairs
 from apps.translator.export import export
-from apps.translator.predict import Search, Translator
+from apps.translator.predict import Translator
 from apps.translator.train import describe_run, fit
 
 from .results import write_results

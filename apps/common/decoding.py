@@ -1,6 +1,12 @@
 """Writing a sequence one token at a time: greedy and beam search over a step function, on every backend."""
 
+import dataclasses
+
+import keras
 from keras import ops
+
+from .cli import UserError
+from .text import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 # What a beam that cannot be is worth. The sum of two must still be a number.
 _NEVER = -1e9
@@ -85,3 +91,52 @@ def _choose(part, parent):
     rows = ops.arange(ops.shape(part)[0], dtype="int32")[:, None] * beam + ops.cast(parent, "int32")
     chosen = ops.take(ops.reshape(part, (-1, *rest)), ops.reshape(rows, (-1,)), axis=0)
     return ops.reshape(chosen, (-1, beam, *rest))
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """How the likeliest text is looked for."""
+
+    beam: int = 5
+    """Texts kept at a time for each answer; 1 is greedy: faster, and a little worse."""
+    length_penalty: float = 1.0
+    """How much a long text is made up for being less likely; 0 not at all (Wu 2016, section 7)."""
+
+    def __post_init__(self):
+        if not 1 <= self.beam <= 64:
+            raise UserError(f"--beam {self.beam}: expected a whole number from 1 to 64")
+        if not 0 <= self.length_penalty <= 5:
+            raise UserError(f"--length-penalty {self.length_penalty}: expected a number from 0 to 5")
+
+
+class Searcher(keras.Model):
+    """Inputs -> the best text's subwords, int32 (batch, max_steps), and its score, float32 (batch,).
+
+    A model of its own, so that Keras compiles the whole search on every backend.
+
+    Args:
+        model: has `encode`, of the inputs to a memory and the start states, and `step`, of the last subwords, int
+            (batch, beam), the memory and the states to logits and new states.
+        max_steps: most subwords, with the end.
+        search: a `Search`.
+    """
+
+    def __init__(self, model, max_steps, search):
+        super().__init__()
+        self.model, self.max_steps, self.search = model, max_steps, search
+        # XLA would compile TensorFlow's loop anew for every length.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
+
+    def call(self, inputs):
+        memory, states = self.model.encode(inputs)
+        return beam_search(
+            lambda tokens, states: self.model.step(tokens, memory, states),
+            states,
+            ops.shape(states[0])[0],
+            self.search.beam,
+            self.max_steps,
+            START_ID,
+            END_ID,
+            self.search.length_penalty,
+            forbidden=(PAD_ID, UNKNOWN_ID, START_ID),
+        )

@@ -18,13 +18,14 @@ def require_tensorflow():
         )
 
 
-def write_saved_model(run_dir, answer, inputs, tracked=()):
+def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
     """Writes RUN_DIR/export/1, whose `serving_default` is `answer`.
 
     Args:
         answer: function of tensors that returns a dict of tensors.
         inputs: tf.TensorSpecs, one for each argument.
         tracked: what else holds variables or tables that `answer` uses.
+        more: dict of further signatures, (function, inputs) each.
 
     Returns:
         The folder.
@@ -32,7 +33,8 @@ def write_saved_model(run_dir, answer, inputs, tracked=()):
     archive = keras.export.ExportArchive()
     for part in tracked:
         archive.track(part)
-    archive.add_endpoint("serving_default", answer, inputs)
+    for name, (function, specs) in {"serving_default": (answer, inputs), **(more or {})}.items():
+        archive.add_endpoint(name, function, specs)
     folder = Path(run_dir) / "export" / "1"
     folder.parent.mkdir(exist_ok=True)
     try:

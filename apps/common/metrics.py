@@ -1,6 +1,12 @@
-"""Figures for a two-class detector and for translations, with how far chance alone would move them."""
+"""Figures for detectors, translations, captions and forecasts, some with how far chance alone would move them."""
+
+import re
 
 import numpy as np
+from nltk.translate.meteor_score import meteor_score
+from pycocoevalcap.bleu.bleu import Bleu
+from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.rouge.rouge import Rouge
 from sacrebleu.metrics import BLEU, CHRF
 from sklearn import metrics
 
@@ -87,6 +93,52 @@ def sentence_chrf(translations, references):
     metric = CHRF()
     pairs = zip(translations, references, strict=True)
     return np.array([metric.sentence_score(translation, [reference]).score for translation, reference in pairs])
+
+
+def caption_metrics(captions, references):
+    """How near captions come to what people say of the same clip, by the measures of the COCO caption evaluation.
+
+    Words are lower-cased and parted from marks, which do not count.
+
+    Args:
+        captions: strings.
+        references: for each a list of strings, not empty.
+
+    Returns:
+        Dict of floats from 0 to 100 (CIDEr to 1000), one value for all captions: `bleu_1` to `bleu_4` (Papineni et al.,
+        ACL 2002), `rouge_l` (Lin, 2004), `cider` (CIDEr-D: Vedantam et al., CVPR 2015; its word frequencies are those
+        of these references), `meteor` (Banerjee and Lavie, 2005; NLTK's, matches of words and stems without synonyms,
+        so lower than METEOR 1.5, which needs Java), and `exact`, captions that are word for word one of their
+        references.
+    """
+    given = [_caption_words(caption) for caption in captions]
+    truths = [[_caption_words(reference) for reference in own] for own in references]
+    results = {number: [" ".join(words)] for number, words in enumerate(given)}
+    known = {number: [" ".join(words) for words in own] for number, own in enumerate(truths)}
+    bleu, _ = Bleu(4).compute_score(known, results, verbose=0)
+    meteor = [
+        meteor_score(own, words, wordnet=_NoSynonyms()) if words else 0.0
+        for words, own in zip(given, truths, strict=True)
+    ]
+    figures = {f"bleu_{order}": value for order, value in enumerate(bleu, 1)}
+    figures |= {
+        "rouge_l": Rouge().compute_score(known, results)[0],
+        "cider": Cider().compute_score(known, results)[0],
+        "meteor": np.mean(meteor),
+        "exact": np.mean([words in own for words, own in zip(given, truths, strict=True)]),
+    }
+    return {name: 100 * float(value) for name, value in figures.items()}
+
+
+def _caption_words(text):
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower())
+
+
+class _NoSynonyms:
+    """Stands in the place of WordNet, which would have to be downloaded."""
+
+    def synsets(self, word):
+        return []
 
 
 class ForecastErrors:

@@ -30,10 +30,10 @@ def table(rows, style="simple"):
 
 
 @contextlib.contextmanager
-def figure(path, columns, width=5.0, height=4.2):
-    """Gives the axes of `columns` panels side by side; what is drawn on them is saved to `path`."""
+def figure(path, columns, width=5.0, height=4.2, rows=1):
+    """Gives the axes of `columns` panels side by side, in `rows` rows; what is drawn on them is saved to `path`."""
     with plt.rc_context(STYLE):
-        drawing, axes = plt.subplots(1, columns, figsize=(width * columns, height), layout="constrained")
+        drawing, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), layout="constrained")
         try:
             yield axes
             with replacing(path) as part:

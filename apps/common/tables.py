@@ -18,18 +18,22 @@ class Column:
         name: as the user gave it; None looks for one of `known`.
         known: lower-case names it often has, the likeliest first.
         option: the option by which the user can name it.
+        optional: whether it may be absent.
     """
 
     name: str | None
     known: tuple[str, ...]
     option: str
+    optional: bool = False
 
     def find(self, where, names):
-        """Its position among `names`; `where` is the file, for the message."""
+        """Its position among `names`, None if it may be absent and is; `where` is the file, for the message."""
         folded = [name if self.name else name.casefold() for name in names]
         for name in [self.name] if self.name else self.known:
             if name in folded:
                 return folded.index(name)
+        if self.optional:
+            return None
         missing = f"no column {self.name!r}" if self.name else f"no column of a known name; give it with {self.option}"
         raise UserError(f"{where}: {missing}; the columns are {', '.join(map(repr, names)) or 'none'}")
 
@@ -74,13 +78,14 @@ def read_csv(path, text, columns):
     try:
         header = [name.strip() for name in next(reader, [])]
         positions = [column.find(path, header) for column in columns]
+        last = max(position for position in positions if position is not None)
         for record in reader:
             if not record:
                 continue
-            if len(record) <= max(positions):
+            if len(record) <= last:
                 found = "1 field" if len(record) == 1 else f"{len(record)} fields"
                 raise UserError(f"{path}: row {reader.line_num}: {found}, expected {len(header)} as in the header")
-            yield reader.line_num, [record[position] for position in positions]
+            yield reader.line_num, [None if position is None else record[position] for position in positions]
     except csv.Error as error:
         raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
 
@@ -95,5 +100,11 @@ def read_json_lines(path, text, columns):
             raise UserError(f"{where}: not JSON ({error})") from None
         if not isinstance(record, dict):
             raise UserError(f"{where}: a JSON {type(record).__name__}, expected an object with fields")
-        fields = list(record)
-        yield number, [record[fields[column.find(where, fields)]] for column in columns]
+        yield number, fields_of(where, record, columns)
+
+
+def fields_of(where, record, columns):
+    """The values of `columns` in a dict; None for one that may be absent and is."""
+    names = list(record)
+    positions = [column.find(where, names) for column in columns]
+    return [None if position is None else record[names[position]] for position in positions]

@@ -9,11 +9,12 @@ import numpy as np
 import tyro
 
 from ..common import cli, runs
+from ..common.decoding import Search
 from ..common.metrics import sentence_chrf, translation_metrics
 from ..common.reports import figure, table
 from .baseline import Dictionary
 from .data import read_pairs, split_pairs
-from .predict import DRAWN, Search, Translator, draw_attention
+from .predict import DRAWN, Translator, draw_attention
 
 TITLES = {"bleu": "BLEU", "bleu_lower": "BLEU, lower-cased", "chrf": "chrF"}
 # Best and worst translations that are printed.

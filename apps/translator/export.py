@@ -6,8 +6,9 @@ import tensorflow as tf
 import tyro
 
 from ..common import cli, exports
+from ..common.decoding import Search
 from .data import encode_ended
-from .predict import Search, Translator
+from .predict import Translator
 
 
 def export(

@@ -1,71 +1,26 @@
 """Translates sentences with a trained translator."""
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import keras
 import numpy as np
 import tensorflow as tf
 import tyro
 from keras import ops
 
 from ..common import cli, runs
-from ..common.decoding import beam_search
+from ..common.decoding import Search, Searcher
 from ..common.reports import figure
 from ..common.tables import decode
-from ..common.text import END_ID, PAD_ID, SPACE, START_ID, UNKNOWN_ID
+from ..common.text import SPACE, START_ID, UNKNOWN_ID
 from .config import Config
 from .data import encode_all, load_subwords, padded_lengths, read_file
 from .model import load_model
 
 # Sentences that --attention draws.
 DRAWN = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class Search:
-    """How the likeliest translation is looked for."""
-
-    beam: int = 5
-    """Translations kept at a time for each sentence; 1 is greedy: faster, and a little worse."""
-    length_penalty: float = 1.0
-    """How much a long translation is made up for being less likely; 0 not at all (Wu 2016, section 7)."""
-
-    def __post_init__(self):
-        if not 1 <= self.beam <= 64:
-            raise cli.UserError(f"--beam {self.beam}: expected a whole number from 1 to 64")
-        if not 0 <= self.length_penalty <= 5:
-            raise cli.UserError(f"--length-penalty {self.length_penalty}: expected a number from 0 to 5")
-
-
-class Searcher(keras.Model):
-    """Int (batch, source_time) -> the best translation's subwords (batch, max_tokens + 1), and its score (batch,).
-
-    A model of its own, so that Keras compiles the whole search on every backend.
-    """
-
-    def __init__(self, model, config, search):
-        super().__init__()
-        self.model, self.max_steps, self.search = model, config.max_tokens + 1, search
-        # XLA would compile TensorFlow's loop anew for every length.
-        self.supports_jit = keras.backend.backend() != "tensorflow"
-
-    def call(self, source):
-        memory, states = self.model.encode(source)
-        return beam_search(
-            lambda tokens, states: self.model.step(tokens, memory, states),
-            states,
-            ops.shape(source)[0],
-            self.search.beam,
-            self.max_steps,
-            START_ID,
-            END_ID,
-            self.search.length_penalty,
-            forbidden=(PAD_ID, UNKNOWN_ID, START_ID),
-        )
 
 
 class Translator:
@@ -81,7 +36,7 @@ class Translator:
         self.config = runs.settings_of(saved, Config)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.source, self.target = load_subwords(run_dir)
-        self.searcher = Searcher(self.model, self.config, search)
+        self.searcher = Searcher(self.model, self.config.max_tokens + 1, search)
 
     def __call__(self, texts, batch_size=64):
         """List of strings, a translation each, and float32 (texts,), their scores. Nothing translates to nothing.

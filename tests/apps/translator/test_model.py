@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from keras import ops
 
+from apps.common.decoding import Search, Searcher
 from apps.common.text import END_ID, START_ID
 from apps.translator.config import Config
 from apps.translator.data import Pairs, fit_subwords, make_dataset
 from apps.translator.model import Attention, Memory, build_model, load_model
-from apps.translator.predict import Search, Searcher
 from apps.translator.train import SmoothedCrossentropy, compile_model
 
 KINDS = {
@@ -168,7 +168,7 @@ def test_learns_eight_pairs_by_heart(kind):
     compile_model(model, config, steps=1)
     model.fit(make_dataset(pairs, subwords, config, range(70)), shuffle=False, verbose=0)
     for beam in (1, 4):
-        searcher = Searcher(model, config, Search(beam=beam))
+        searcher = Searcher(model, config.max_tokens + 1, Search(beam=beam))
         for source, target in EIGHT.items():
             ended = [*subwords[0].encode([source]).to_list()[0], END_ID]
             tokens, _ = searcher(np.array([ended]))

@@ -14,11 +14,12 @@ import pytest
 import requests
 
 from apps.common import cli, runs
+from apps.common.decoding import Search
 from apps.translator.__main__ import translator
 from apps.translator.data import make_dataset, read_pairs, split_pairs
 from apps.translator.evaluate import evaluate
 from apps.translator.export import export
-from apps.translator.predict import Search, Translator, predict
+from apps.translator.predict import Translator, predict
 from apps.translator.train import SmoothedCrossentropy, train
 from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
 

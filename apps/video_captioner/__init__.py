@@ -1,0 +1,1 @@
+"""Writes sentences about video clips, learned from a folder of clips with captions."""

@@ -1,0 +1,94 @@
+"""What sees a frame: a model of keras.applications, or a small CNN that is trained with the rest."""
+
+import warnings
+from pathlib import Path
+
+import keras
+
+from ..common.cli import UserError
+
+
+def build_backbone(name, frame_size, weights="random"):
+    """A model of float32 (frames, frame_size, frame_size, 3), from 0 to 255, to features (frames, features).
+
+    Args:
+        name: `small`, or a model of keras.applications, in any case of letters.
+        weights: of the latter: `random`, `imagenet`, or a file.
+
+    Raises:
+        UserError: no such model or file, weights that do not fit or cannot be downloaded, frames that are too small.
+    """
+    if name == "small":
+        return _small(frame_size)
+    build, preprocess = _application(name)
+    body = _weighted(build, frame_size, weights)
+    frames = keras.Input((frame_size, frame_size, 3))
+    return keras.Model(frames, body(preprocess(frames)), name="backbone")
+
+
+def unfreeze(backbone, count):
+    """Lets the last `count` layers of a model of keras.applications learn, and no others."""
+    backbone.trainable = True
+    body = backbone.layers[-1]
+    for layer in body.layers[:-count]:
+        layer.trainable = False
+
+
+def _small(frame_size):
+    frames = keras.Input((frame_size, frame_size, 3))
+    values = keras.layers.Rescaling(1 / 127.5, offset=-1)(frames)
+    for filters, kernel, strides in ((24, 5, 2), (48, 3, 2), (64, 3, 2), (96, 3, 1)):
+        values = keras.layers.Conv2D(
+            filters, kernel, strides=strides, padding="same", activation="relu", kernel_initializer="he_normal"
+        )(values)
+    # What there is, wherever it is; and where things are, which says how they move.
+    what = keras.layers.GlobalMaxPooling2D()(values)
+    where = keras.layers.Flatten()(keras.layers.Conv2D(16, 1, activation="relu")(values))
+    where = keras.layers.Dense(96, activation="relu")(where)
+    return keras.Model(frames, keras.layers.Concatenate()([what, where]), name="backbone")
+
+
+def _application(name):
+    """(function that builds the model, function that prepares frames for it)."""
+    found = {key: build for key, build in vars(keras.applications).items() if key[0].isupper()}
+    for key, build in found.items():
+        if key.casefold() == name.casefold():
+            module = build.__module__.rpartition(".")[2]
+            return build, getattr(keras.applications, module).preprocess_input
+    raise UserError(f"--backbone {name}: no such model; there are small, {', '.join(sorted(found))}")
+
+
+def _weighted(build, frame_size, weights):
+    settings = {"include_top": False, "pooling": "avg", "input_shape": (frame_size, frame_size, 3)}
+    try:
+        body = build(**settings, weights=None)
+    except ValueError as error:
+        raise UserError(f"--frame-size {frame_size}: {build.__name__} refuses it ({_first(error)})") from None
+    if weights == "random":
+        return body
+    if weights == "imagenet":
+        try:
+            return build(**settings, weights="imagenet")
+        # Keras tells of a failed download by a plain Exception.
+        except Exception as error:
+            raise UserError(
+                f"--weights imagenet: cannot be downloaded for {build.__name__} ({_first(error)}); run once where "
+                "there is a network and copy ~/.keras/models here, or give --weights a file, or --weights random"
+            ) from None
+    if not Path(weights).is_file():
+        raise UserError(f"--weights {weights}: no such file; expected imagenet, random or a file of weights")
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of weights that it does not find, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            body.load_weights(weights)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        raise UserError(
+            f"--weights {weights}: not the weights of {build.__name__} without its top ({_first(error)}); expected "
+            "what model.save_weights wrote, or a ..._no_top.h5 of keras.applications"
+        ) from None
+    return body
+
+
+def _first(error):
+    return str(error).strip().splitlines()[0][:160]

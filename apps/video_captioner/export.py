@@ -1,0 +1,98 @@
+"""Exports a video captioner as a SavedModel that takes frames or pictures: nothing of this repository is needed."""
+
+import sys
+
+import tensorflow as tf
+import tyro
+
+from ..common import cli, exports
+from ..common.decoding import Search
+from .predict import Describer
+from .video import fit
+
+
+def export(
+    run_dir: cli.RunDir,
+    search: tyro.conf.OmitArgPrefixes[Search] = Search(),
+):
+    """Write RUN_DIR/export/1, a TensorFlow SavedModel: clips in, captions and scores out.
+
+    Its signature `serving_default` takes frames and their number, `encoded` animated GIFs or JPEG frames.
+
+    Args:
+        run_dir: Folder of a trained run.
+        search: How the best caption is looked for.
+    """
+    exports.require_tensorflow()
+    describer = Describer(run_dir, search)
+    config = describer.config
+
+    def describe(frames, lengths):
+        tokens, scores = describer.searcher((frames, lengths))
+        return {"caption": describer.subwords.decode(tokens), "score": scores}
+
+    def from_frames(frames, lengths):
+        shape = tf.shape(frames)
+        told = tf.strings.format("lengths {} must be from 1 to the {} frames that are given", (lengths, shape[1]))
+        same = tf.equal(tf.size(lengths), shape[0])
+        fits = tf.reduce_all((lengths >= 1) & (lengths <= shape[1]))
+        with tf.control_dependencies(
+            [
+                tf.debugging.Assert(fits, [told]),
+                tf.debugging.Assert(same, [tf.strings.format("{} clips, {} lengths", (shape[0], tf.size(lengths)))]),
+            ]
+        ):
+            chosen, counts = spread(lengths, config.max_frames)
+        frames = tf.gather(frames, chosen, batch_dims=1)
+        flat = tf.reshape(frames, tf.concat([[-1], shape[2:]], axis=0))
+        size = config.frame_size
+        return describe(tf.reshape(fit(flat, size), [-1, config.max_frames, size, size, 3]), counts)
+
+    def from_encoded(encoded):
+        size = config.frame_size
+
+        def decoded(part):
+            pictures = tf.io.decode_image(part, channels=3, expand_animations=True)
+            # A GIF has an axis more.
+            return fit(tf.reshape(pictures, tf.concat([[-1], tf.shape(pictures)[-3:]], axis=0)), size)
+
+        def one_clip(parts):
+            parts = tf.boolean_mask(parts, tf.not_equal(parts, ""))
+            told = "a clip has nothing but empty strings; expected an animated GIF or JPEG frames"
+            with tf.control_dependencies([tf.debugging.Assert(tf.size(parts) > 0, [told])]):
+                spec = tf.RaggedTensorSpec([None, size, size, 3], tf.uint8, ragged_rank=0)
+                frames = tf.map_fn(decoded, parts, fn_output_signature=spec).values
+            chosen, count = spread(tf.shape(frames)[:1], config.max_frames)
+            return tf.gather(frames, chosen[0]), count[0]
+
+        shapes = tf.TensorSpec([config.max_frames, size, size, 3], tf.uint8), tf.TensorSpec([], tf.int32)
+        return describe(*tf.map_fn(one_clip, encoded, fn_output_signature=shapes))
+
+    frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
+    inputs = [frames, tf.TensorSpec([None], tf.int32, "lengths")]
+    encoded = [tf.TensorSpec([None, None], tf.string, "encoded")]
+    folder = exports.write_saved_model(
+        run_dir, from_frames, inputs, [describer.subwords, describer.model], {"encoded": (from_encoded, encoded)}
+    )
+    print(f"written: {folder} (frames, lengths -> caption, score; encoded -> caption, score; beam {search.beam})")
+
+
+def spread(lengths, count):
+    """Which frames are looked at where their times are not known: `choose_frames`, uniform, of a constant rate.
+
+    Args:
+        lengths: int32 (batch,), frames that there are.
+        count: most frames to look at.
+
+    Returns:
+        Int32 (batch, count), 0 where there are fewer, and (batch,), how many are looked at.
+    """
+    places = tf.range(count)
+    middles = (2 * places + 1) * lengths[:, None] // (2 * count)
+    chosen = tf.where(lengths[:, None] > count, middles, places)
+    counts = tf.minimum(lengths, count)
+    return tf.where(places < counts[:, None], chosen, 0), counts
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(export))

@@ -1,0 +1,299 @@
+"""Captions clips with a trained video captioner, or a long video piece by piece."""
+
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pysubs2
+import tyro
+from keras import ops
+
+from ..common import cli, runs
+from ..common.decoding import Search, Searcher
+from ..common.reports import figure, table
+from ..common.text import END_ID, SPACE, START_ID
+from .config import Config
+from .data import load_subwords, padded_frames
+from .features import Looked
+from .model import load_model
+from .video import choose_frames, open_video, read_frames
+
+# Clips captioned at a time.
+TOGETHER = 16
+# Clips that --picture draws.
+DRAWN = 6
+
+
+class Describer:
+    """A trained run: frames of clips in, captions out.
+
+    Attributes:
+        config: the run's Config.
+        subwords: its `Subwords`.
+    """
+
+    def __init__(self, run_dir, search=Search()):
+        saved = runs.open_run(run_dir)
+        self.config = runs.settings_of(saved, Config)
+        self.model = load_model(Path(run_dir) / "model.keras")
+        self.subwords = load_subwords(run_dir)
+        self.searcher = Searcher(self.model, self.config.max_tokens + 1, search)
+
+    @property
+    def has_attention(self):
+        return self.config.model == "attention"
+
+    def __call__(self, parts):
+        """Captions.
+
+        Args:
+            parts: for each clip its frames, uint8 (frames, frame_size, frame_size, 3), or features, float32 (frames,
+                features); not more than `max_frames`.
+
+        Returns:
+            List of strings, and float32 (clips,), their scores.
+        """
+        captions, scores = [], []
+        for start in range(0, len(parts), TOGETHER):
+            inputs = self._padded(parts[start : start + TOGETHER])
+            tokens, part = self.searcher.predict(inputs, batch_size=TOGETHER, verbose=0)
+            captions += [text.decode() for text in self.subwords.decode(tokens).numpy()]
+            scores.append(part)
+        return captions, np.concatenate(scores) if scores else np.zeros(0, "float32")
+
+    def _padded(self, parts):
+        lengths = np.array([len(part) for part in parts], "int32")
+        return padded_frames(list(parts), self.config.max_frames), lengths
+
+    def look(self, path):
+        """The frames of a clip, as `__call__` takes them.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        return Looked(self.config, ".").look(path)
+
+    def attention(self, frames, caption):
+        """What attention found: pieces of the caption with its end, weights (pieces, frames)."""
+        numbers = [*self.subwords.encode([caption]).to_list()[0], END_ID]
+        weights = self.model.look(*self._padded([frames]), np.array([[START_ID, *numbers[:-1]]], "int32"))
+        return self.subwords.names(numbers), ops.convert_to_numpy(weights)[0, :, : len(frames)]
+
+
+def predict(
+    run_dir: cli.RunDir,
+    clips: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP [CLIP ...]")],
+    json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    every: str | None = None,
+    output: Path | None = None,
+    picture: Path | None = None,
+    strict: bool = False,
+    overwrite: bool = False,
+    search: tyro.conf.OmitArgPrefixes[Search] = Search(),
+):
+    """Caption video clips, or with --every long videos piece by piece, as subtitles.
+
+    A clip that cannot be read is named, the others are captioned, and the exit status is 2.
+
+    Args:
+        run_dir: Folder of a trained run.
+        clips: The video files.
+        json_lines: Print one JSON object a line in place of a table.
+        every: Length of the pieces of a long video, such as 2s or 500ms; writes CLIP.srt and CLIP.vtt.
+        output: Folder for the subtitles; beside each clip if not given.
+        picture: Film strips (.png, .pdf, .svg) to draw of the first 6 clips, with what attention found.
+        strict: Stop at the first clip that cannot be read.
+        overwrite: Write over subtitles that are there.
+        search: How the best caption is looked for.
+    """
+    if not clips:
+        raise cli.UserError("no clip given; for example predict RUN_DIR clip.mp4")
+    seconds = None if every is None else parse_length(every)
+    if every is None and (output or overwrite):
+        raise cli.UserError("--output and --overwrite are for subtitles; give --every, for example --every 2s")
+    if every is not None and picture:
+        raise cli.UserError(f"--picture {picture}: pieces of a video (--every {every}) are not drawn; leave one out")
+    files = None if every is None else _subtitle_files(clips, output, overwrite)
+    describer = Describer(run_dir, search)
+    bad = []
+
+    def refused(error):
+        if strict or len(clips) == 1:
+            raise error
+        bad.append(error)
+        print(f"left out: {error}", file=sys.stderr)
+
+    if every is None:
+        _caption_clips(describer, clips, json_lines, picture, refused)
+    else:
+        for clip in clips:
+            try:
+                pieces = caption_pieces(describer, clip, seconds)
+            except cli.UserError as error:
+                refused(error)
+                continue
+            _print([{"clip": clip, **piece} for piece in pieces], json_lines)
+            for file in files[clip]:
+                write_subtitles(file, pieces)
+                print(f"written: {file}", file=sys.stderr)
+    if bad:
+        raise cli.UserError(f"{len(bad)} of {len(clips)} clips could not be read; they are named above")
+
+
+def _caption_clips(describer, clips, json_lines, picture, refused):
+    read, rows, drawn = [], [], []
+    for place, clip in enumerate(clips):
+        try:
+            read.append((clip, describer.look(clip)))
+        except cli.UserError as error:
+            refused(error)
+        if read and (len(read) == TOGETHER or place == len(clips) - 1):
+            captions, scores = describer([frames for _, frames in read])
+            rows += [
+                {"clip": clip, "caption": caption, "score": round(float(score), 4)}
+                for (clip, _), caption, score in zip(read, captions, scores, strict=True)
+            ]
+            drawn += [(frames, caption) for (_, frames), caption in zip(read, captions, strict=True)][:DRAWN]
+            read = []
+    _print(rows, json_lines)
+    if picture and rows:
+        strips = [
+            (frames, [str(row["clip"].name), f"“{caption}”"], caption)
+            for (frames, caption), row in zip(drawn[:DRAWN], rows, strict=False)
+        ]
+        draw_strips(picture, describer, strips)
+
+
+def _print(rows, json_lines):
+    rows = [{**row, "clip": str(row["clip"])} for row in rows]
+    if json_lines:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    elif rows:
+        print(table(rows))
+
+
+def parse_length(text):
+    """Seconds of a length of time, such as 2s."""
+    try:
+        seconds = pd.Timedelta(text).total_seconds() if not text.replace(".", "").isdigit() else None
+    except ValueError:
+        seconds = None
+    if seconds is None or not 0.1 <= seconds <= 3600:
+        raise cli.UserError(f"--every {text}: expected a length from 100ms to 1h, with its unit, for example 2s")
+    return seconds
+
+
+def _subtitle_files(clips, output, overwrite):
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+    files = {clip: [(output or clip.parent) / f"{clip.stem}.{kind}" for kind in ("srt", "vtt")] for clip in clips}
+    flat = [file for own in files.values() for file in own]
+    if len(set(flat)) < len(flat):
+        raise cli.UserError("two of the videos have the same name, so their subtitles would, too; give one at a time")
+    for file in flat:
+        if file.exists() and not overwrite:
+            raise cli.UserError(f"{file}: is there already; give another folder with --output, or --overwrite")
+    return files
+
+
+def caption_pieces(describer, path, seconds):
+    """Captions of a video's pieces, one after another; neighbours that say the same are one.
+
+    Returns:
+        List of dicts: `start` and `end` in seconds, `caption`, and `score`, the mean of the pieces'.
+    """
+    video = open_video(path)
+    # A rest of less than half a piece belongs to the piece before.
+    count = max(1, int(np.floor(video.duration / seconds + 0.5)))
+    edges = np.append(np.arange(count) * seconds, video.duration)
+    captions, scores = [], []
+    waiting = []
+    for frames in _frames_of_pieces(video, edges, describer.config):
+        waiting.append(frames)
+        if len(waiting) == TOGETHER or len(captions) + len(waiting) == count:
+            found = describer(waiting)
+            captions, scores, waiting = captions + found[0], [*scores, *found[1]], []
+    starts = [place for place in range(count) if place == 0 or captions[place] != captions[place - 1]]
+    return [
+        {
+            "start": round(float(edges[start]), 3),
+            "end": round(float(edges[stop]), 3),
+            "caption": captions[start],
+            "score": round(float(np.mean(scores[start:stop])), 4),
+        }
+        for start, stop in zip(starts, [*starts[1:], count], strict=True)
+    ]
+
+
+def _frames_of_pieces(video, edges, config):
+    """The frames of each piece, decoding the video once and holding no more of it than a piece."""
+    chosen = [
+        choose_frames(video.times, video.duration, config.sampling, config.max_frames, config.fps, start, stop)
+        for start, stop in itertools.pairwise(edges)
+    ]
+    wanted = np.unique(np.concatenate(chosen))
+    decoded = zip(wanted.tolist(), read_frames(video, wanted, config.frame_size), strict=True)
+    held = {}
+    for places in chosen:
+        held = {place: frame for place, frame in held.items() if place >= places[0]}
+        while places[-1] not in held:
+            place, held[place] = next(decoded)
+        yield np.stack([held[place] for place in places])
+
+
+def write_subtitles(file, pieces):
+    """Writes pieces of `caption_pieces` as .srt or .vtt, as the file's suffix says."""
+    subtitles = pysubs2.SSAFile()
+    for piece in pieces:
+        start, end = (pysubs2.make_time(s=piece[name]) for name in ("start", "end"))
+        subtitles.append(pysubs2.SSAEvent(start=start, end=end, text=piece["caption"]))
+    with runs.replacing(file) as part:
+        subtitles.save(str(part), format_=file.suffix[1:])
+
+
+def draw_strips(path, describer, strips):
+    """Film strips, and below each frame how much attention every word paid to it.
+
+    Args:
+        strips: (frames, lines of a title, caption) each.
+    """
+    columns = min(2, len(strips))
+    rows = -(-len(strips) // columns)
+    with figure(path, columns=columns, rows=rows, width=7.0, height=3.6) as panels:
+        panels = np.atleast_1d(panels).ravel()
+        for axes in panels:
+            axes.set_axis_off()
+        for axes, (frames, lines, caption) in zip(panels, strips, strict=False):
+            _draw_strip(axes, frames, lines, describer.attention(frames, caption) if describer.has_attention else None)
+
+
+def _draw_strip(axes, frames, lines, look):
+    count = len(frames)
+    # One column a frame: the picture above, a row for each word below.
+    axes.imshow(np.concatenate(list(frames), axis=1), extent=(0, count, -1, 0), aspect="auto")
+    axes.set_title("\n".join(lines), fontsize=9)
+    axes.set_axis_on()
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    lowest = -1
+    if look:
+        pieces, weights = look
+        height = 0.22
+        lowest = -1.05 - height * len(pieces)
+        axes.imshow(weights, extent=(0, count, lowest, -1.05), aspect="auto", cmap="Blues", vmin=0, vmax=weights.max())
+        middles = -1.05 - height * (np.arange(len(pieces)) + 0.5)
+        axes.set_yticks(middles, [piece.removeprefix(SPACE) for piece in pieces], fontsize=8)
+        axes.tick_params(length=0)
+    axes.set_xlim(0, count)
+    axes.set_ylim(lowest, 0)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(predict))

@@ -1,0 +1,100 @@
+"""Small clips, good and bad, and a small trained video captioner."""
+
+import fractions
+import shutil
+
+import av
+import numpy as np
+import pytest
+
+from apps.common import cli
+from apps.video_captioner.export import export
+from apps.video_captioner.sample_data.make_clips import encode, make_clips
+from apps.video_captioner.train import train
+
+SMALL = {
+    "units": 16,
+    "embedding_dim": 12,
+    "max_frames": 4,
+    "frame_size": 32,
+    "batch_size": 16,
+    "epochs": 3,
+    "learning_rate": 0.003,
+    "dropout": 0.1,
+}
+SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """Every 18th clip of the sample, 60 of them, with captions.csv. Tests read it and write nothing into it."""
+    path = tmp_path_factory.mktemp("clips")
+    make_clips(path, every=18)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def options(folder, cache):
+    return ["--data", str(folder), "--cache", str(cache), *SMALL_OPTIONS]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, options):
+    """A run directory, trained and exported. Tests read it and write nothing into it."""
+    run_dir = tmp_path_factory.mktemp("captioner") / "run"
+    assert cli.run(train, ["--run-dir", str(run_dir), *options]) == 0
+    assert cli.run(export, [str(run_dir)]) == 0
+    return run_dir
+
+
+@pytest.fixture
+def run_dir(trained, tmp_path):
+    """A copy of the trained run, to write into."""
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def numbered(count, height=16, width=24):
+    """Frames that tell their number: as bright as 4 times it."""
+    return np.broadcast_to(4 * np.arange(count, dtype="uint8")[:, None, None, None], (count, height, width, 3)).copy()
+
+
+def encode_at(path, frames, milliseconds):
+    """As `encode`, with each frame shown from its own time on."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", options={"crf": "10"})
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.time_base = stream.codec_context.time_base = fractions.Fraction(1, 1000)
+        for frame, time in zip(frames, milliseconds, strict=True):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = int(time), stream.time_base
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+
+
+def encode_sound(path):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 8000), "float32"), format="fltp", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+
+
+@pytest.fixture(scope="session")
+def bad_clips(tmp_path_factory, folder):
+    """{what is wrong: file}, none of which can be captioned."""
+    path = tmp_path_factory.mktemp("bad")
+    whole = sorted(folder.glob("*.mp4"))[0].read_bytes()
+    encode(path / "whole.avi", numbered(40))
+    avi = (path / "whole.avi").read_bytes()
+    contents = {"cut.mp4": whole[: len(whole) // 2], "cut.avi": avi[: len(avi) // 2], "empty.mp4": b"",
+                "text.mp4": b"this is not a video, it is a text file " * 20}  # fmt: skip
+    for name, content in contents.items():
+        (path / name).write_bytes(content)
+    encode_sound(path / "sound.mp4")
+    return {name: path / name for name in [*contents, "sound.mp4"]}

@@ -1,0 +1,280 @@
+"""From a folder of clips and captions to splits and batches."""
+
+import csv
+import json
+import shutil
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from apps.common.cli import UserError
+from apps.common.text import END_ID, START_ID
+from apps.video_captioner.config import Config
+from apps.video_captioner.data import (
+    fit_subwords,
+    load_subwords,
+    make_dataset,
+    normalised,
+    padded_frames,
+    read_clips,
+    split_clips,
+)
+from apps.video_captioner.features import Looked
+from apps.video_captioner.sample_data.make_clips import CLIPS, DEEDS, PAIRS, draw, scenes
+from tests.apps.video_captioner.conftest import SMALL
+from tests.conftest import shared_data
+
+
+@pytest.fixture
+def two(tmp_path, folder):
+    """A folder with two clips of different content, a.mp4 and b.mp4."""
+    for name, path in zip("ab", sorted(folder.glob("*.mp4")), strict=False):
+        shutil.copy(path, tmp_path / f"{name}.mp4")
+    return tmp_path
+
+
+def write(folder, name, text):
+    (folder / name).write_text(text, encoding="utf-8")
+    return Config(data=str(folder))
+
+
+def test_all_forms_of_captions_give_the_same_clips(two, cache):
+    rows = [("a.mp4", "A cat  sleeps."), ("b.mp4", "a dog, runs"), ("a.mp4", "the cat naps!")]
+    entries = [{"id": "a.mp4", "caption": ["A cat  sleeps.", "the cat naps!"]}, {"id": "b", "caption": "a dog, runs"}]
+    forms = {
+        "captions.csv": "clip,caption\n" + "".join(f'{clip},"{caption}"\n' for clip, caption in rows),
+        "captions.jsonl": "".join(json.dumps({"video": clip, "sentence": caption}) + "\n" for clip, caption in rows),
+        "captions.json": json.dumps(entries),
+    }
+    found = []
+    for name, text in forms.items():
+        config = write(two, name, text)
+        found.append(read_clips(config, cache))
+        (two / name).rename(two / f"other{(two / name).suffix}")
+    assert len(found) == 3
+    for clips in found:
+        assert [path.name for path in clips.paths] == ["a.mp4", "b.mp4"]
+        assert clips.captions == [["a cat sleeps", "the cat naps"], ["a dog, runs"]]
+        assert clips.splits == [None, None]
+    assert len({clips.fingerprint for clips in found}) == 1
+    named = read_clips(config, cache, captions=str(two / "other.csv"), data=str(two))
+    assert named.captions == found[0].captions
+
+
+def test_case_is_kept_on_request():
+    assert normalised(" A Cat\tin  Rome. ", Config()) == "a cat in rome"
+    assert normalised(" A Cat\tin  Rome. ", Config(lowercase=False)) == "A Cat in Rome"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("captions.csv", "clip,caption\na.mp4,hello\na.mp4,  .\n", ["row 3", "'a.mp4' is empty", "delete the row"]),
+        ("captions.csv", "clip,caption\n,hello\n", ["row 2", "no clip is named"]),
+        ("captions.csv", "a,b\na.mp4,hello\n", ["no column of a known name", "'a', 'b'"]),
+        ("captions.csv", "clip,caption\n", ["no captions in it"]),
+        ("captions.csv", "clip,caption,split\na.mp4,x,middle\n", ["row 2", "split 'middle'", "train, validation"]),
+        ("captions.csv", "clip,caption,split\na.mp4,x,test\na.mp4,y,train\n", ["row 3", "'train' here and 'test'"]),
+        ("captions.csv", "clip,caption\nc.mp4,x\n", ["not one of its 1 clips", "'c.mp4'"]),
+        ("captions.jsonl", '{"clip": "a.mp4", "caption": 7}\n', ["row 1", "is empty (7)"]),
+        ("captions.jsonl", "{\n", ["row 1", "not JSON"]),
+        ("captions.json", "{}", ["expected a list of objects"]),
+        ("captions.json", "[", ["not JSON"]),
+        ("captions.json", '[{"id": "a.mp4"}]', ["entry 1", "no column of a known name"]),
+        ("captions.json", '[{"id": "a.mp4", "caption": []}]', ["entry 1", "is empty"]),
+        (
+            "captions.json",
+            '[{"id": "a", "caption": "x", "split": "test"}, {"id": "b", "caption": "y"}]',
+            ["'b' has no"],
+        ),
+    ],
+)
+def test_bad_captions_are_named_with_their_row(two, cache, name, text, words):
+    config = write(two, name, text)
+    with pytest.raises(UserError) as error:
+        read_clips(config, cache)
+    assert str(two / name) in str(error.value) and "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_absent_clips_and_silent_ones_are_listed_up_to_five(two, cache, capsys):
+    rows = "".join(f"absent{number}.mp4,hello\n" for number in range(8))
+    config = write(two, "captions.csv", f"clip,caption\n{rows}a.mp4,hello\n")
+    clips = read_clips(config, cache)
+    assert [path.name for path in clips.paths] == ["a.mp4"]
+    absent, silent = capsys.readouterr().out.splitlines()
+    assert absent.endswith(
+        "8 of 9 captioned clips are not in "
+        f"{two}, left out: absent0.mp4, absent1.mp4, absent2.mp4, absent3.mp4, absent4.mp4 and 3 more"
+    )
+    assert silent.startswith(f"{two}: 1 clips have no caption") and silent.endswith("left out: b.mp4")
+    with pytest.raises(UserError, match=r"absent4.mp4 and 3 more.*--strict"):
+        read_clips(config, cache, strict=True)
+    write(two, "captions.csv", "clip,caption\na.mp4,hello\n")
+    with pytest.raises(UserError, match=r"no caption in .*b.mp4.*--strict"):
+        read_clips(config, cache, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [("nonesuch", "no such folder"), (__file__, "a file, expected a folder"), ("tfds:ucf101", "give a folder")],
+)
+def test_data_that_is_no_folder_is_refused(cache, data, words):
+    with pytest.raises(UserError, match=words):
+        read_clips(Config(data=data), cache)
+
+
+def test_folder_with_no_captions_or_two_files_of_them_is_refused(two, cache):
+    with pytest.raises(UserError, match=r"none of captions.csv, .*--captions"):
+        read_clips(Config(data=str(two)), cache)
+    for name in ("captions.csv", "captions.json"):
+        config = write(two, name, "x")
+    with pytest.raises(UserError, match="more than one of"):
+        read_clips(config, cache)
+
+
+def test_parts_of_one_video_and_copies_stay_together(tmp_path, folder, cache):
+    """Twelve videos in three parts each, and a copy of the first clip under another name."""
+    files = sorted(folder.glob("*.mp4"))
+    names = [f"video-{number // 3}_{number % 3}_{number % 3 + 1}.mp4" for number in range(36)]
+    for name, path in zip(names, files, strict=False):
+        shutil.copy(path, tmp_path / name)
+    shutil.copy(tmp_path / names[0], tmp_path / "copy.mp4")
+    rows = "".join(f"{name},hello\n" for name in [*names, "copy.mp4"])
+    config = write(tmp_path, "captions.csv", f"clip,caption\n{rows}")
+    for seed in range(5):
+        splits = split_clips(read_clips(config, cache), Config(data=config.data, seed=seed, validation_fraction=0.2))
+        assert sum(map(len, splits.values())) == 37
+        videos = {name: {path.stem.split("_")[0] for path in part.paths} for name, part in splits.items()}
+        assert all(videos.values())
+        assert not any(videos[one] & videos[other] for one, other in combinations(videos, 2))
+        (home,) = [name for name, found in videos.items() if "copy" in found]
+        assert "video-0" in videos[home]
+
+
+def test_named_splits_are_kept(folder, cache):
+    clips = read_clips(Config(data=str(folder)), cache)
+    splits = split_clips(clips, Config())
+    assert sum(map(len, splits.values())) == len(clips) == 60
+    for name, part in splits.items():
+        assert len(part) and all(path.name.startswith(name) for path in part.paths)
+
+
+def test_too_few_clips_to_split_are_refused(two, cache):
+    config = write(two, "captions.csv", "clip,caption\na.mp4,hello\n")
+    with pytest.raises(UserError, match="1 leave none for validation"):
+        split_clips(read_clips(config, cache), config)
+
+
+def test_real_captions_are_read(tmp_path, cache, capsys):
+    """MSVD's list, of whose clips one stands here under the first name."""
+    file = shared_data("msvd/training_label.json")
+    entries = json.loads(file.read_text())
+    shutil.copy(shared_data("msvd/j2Dhf-xFUxU_13_20.avi"), tmp_path / entries[0]["id"])
+    clips = read_clips(Config(data=str(tmp_path), captions=str(file)), cache)
+    assert len(clips) == 1 and clips.captions[0][0] == "a woman goes under a horse"
+    assert "1449 of 1450 captioned clips are not in" in capsys.readouterr().out
+
+
+def test_sample_holds_out_combinations_whose_parts_are_all_learned():
+    found = scenes()
+    splits = {name: {(scene.shapes, scene.deed) for scene in found if scene.split == name} for name in CLIPS}
+    assert len(found) >= 600 and len(found) == len(scenes(seed=0))
+    for one, other in combinations(splits.values(), 2):
+        assert not one & other
+    single = {name: [(*shapes[0], deed) for shapes, deed in part if len(shapes) == 1] for name, part in splits.items()}
+    for places in combinations(range(3), 2):
+        pairings = {name: {tuple(row[p] for p in places) for row in rows} for name, rows in single.items()}
+        assert pairings["test"] <= pairings["train"] and pairings["validation"] <= pairings["train"]
+    pairs = {name: [frozenset(shapes) for shapes, _ in part if len(shapes) == 2] for name, part in splits.items()}
+    assert {name: len(part) for name, part in pairs.items()} == PAIRS
+    assert not set(pairs["test"]) & set(pairs["train"])
+    assert Counter(deed for _, deed in splits["test"]).keys() == DEEDS.keys() | {"meet", "part"}
+
+
+def test_sample_captions_say_what_is_shown(folder):
+    with (folder / "captions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    by_clip = Counter(row["clip"] for row in rows)
+    assert len(by_clip) == 60 and set(by_clip.values()) == {4}
+    scene = next(scene for scene in scenes() if scene.deed == "left" and scene.shapes == (("red", "circle"),))
+    assert scene.captions() == [
+        "a red circle moves to the left",
+        "a red circle goes left",
+        "the red circle is moving to the left",
+        "a circle that is red moves to the left",
+    ]
+    frames = draw(scene, np.random.default_rng(0)).astype(int)
+    red = frames[..., 0] - frames[..., 1] > 100
+    columns = [np.nonzero(frame)[1].mean() for frame in red]
+    assert columns[0] - columns[-1] > 10 and all(np.diff(columns) < 0.5)
+
+
+@pytest.fixture(scope="module")
+def ready(folder, cache):
+    """Training clips with frames of 32 pixels, and everything to make batches of them."""
+    config = Config(data=str(folder), **SMALL)
+    clips = read_clips(config, cache)
+    kept, files = Looked(config, cache)(clips)
+    assert len(kept) == len(clips)
+    return config, clips, files, fit_subwords(clips, config)
+
+
+def test_batches_hold_each_clip_once_with_its_own_captions(ready):
+    config, clips, files, subwords = ready
+    dataset = make_dataset(clips, files, subwords, config, range(1))
+    assert int(dataset.cardinality()) == 4
+    seen = []
+    for (frames, lengths, given), target, weights in dataset.as_numpy_iterator():
+        assert frames.dtype == np.uint8 and frames.shape[1:] == (4, 32, 32, 3)
+        assert (given[..., 0] == START_ID).all()
+        np.testing.assert_array_equal(given[..., 1:], target[..., :-1])
+        np.testing.assert_array_equal(weights, target > 0)
+        assert ((target == END_ID).sum(axis=-1) == 1).all() and target.shape[1] == 2
+        for clip, count, own in zip(frames, lengths, target, strict=True):
+            (row,) = [row for row, file in enumerate(files) if np.array_equal(np.load(file), clip[:count])]
+            written = [text.decode() for text in subwords.decode(own).numpy()]
+            assert set(written) <= set(clips.captions[row]) and len(set(written)) == 2
+            seen.append(row)
+    assert sorted(seen) == list(range(60))
+
+
+def test_epochs_hang_on_the_seed_and_their_number_alone(ready):
+    config, clips, files, subwords = ready
+
+    def targets(epochs):
+        return [target for _, target, _ in make_dataset(clips, files, subwords, config, epochs).as_numpy_iterator()]
+
+    through, later = targets(range(3)), targets(range(2, 3))
+    assert len(through) == 12 and len(later) == 4
+    for one, other in zip(through[8:], later, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(not np.array_equal(one, other) for one, other in zip(through[:4], later, strict=True))
+
+
+def test_captions_that_are_too_long_are_left_out_and_counted(ready, capsys):
+    config, clips, files, subwords = ready
+    short = Config(**{**vars(config), "max_tokens": 5})
+    dataset = make_dataset(clips, files, subwords, short)
+    assert "longer than --max-tokens 5" in capsys.readouterr().out
+    rows = sum(len(target) for _, target, _ in dataset.as_numpy_iterator())
+    assert 0 < rows < 60
+    with pytest.raises(UserError, match="--max-tokens 1: all captions are longer"):
+        make_dataset(clips, files, subwords, Config(**{**vars(config), "max_tokens": 1}))
+
+
+def test_padding_stands_behind():
+    padded = padded_frames([np.ones((2, 3)), np.ones((0, 3))], 4)
+    assert padded.shape == (2, 4, 3) and padded.sum() == 6 and padded[0, :2].all()
+
+
+def test_subwords_that_cannot_be_are_refused(ready, tmp_path):
+    _, clips, _, _ = ready
+    with pytest.raises(UserError, match="--vocabulary-size 9"):
+        fit_subwords(clips, Config(vocabulary_size=9))
+    (tmp_path / "vocabulary.json").write_text("{}")
+    with pytest.raises(UserError, match="not a list of subwords"):
+        load_subwords(tmp_path)

@@ -1,0 +1,359 @@
+"""Every verb through its command line: what it writes, what it answers, and that all ways give one answer."""
+
+import io
+import itertools
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from apps.common import cli, runs
+from apps.common.decoding import Search
+from apps.video_captioner.__main__ import video_captioner
+from apps.video_captioner.evaluate import evaluate
+from apps.video_captioner.export import export
+from apps.video_captioner.predict import Describer, caption_pieces, predict
+from apps.video_captioner.sample_data.make_clips import encode
+from apps.video_captioner.train import train
+from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
+
+APP = "apps.video_captioner"
+
+CLEAN_CLIENT = """
+import importlib.util, json, sys
+import numpy as np, tensorflow as tf
+assert not any(importlib.util.find_spec(name) for name in ("apps", "layers", "engram"))
+model = tf.saved_model.load("model")
+clips = np.load("clips.npz")
+frames = model.signatures["serving_default"]
+encoded = model.signatures["encoded"]
+padded = np.zeros((len(clips.files), 9, 64, 64, 3), "uint8")
+for row, name in enumerate(clips.files):
+    padded[row, : len(clips[name])] = clips[name]
+lengths = tf.constant([len(clips[name]) for name in clips.files], tf.int32)
+together = frames(frames=tf.constant(padded), lengths=lengths)
+alone = [frames(frames=clips[name][None], lengths=tf.constant([len(clips[name])]))["caption"] for name in clips.files]
+
+def refused(function, **inputs):
+    try:
+        function(**inputs)
+    except tf.errors.InvalidArgumentError as error:
+        return error.message
+
+pictures = json.load(open("encoded.json"))
+parts = tf.constant([[bytes.fromhex(part) for part in clip] for clip in pictures])
+graph = frames.graph.as_graph_def()
+print(json.dumps({
+    "together": [text.decode() for text in together["caption"].numpy()],
+    "scores": together["score"].numpy().tolist(),
+    "alone": [one.numpy()[0].decode() for one in alone],
+    "encoded": [text.decode() for text in encoded(encoded=parts)["caption"].numpy()],
+    "refused": [
+        refused(frames, frames=tf.constant(padded[:1]), lengths=tf.constant([length])) for length in (0, 10)
+    ] + [
+        refused(frames, frames=tf.constant(padded[:2]), lengths=tf.constant([1])),
+        refused(encoded, encoded=tf.constant([["not a picture"]])),
+        refused(encoded, encoded=tf.constant([["", ""]])),
+    ],
+    "must_compile": [f.name for f in graph.library.function if "_XlaMustCompile" in f.attr],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def clips(folder):
+    return sorted(folder.glob("test*.mp4"))[:5]
+
+
+@pytest.fixture(scope="module")
+def expected(trained, clips):
+    describer = Describer(trained)
+    frames = [describer.look(clip) for clip in clips]
+    return frames, *describer(frames)
+
+
+def test_training_leaves_a_whole_run(trained, folder):
+    names = {path.name for path in trained.iterdir()}
+    assert names == {"config.json", "vocabulary.json", "model.keras", "history.csv", "finished.json", "export"}
+    history = runs.read_csv(trained / "history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert history[-1]["val_loss"] < 0.9 * history[0]["val_loss"]
+    config = runs.read_json(trained / "config.json")
+    assert (config["app"], config["data"], config["clips"]) == ("video_captioner", str(folder), 60)
+
+
+def test_evaluate_prints_the_model_beside_the_baselines(run_dir, cache, capsys):
+    assert cli.run(evaluate, [str(run_dir), "--cache", str(cache), "--beam", "2"]) == 0
+    text = capsys.readouterr().out
+    metrics = runs.read_json(run_dir / "metrics.json")
+    assert list(metrics["results"]) == ["SA-LSTM, beam 2", "nearest training clip", "most frequent caption"]
+    for figures in metrics["results"].values():
+        names = ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider", "meteor", "exact"]
+        assert list(figures) == names and figures["bleu_1"] >= figures["bleu_2"] >= figures["bleu_4"]
+        assert f"{figures['bleu_4']:.1f}" in text
+    assert "BLEU-4" in text and "METEOR, no synonyms" in text and "the least sure" in text
+    lines = (run_dir / "captions.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "clip,caption,score,exact,reference" and len(lines) == metrics["clips"] + 1 > 5
+    for name in ("report.png", "learning.png"):
+        assert (run_dir / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_evaluate_takes_other_clips_and_says_which_were_seen(run_dir, cache, folder, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    for clip in sorted(folder.glob("train*.mp4"))[:3]:
+        shutil.copy(clip, other)
+    rows = "".join(f"{path.name},a red circle grows\n" for path in sorted(other.iterdir()))
+    (tmp_path / "mine.csv").write_text("clip,caption\n" + rows)
+    arguments = [run_dir, "--cache", cache, "--data", other, "--captions", tmp_path / "mine.csv"]
+    assert cli.run(evaluate, [str(argument) for argument in arguments]) == 0
+    assert "3 of 3 clips are training clips" in capsys.readouterr().out
+    assert runs.read_json(run_dir / "metrics.json")["clips"] == 3
+
+
+def test_predict_prints_caption_and_score_of_each_clip(trained, clips, expected, tmp_path, capsys):
+    picture = tmp_path / "strips.png"
+    assert cli.run(predict, [str(trained), *map(str, clips), "--picture", str(picture)]) == 0
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert len(rows) == len(clips)
+    for row, clip, caption, score in zip(rows, clips, *expected[1:], strict=True):
+        assert re.split(r"\s{2,}", row) == [str(clip), caption, str(round(float(score), 4))]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert cli.run(predict, [str(trained), *map(str, clips), "--json"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["caption"] for answer in answers] == expected[1]
+    assert all(answer["score"] < 0 for answer in answers)
+
+
+def test_many_clips_are_captioned_as_one_is(trained, folder):
+    """More than are captioned at a time."""
+    describer = Describer(trained)
+    frames = [describer.look(clip) for clip in sorted(folder.glob("*.mp4"))[:20]]
+    captions, scores = describer(frames)
+    assert len(captions) == 20
+    for place in (0, 15, 16, 19):
+        alone = describer(frames[place : place + 1])
+        assert alone[0] == [captions[place]]
+        np.testing.assert_allclose(alone[1][0], scores[place], atol=1e-4)
+    assert describer([])[0] == []
+
+
+def test_beam_changes_the_search(trained, expected):
+    greedy = Describer(trained, Search(beam=1, length_penalty=0))(expected[0])
+    wide = Describer(trained, Search(beam=8, length_penalty=0))(expected[0])
+    assert (wide[1] >= greedy[1] - 1e-4).all() and (wide[1] > greedy[1] + 1e-3).any()
+
+
+def test_long_video_becomes_subtitles(trained, folder, tmp_path, capsys):
+    """Three clips one after another, seven seconds in all, piece by piece."""
+    describer = Describer(trained)
+    clips = sorted(folder.glob("train*.mp4"))[:40:13]
+    parts = [np.repeat(describer.look(clip), 14, axis=0)[:42] for clip in clips][:3]
+    video = tmp_path / "long.mp4"
+    encode(video, np.concatenate(parts), rate=18)
+    assert cli.run(predict, [str(trained), str(video), "--every", "1s"]) == 0
+    pieces = caption_pieces(describer, video, 1.0)
+    assert pieces[0]["start"] == 0 and pieces[-1]["end"] == pytest.approx(7.0, abs=0.01)
+    for one, other in itertools.pairwise(pieces):
+        assert one["end"] == other["start"] and one["caption"] != other["caption"]
+    table = capsys.readouterr().out
+    srt, vtt = ((tmp_path / f"long.{kind}").read_text() for kind in ("srt", "vtt"))
+    assert vtt.startswith("WEBVTT")
+    for number, piece in enumerate(pieces, 1):
+        assert piece["caption"] in table
+        start, end = (f"00:00:{int(piece[name]):02d}" for name in ("start", "end"))
+        assert re.search(rf"^{number}\n{start},\d+ --> {end},\d+\n{re.escape(piece['caption'])}\n", srt, re.MULTILINE)
+        assert re.search(rf"{start}\.\d+ --> {end}\.\d+\n{re.escape(piece['caption'])}\n", vtt)
+
+
+def test_pieces_are_captioned_as_clips_of_their_own_are(trained, tmp_path):
+    describer = Describer(trained)
+    generator = np.random.default_rng(0)
+    frames = generator.integers(0, 256, (30, 1, 1, 3)) + np.zeros((30, 32, 32, 3), int)
+    encode(tmp_path / "long.mkv", frames.astype("uint8"), rate=10)
+    pieces = caption_pieces(describer, tmp_path / "long.mkv", 1.3)
+    assert pieces[-1]["end"] == pytest.approx(3.0, abs=0.01)
+    edges = {piece["start"] for piece in pieces} | {piece["end"] for piece in pieces}
+    assert edges <= {0.0, 1.3, round(pieces[-1]["end"], 3)}, "a rest of less than half a piece is no piece"
+
+
+def encoded_clip(frames, kind):
+    """An animated GIF, or a JPEG of each frame, without loss to speak of."""
+    pictures = [Image.fromarray(frame) for frame in frames]
+    if kind == "gif":
+        file = io.BytesIO()
+        pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=100)
+        return [file.getvalue()]
+    parts = []
+    for picture in pictures:
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=100, subsampling=0)
+        parts.append(file.getvalue())
+    return parts
+
+
+def test_export_alone_gives_what_predict_gives(trained, clips, expected, folder, tmp_path):
+    """Frames as predict takes them, and whole clips of more frames, of which it must take the same."""
+    from apps.video_captioner.video import open_video, read_frames
+
+    shutil.copytree(trained / "export" / "1", tmp_path / "model")
+    describer = Describer(trained)
+    whole = []
+    for clip in clips:
+        video = open_video(clip)
+        whole.append(np.stack(list(read_frames(video, np.arange(len(video.times))))))
+    short = [frames[:: len(frames) // 8][:9] for frames in whole]
+    # What the captioner itself makes of these nine frames: the middles of four equal parts.
+    chosen = [describer([fit_all(frames[[1, 3, 5, 7]])]) for frames in short]
+    np.savez(tmp_path / "clips.npz", *short)
+    flat = np.array([40, 90, 200], "uint8") + np.zeros((6, 48, 64, 3), "uint8")
+    parts = [encoded_clip(flat, "gif"), encoded_clip(flat, "jpeg")]
+    padded = [[part.hex() for part in own] + [""] * (6 - len(own)) for own in parts]
+    (tmp_path / "encoded.json").write_text(json.dumps(padded))
+    done = subprocess.run(
+        [sys.executable, "-c", CLEAN_CLIENT], capture_output=True, text=True, **clean_environment(tmp_path)
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["together"] == answer["alone"] == [captions[0] for captions, _ in chosen]
+    np.testing.assert_allclose(answer["scores"], [scores[0] for _, scores in chosen], atol=1e-4)
+    own = describer([fit_all(flat[:4])])[0]
+    assert answer["encoded"] == own * 2
+    too_few, too_many, uneven, no_picture, nothing = answer["refused"]
+    assert "lengths [0] must be from 1 to the 9 frames" in too_few and "lengths [10]" in too_many
+    assert "2 clips, 1 lengths" in uneven and "Unknown image file format" in no_picture
+    assert "nothing but empty strings" in nothing
+    assert answer["must_compile"] == []
+
+
+def fit_all(frames):
+    from apps.video_captioner.video import fit
+
+    return fit(frames, 32).numpy()
+
+
+def test_server_gives_what_predict_gives(trained, expected):
+    frames, captions, scores = expected
+    server = subprocess.Popen(
+        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        url = server.stdout.readline().strip()
+        assert url.endswith("/v1/models/video_captioner:predict")
+        rows = [{"frames": part.tolist(), "lengths": len(part)} for part in frames[:2]]
+        bad = requests.post(url, json={"instances": [{**rows[0], "lengths": 5}]}, timeout=60)
+        assert bad.status_code == 400 and "must be from 1 to the 4 frames" in bad.json()["error"]
+        answer = requests.post(url, json={"instances": rows}, timeout=60).json()["predictions"]
+        assert [row["caption"] for row in answer] == captions[:2]
+        np.testing.assert_allclose([row["score"] for row in answer], scores[:2], atol=1e-4)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
+    done = run_module(APP, "--run-dir", run_dir, *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "trained already" in done.stdout
+    for heading in ("== evaluate", "nearest training clip", "== predict", "== export", "-m apps.serve"):
+        assert heading in done.stdout
+    assert (run_dir / "report.png").exists()
+
+
+def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
+    run_dir = tmp_path / "killed"
+    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (run_dir / "checkpoint-0001.keras").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (run_dir / "finished.json").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "going on after epoch" in done.stdout
+    unbroken, resumed = (Describer(path).model.get_weights() for path in (trained, run_dir))
+    assert len(unbroken) == len(resumed) > 20
+    for one, other in zip(unbroken, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_frozen_then_fine_tuned_and_killed_in_between(tmp_path, options, cache, monkeypatch):
+    """A model of keras.applications: what the second phase begins with is the same however it is come to."""
+    from apps.video_captioner import train as training
+
+    arguments = [*options, "--backbone", "MobileNetV3Small", "--weights", "random", "--epochs", "2",
+                 "--fine-tune-epochs", "1", "--fine-tune-learning-rate", "1e-3"]  # fmt: skip
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert cli.run(train, ["--run-dir", str(whole), *arguments]) == 0
+    history = runs.read_csv(whole / "history.csv")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert [row["learning_rate"] for row in history] == pytest.approx([0.003, 0.003, 0.001])
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_to_fine_tune", killed)
+        assert cli.run(train, ["--run-dir", str(broken), *arguments]) == 130
+    assert len(runs.read_csv(broken / "history.csv")) == 2
+    frozen = runs.load_model(broken / "checkpoint-0002.keras").backbone.get_weights()
+    assert cli.run(train, ["--run-dir", str(broken), *arguments]) == 0
+    for one, other in zip(runs.read_csv(whole / "history.csv"), runs.read_csv(broken / "history.csv"), strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    tuned = Describer(whole)
+    if runs.read_json(whole / "finished.json")["kept"]["epoch"] == 3:
+        assert tuned.model.tuned_layers == 30
+        moved = [not np.array_equal(a, b) for a, b in zip(frozen, tuned.model.backbone.get_weights(), strict=True)]
+        assert any(moved) and not all(moved)
+    assert cli.run(evaluate, [str(whole), "--cache", str(cache)]) == 0
+    assert cli.run(export, [str(whole)]) == 0
+
+
+def test_run_trained_on_jax_is_captioned_and_exported_by_tensorflow(tmp_path, options, clips):
+    run_dir = tmp_path / "run"
+    done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=ON_JAX)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert runs.read_json(run_dir / "finished.json")["backend"] == "jax"
+    history = runs.read_csv(run_dir / "history.csv")
+    assert history[1]["val_loss"] < history[0]["val_loss"]
+    done = run_module(f"{APP}.predict", run_dir, *clips[:2], "--json", env=ON_JAX)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    describer = Describer(run_dir)
+    captions, scores = describer([describer.look(clip) for clip in clips[:2]])
+    assert [answer["caption"] for answer in answers] == captions
+    np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-3)
+    assert cli.run(export, [str(run_dir)]) == 0
+
+
+@pytest.mark.parametrize("model", ["s2vt", "mean"])
+def test_other_models_run_through_every_verb(tmp_path, options, cache, clips, model):
+    run_dir = str(tmp_path / "run")
+    arguments = ["--model", model, "--epochs", "1", "--sampling", "fps", "--fps", "2"]
+    assert cli.run(train, ["--run-dir", run_dir, *options, *arguments]) == 0
+    assert cli.run(evaluate, [run_dir, "--cache", str(cache)]) == 0
+    name = {"s2vt": "S2VT", "mean": "LSTM-YT"}[model]
+    assert next(iter(runs.read_json(f"{run_dir}/metrics.json")["results"])) == f"{name}, beam 5"
+    assert cli.run(predict, [run_dir, str(clips[0]), "--picture", str(tmp_path / "strip.png")]) == 0
+    assert cli.run(export, [run_dir, "--beam", "1"]) == 0
+
+
+@pytest.mark.parametrize("verb", [video_captioner, train, evaluate, predict, export])
+def test_help_says_what_the_verb_does(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.run(verb, ["--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: python -m {verb.__module__.removesuffix('.__main__')}" in text
