@@ -156,18 +156,27 @@ def start_run(run_dir, config, overwrite=False):
         config: dict of plain values, kept as config.json.
         overwrite: throw away the run that stands there.
     """
+    if check_run(run_dir, config, overwrite):
+        return True
     run_dir = Path(run_dir)
-    if run_dir.exists() and not run_dir.is_dir():
-        raise UserError(f"{run_dir}: this is a file; --run-dir takes a folder")
-    if run_dir.is_dir() and any(run_dir.iterdir()):
-        before = open_run(run_dir)
-        if not overwrite:
-            _require_same(run_dir, before, json.loads(json.dumps(config)))
-            return True
+    if run_dir.is_dir():
         shutil.rmtree(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_json(run_dir / "config.json", config)
     return False
+
+
+def check_run(run_dir, config, overwrite=False):
+    """What `start_run` answers, and refuses, before anything is touched; for what takes long in between."""
+    run_dir = Path(run_dir)
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UserError(f"{run_dir}: this is a file; --run-dir takes a folder")
+    if not run_dir.is_dir() or not any(run_dir.iterdir()):
+        return False
+    before = open_run(run_dir)
+    if not overwrite:
+        _require_same(run_dir, before, json.loads(json.dumps(config)))
+    return not overwrite
 
 
 def _require_same(run_dir, before, now):

@@ -41,10 +41,10 @@ def _small(frame_size):
         values = keras.layers.Conv2D(
             filters, kernel, strides=strides, padding="same", activation="relu", kernel_initializer="he_normal"
         )(values)
-    # What there is, wherever it is; and where things are, which says how they move.
+    # What there is, wherever it is; and what is where, which says how it moves.
     what = keras.layers.GlobalMaxPooling2D()(values)
-    where = keras.layers.Flatten()(keras.layers.Conv2D(16, 1, activation="relu")(values))
-    where = keras.layers.Dense(96, activation="relu")(where)
+    where = keras.layers.Flatten()(keras.layers.Conv2D(32, 1, activation="relu")(values))
+    where = keras.layers.Dense(128, activation="relu")(where)
     return keras.Model(frames, keras.layers.Concatenate()([what, where]), name="backbone")
 
 

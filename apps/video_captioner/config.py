@@ -29,7 +29,7 @@ class Config:
 
     sampling: Literal["uniform", "fps"] = "uniform"
     """Which frames are looked at: --max-frames spread evenly over the clip, or --fps a second."""
-    max_frames: int = 12
+    max_frames: int = 8
     """Most frames of a clip that are looked at; 28 is usual for clips of ten seconds."""
     fps: float = 4.0
     """Frames looked at in a second, with --sampling fps."""
@@ -66,19 +66,19 @@ class Config:
 
     captions_per_clip: int = 2
     """Captions of a clip learned from in an epoch, drawn anew each time; its frames are seen once for all of them."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Adam's first step size."""
     decay: float = 0.5
     """Factor of the learning rate when the validation loss no longer falls."""
-    decay_patience: int = 3
+    decay_patience: int = 4
     """Epochs without a better validation loss after which the rate decays."""
     clip_norm: float = 5.0
     """Largest norm of a step's gradient (Pascanu 2013)."""
-    batch_size: int = 32
+    batch_size: int = 8
     """Clips in a batch."""
-    epochs: int = 50
+    epochs: int = 45
     """Passes over the training clips, at the most; with --fine-tune-epochs exactly as many."""
-    patience: int = 10
+    patience: int = 15
     """Epochs without a better validation loss after which training stops; not used with --fine-tune-epochs."""
     seed: int = 0
     """Of the split, the first weights, the order of the clips, the drawn captions and the dropout."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from keras import ops
 
 from ..common import cli, runs
 from ..common.decoding import Search
@@ -14,7 +13,7 @@ from ..common.metrics import caption_metrics
 from ..common.reports import figure, table
 from .baseline import most_frequent, nearest
 from .data import read_clips, split_clips
-from .features import Looked
+from .features import Looked, features_of, frames_of
 from .predict import DRAWN, TOGETHER, Describer, draw_strips
 from .train import CACHE
 
@@ -91,36 +90,27 @@ def mean_features(describer, files):
     for file in files:
         part = np.load(file)
         if part.ndim == 4:
-            padded = np.zeros((describer.config.max_frames, *part.shape[1:]), "float32")
-            padded[: len(part)] = part
-            part = ops.convert_to_numpy(describer.model.backbone.predict_on_batch(padded))[: len(part)]
+            part = features_of(part, describer.model.backbone, describer.config.max_frames)
         means.append(part.mean(axis=0))
     return np.array(means)
 
 
 def _train_and_test(describer, looked, run_dir, data, captions, cache, strict):
     config = describer.config
-    own, files = _look(looked, read_clips(config, cache, strict=strict), strict)
+    own = read_clips(config, cache, strict=strict)
     if own.fingerprint != runs.open_run(run_dir)["fingerprint"]:
         raise cli.UserError(
             f"{config.data}: no longer the clips that {run_dir} was trained on, which the baselines and the split "
             "need; bring the folder back or train anew"
         )
     splits = split_clips(own, config)
-    if not data:
-        if not len(splits["test"]):
-            raise cli.UserError(f"{run_dir}: trained without test clips; give clips to measure on with --data")
-        return splits["train"], splits["test"], files
-    test, more = _look(looked, read_clips(config, cache, data, captions, strict), strict)
-    if seen := sum(content in splits["train"].hashes for content in test.hashes):
+    if not data and not len(splits["test"]):
+        raise cli.UserError(f"{run_dir}: trained without test clips; give clips to measure on with --data")
+    train, files = looked(splits["train"], strict)
+    test, more = looked(read_clips(config, cache, data, captions, strict) if data else splits["test"], strict)
+    if data and (seen := sum(content in files for content in test.hashes)):
         print(f"{data}: {seen} of {len(test)} clips are training clips")
-    return splits["train"], test, files | more
-
-
-def _look(looked, clips, strict):
-    kept, files = looked(clips, strict)
-    clips = clips.take(kept)
-    return clips, dict(zip(clips.hashes, files, strict=True))
+    return train, test, files | more
 
 
 def _write_captions(run_dir, test, answers, scores):
@@ -145,7 +135,11 @@ def _draw(run_dir, describer, test, answers, right):
     spread = good[np.linspace(0, len(good) - 1, min(DRAWN, len(good))).astype(int)] if len(good) else good
     chosen = [*wrong[: DRAWN // 2], *spread][:DRAWN]
     strips = [
-        (describer.look(test.paths[place]), [f"“{answers[place]}”", f"true: {test.captions[place][0]}"], answers[place])
+        (
+            frames_of(test.paths[place], describer.config),
+            [f"“{answers[place]}”", f"true: {test.captions[place][0]}"],
+            answers[place],
+        )
         for place in chosen
     ]
     draw_strips(run_dir / "report.png", describer, strips)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..common import runs
 from ..common.cli import UserError
+from .data import padded_frames
 from .video import choose_frames, open_video, read_frames
 
 
@@ -45,17 +46,17 @@ class Looked:
             strict: refuse a bad clip; else it is named and left out.
 
         Returns:
-            Int (kept,), which clips could be read, and the file of each: uint8 (frames, height, width, 3) or float32
-            (frames, features), as numpy saves it.
+            The clips that can be read, and the file of each by the clip's hash: uint8 (frames, height, width, 3) or
+            float32 (frames, features), as numpy saves it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        files = [self.folder / f"{content[:32]}.npy" for content in clips.hashes]
-        absent = [row for row, file in enumerate(files) if not _is_whole(file)]
+        files = {content: self.folder / f"{content[:32]}.npy" for content in clips.hashes}
+        absent = [row for row, content in enumerate(clips.hashes) if not _is_whole(files[content])]
         bad = {}
         shown = keras.utils.Progbar(len(absent)) if absent and sys.stdout.isatty() else None
         for row in absent:
             try:
-                self._keep(files[row], self.look(clips.paths[row]))
+                self._keep(files[clips.hashes[row]], self.look(clips.paths[row]))
             except UserError as error:
                 if strict:
                     raise
@@ -64,26 +65,32 @@ class Looked:
                 shown.add(1)
         for error in bad.values():
             print(f"left out: {error}", file=sys.stderr)
-        if len(bad) == len(clips):
+        if bad and len(bad) == len(clips):
             raise UserError(f"{clips.paths[0].parent}: not one of {len(clips)} clips can be read")
-        kept = np.array([row for row in range(len(clips)) if row not in bad])
-        return kept, [files[row] for row in kept]
+        return clips.take([row for row in range(len(clips)) if row not in bad]), files
 
     def look(self, path):
         """Frames or features of one clip."""
-        video = open_video(path)
-        config = self.config
-        chosen = choose_frames(video.times, video.duration, config.sampling, config.max_frames, config.fps)
-        frames = np.stack(list(read_frames(video, chosen, config.frame_size)))
-        if self.backbone is None:
-            return frames
-        padded = np.zeros((config.max_frames, *frames.shape[1:]), "float32")
-        padded[: len(frames)] = frames
-        return keras.ops.convert_to_numpy(self.backbone.predict_on_batch(padded))[: len(frames)]
+        frames = frames_of(path, self.config)
+        return frames if self.backbone is None else features_of(frames, self.backbone, self.config.max_frames)
 
     def _keep(self, file, array):
         with runs.replacing(file) as part:
             np.save(part, array)
+
+
+def frames_of(path, config):
+    """The frames of a clip that are looked at, uint8 (frames, frame_size, frame_size, 3)."""
+    video = open_video(path)
+    chosen = choose_frames(video.times, video.duration, config.sampling, config.max_frames, config.fps)
+    return np.stack(list(read_frames(video, chosen, config.frame_size)))
+
+
+def features_of(frames, backbone, max_frames):
+    """What a backbone makes of a clip's frames, float32 (frames, features)."""
+    # Always as many, so that it is compiled once.
+    padded = padded_frames([frames.astype("float32")], max_frames)[0]
+    return keras.ops.convert_to_numpy(backbone.predict_on_batch(padded))[: len(frames)]
 
 
 def _is_whole(file):

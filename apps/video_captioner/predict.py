@@ -18,7 +18,7 @@ from ..common.reports import figure, table
 from ..common.text import END_ID, SPACE, START_ID
 from .config import Config
 from .data import load_subwords, padded_frames
-from .features import Looked
+from .features import frames_of
 from .model import load_model
 from .video import choose_frames, open_video, read_frames
 
@@ -68,14 +68,6 @@ class Describer:
     def _padded(self, parts):
         lengths = np.array([len(part) for part in parts], "int32")
         return padded_frames(list(parts), self.config.max_frames), lengths
-
-    def look(self, path):
-        """The frames of a clip, as `__call__` takes them.
-
-        Raises:
-            UserError: it cannot be read.
-        """
-        return Looked(self.config, ".").look(path)
 
     def attention(self, frames, caption):
         """What attention found: pieces of the caption with its end, weights (pieces, frames)."""
@@ -136,7 +128,7 @@ def predict(
             except cli.UserError as error:
                 refused(error)
                 continue
-            _print([{"clip": clip, **piece} for piece in pieces], json_lines)
+            _print([{"clip": str(clip), **piece} for piece in pieces], json_lines)
             for file in files[clip]:
                 write_subtitles(file, pieces)
                 print(f"written: {file}", file=sys.stderr)
@@ -145,31 +137,25 @@ def predict(
 
 
 def _caption_clips(describer, clips, json_lines, picture, refused):
-    read, rows, drawn = [], [], []
-    for place, clip in enumerate(clips):
-        try:
-            read.append((clip, describer.look(clip)))
-        except cli.UserError as error:
-            refused(error)
-        if read and (len(read) == TOGETHER or place == len(clips) - 1):
-            captions, scores = describer([frames for _, frames in read])
-            rows += [
-                {"clip": clip, "caption": caption, "score": round(float(score), 4)}
-                for (clip, _), caption, score in zip(read, captions, scores, strict=True)
-            ]
-            drawn += [(frames, caption) for (_, frames), caption in zip(read, captions, strict=True)][:DRAWN]
-            read = []
+    rows, strips = [], []
+    for start in range(0, len(clips), TOGETHER):
+        read = []
+        for clip in clips[start : start + TOGETHER]:
+            try:
+                read.append((clip, frames_of(clip, describer.config)))
+            except cli.UserError as error:
+                refused(error)
+        captions, scores = describer([frames for _, frames in read])
+        for (clip, frames), caption, score in zip(read, captions, scores, strict=True):
+            rows.append({"clip": str(clip), "caption": caption, "score": round(float(score), 4)})
+            strips.append((frames, [clip.name, f"“{caption}”"], caption))
+        strips = strips[:DRAWN]
     _print(rows, json_lines)
-    if picture and rows:
-        strips = [
-            (frames, [str(row["clip"].name), f"“{caption}”"], caption)
-            for (frames, caption), row in zip(drawn[:DRAWN], rows, strict=False)
-        ]
+    if picture and strips:
         draw_strips(picture, describer, strips)
 
 
 def _print(rows, json_lines):
-    rows = [{**row, "clip": str(row["clip"])} for row in rows]
     if json_lines:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
@@ -212,12 +198,11 @@ def caption_pieces(describer, path, seconds):
     count = max(1, int(np.floor(video.duration / seconds + 0.5)))
     edges = np.append(np.arange(count) * seconds, video.duration)
     captions, scores = [], []
-    waiting = []
-    for frames in _frames_of_pieces(video, edges, describer.config):
-        waiting.append(frames)
-        if len(waiting) == TOGETHER or len(captions) + len(waiting) == count:
-            found = describer(waiting)
-            captions, scores, waiting = captions + found[0], [*scores, *found[1]], []
+    looked_at = _frames_of_pieces(video, edges, describer.config)
+    while some := list(itertools.islice(looked_at, TOGETHER)):
+        found = describer(some)
+        captions += found[0]
+        scores += found[1].tolist()
     starts = [place for place in range(count) if place == 0 or captions[place] != captions[place - 1]]
     return [
         {

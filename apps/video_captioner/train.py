@@ -39,28 +39,32 @@ def train(
     """
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
-    clips, files, backbone = look(config, read_clips(config, cache, strict=strict), cache, strict)
-    splits = split_clips(clips, config)
-    if runs.start_run(run_dir, describe_run(config, clips), overwrite) and runs.is_finished(run_dir):
+    clips = read_clips(config, cache, strict=strict)
+    splits, about = split_clips(clips, config), describe_run(config, clips)
+    if runs.check_run(run_dir, about, overwrite) and runs.is_finished(run_dir):
         print(f"{run_dir} is trained already; --overwrite starts anew")
         return
+    splits, files, backbone = look(config, splits, cache, strict)
+    runs.start_run(run_dir, about, overwrite)
     print(", ".join(f"{len(part)} clips for {name}" for name, part in splits.items()))
     fit(config, run_dir, splits, files, backbone, cache, tensorboard)
 
 
-def look(config, clips, cache, strict=False):
+def look(config, splits, cache, strict=False):
     """Sees what the training needs of the clips: frames, or what a frozen backbone makes of them.
 
     Returns:
-        The clips that can be read; {hash of a clip: its file}; the backbone, None if it is trained from the start.
+        The splits without the clips that cannot be read; {hash of a clip: its file}; the backbone, None if it is
+        trained from the start.
     """
     keras.utils.set_random_seed(config.seed)
     backbone = None
     if not config.trains_backbone:
         backbone = build_backbone(config.backbone, config.frame_size, config.weights)
-    kept, files = Looked(config, cache, backbone)(clips, strict)
-    clips = clips.take(kept)
-    return clips, dict(zip(clips.hashes, files, strict=True)), backbone
+    looked = Looked(config, cache, backbone)
+    seen = {name: looked(part, strict) for name, part in splits.items()}
+    files = {content: file for _, own in seen.values() for content, file in own.items()}
+    return {name: part for name, (part, _) in seen.items()}, files, backbone
 
 
 def fit(config, run_dir, splits, files, backbone, cache=CACHE, tensorboard=False):
@@ -121,8 +125,7 @@ def _to_fine_tune(config, run_dir):
 def _frames(config, cache, splits):
     files = {}
     for part in splits.values():
-        if len(part):
-            files |= dict(zip(part.hashes, Looked(config, cache)(part, strict=True)[1], strict=True))
+        files |= Looked(config, cache)(part, strict=True)[1]
     return files
 
 
@@ -131,8 +134,7 @@ def _fit_epochs(model, config, splits, files, subwords, epochs, callbacks):
         print(f"going on after epoch {epochs.start}")
 
     def batches(name, epochs=None):
-        part = splits[name]
-        return make_dataset(part, [files[content] for content in part.hashes], subwords, config, epochs)
+        return make_dataset(splits[name], files, subwords, config, epochs)
 
     dataset = batches("train", epochs)
     steps = int(dataset.cardinality()) // len(epochs)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from ..common.cli import UserError
 
 SUFFIXES = (".avi", ".mp4", ".webm", ".gif", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg")
-# Of the frames that a file says it has; containers count a frame or two differently.
+# Share of what a file says that it has; containers count a frame or two differently.
 WHOLE = 0.9
 
 
@@ -52,7 +52,7 @@ def open_video(path):
                 packet.dts if packet.pts is None else packet.pts for packet in container.demux(stream) if packet.size
             ]
             rate, unit = stream.guessed_rate or stream.average_rate, stream.time_base
-            told = _told_frames(container, stream, rate)
+            frames, alone, length = stream.frames, len(container.streams) == 1, container.duration
     except av.FFmpegError as error:
         raise UserError(
             f"{path}: not a video that can be read, or cut off ({_reason(error)}); fetch it again"
@@ -61,21 +61,13 @@ def open_video(path):
         raise UserError(f"{path}: there is no frame in it, the file may be cut off; fetch it again")
     step = float(1 / rate) if rate else 0.04
     times = np.arange(len(ticks)) * step if None in ticks else (np.sort(ticks) - min(ticks)) * float(unit)
-    if told and len(ticks) < WHOLE * told:
-        raise UserError(f"{path}: cut off: {len(ticks)} frames in it, its header tells of {told:.0f}; fetch it again")
-    last = float(np.median(np.diff(times))) if len(times) > 1 else step
-    return Video(path, times, float(times[-1]) + last)
-
-
-def _told_frames(container, stream, rate):
-    """How many frames the file says that it has; 0 if it does not."""
-    if stream.frames:
-        return stream.frames
-    # A file's duration is its longest stream's, and sound may well go on after the picture.
-    if rate and container.duration and len(container.streams) == 1:
-        constant = stream.average_rate == rate
-        return float(container.duration / av.time_base * rate) if constant else 0
-    return 0
+    video = Video(path, times, float(times[-1] + (np.median(np.diff(times)) if len(times) > 1 else step)))
+    # A file's length is its longest stream's, and sound may well go on after the picture.
+    seconds = length / av.time_base if alone and length and not frames else 0
+    if len(ticks) < WHOLE * frames or video.duration < WHOLE * seconds:
+        found, told = (f"{len(ticks)} frames", frames) if frames else (f"{video.duration:.1f} s", f"{seconds:.1f} s")
+        raise UserError(f"{path}: cut off: {found} in it, its header tells of {told}; fetch it again")
+    return video
 
 
 def _reason(error):

@@ -23,6 +23,15 @@ def test_written_model_answers_and_is_replaced_by_the_next(tmp_path):
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["1"]
 
 
+def test_further_signatures_answer_beside_the_first(tmp_path):
+    texts = [tf.TensorSpec([], tf.string, "text")]
+    more = {"lengths": (lambda text: {"length": tf.strings.length(text)}, texts)}
+    folder = exports.write_saved_model(tmp_path, lambda x: {"y": -x}, INPUTS, more=more)
+    signatures = tf.saved_model.load(str(folder)).signatures
+    assert signatures["serving_default"](x=tf.constant([2.0]))["y"].numpy() == [-2]
+    assert signatures["lengths"](text=tf.constant("four"))["length"].numpy() == 4
+
+
 def test_failure_leaves_the_model_before(tmp_path, monkeypatch):
     exports.write_saved_model(tmp_path, lambda x: {"y": x}, INPUTS)
 

@@ -19,6 +19,8 @@ def test_figure_is_saved_whole_or_not_at_all(tmp_path):
     with figure(path, columns=2) as (left, right):
         left.plot([0, 1])
         right.plot([1, 0])
+    with figure(tmp_path / "rows.png", columns=2, rows=3) as panels:
+        assert panels.shape == (3, 2)
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG") and content.rstrip().endswith(b"IEND\xaeB`\x82")
     with pytest.raises(RuntimeError), figure(path, columns=2):

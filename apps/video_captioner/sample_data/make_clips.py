@@ -33,7 +33,7 @@ DEEDS = {
 }
 # What two do: of both, and of one to the other.
 ENCOUNTERS = {"meet": ("meet", "touches"), "part": ("part", "moves away from")}
-# Clips of each combination of colour, shape and deed, and pairs of shapes.
+# Clips of each combination of colour, shape and deed; and pairs of shapes, which in training both meet and part.
 CLIPS = {"train": 5, "validation": 3, "test": 5}
 PAIRS = {"train": 232, "validation": 20, "test": 24}
 
@@ -86,7 +86,8 @@ def scenes(seed=0):
     for split, count in PAIRS.items():
         for number in range(count):
             pair = pairs[order.pop()]
-            found.append(Scene(split, pair[:: generator.choice([1, -1])], list(ENCOUNTERS)[number % 2]))
+            deeds = list(ENCOUNTERS) if split == "train" else [list(ENCOUNTERS)[number % 2]]
+            found += [Scene(split, pair[:: generator.choice([1, -1])], deed) for deed in deeds]
     return found
 
 

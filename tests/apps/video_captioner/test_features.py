@@ -13,7 +13,7 @@ from apps.video_captioner import features
 from apps.video_captioner.backbone import build_backbone
 from apps.video_captioner.config import Config
 from apps.video_captioner.data import read_clips
-from apps.video_captioner.features import Looked
+from apps.video_captioner.features import Looked, frames_of
 from tests.apps.video_captioner.conftest import SMALL
 
 
@@ -40,13 +40,19 @@ def decoded(monkeypatch):
     return found
 
 
+def assert_whole(config, clips, files):
+    """Each file holds what is seen of its clip."""
+    assert len(files) == len(clips) == 4
+    for path, content in zip(clips.paths, clips.hashes, strict=True):
+        np.testing.assert_array_equal(np.load(files[content]), frames_of(path, config))
+
+
 def test_each_clip_is_seen_once_even_if_it_is_renamed(few, tmp_path, decoded):
     cache = tmp_path / "cache"
     clips = read_clips(few, cache)
     kept, files = Looked(few, cache)(clips)
-    assert kept.tolist() == [0, 1, 2, 3] and len(decoded) == 4
-    for path, file in zip(clips.paths, files, strict=True):
-        np.testing.assert_array_equal(np.load(file), Looked(few, cache).look(path))
+    assert kept == clips and len(decoded) == 4
+    assert_whole(few, clips, files)
     del decoded[:]
     clips.paths[0].rename(tmp_path / "renamed.mp4")
     table = tmp_path / "captions.csv"
@@ -76,10 +82,11 @@ def test_features_are_what_the_backbone_makes_of_the_frames(few, tmp_path):
     backbone = build_backbone("MobileNetV3Small", 32)
     clips = read_clips(few, tmp_path / "cache")
     _, files = Looked(few, tmp_path / "cache", backbone)(clips)
-    frames = Looked(few, tmp_path / "cache").look(clips.paths[1])
+    frames = frames_of(clips.paths[1], few)
     expected = backbone.predict_on_batch(frames.astype("float32"))
-    np.testing.assert_allclose(np.load(files[1]), expected, atol=1e-4)
-    assert np.load(files[1]).std() > 0
+    found = np.load(files[clips.hashes[1]])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert found.std() > 0
 
 
 def test_bad_clip_is_named_and_the_rest_go_on(few, tmp_path, bad_clips, capsys):
@@ -89,7 +96,8 @@ def test_bad_clip_is_named_and_the_rest_go_on(few, tmp_path, bad_clips, capsys):
             file.write(f"{name},hello\n")
     clips = read_clips(few, tmp_path / "cache")
     kept, files = Looked(few, tmp_path / "cache")(clips)
-    assert kept.tolist() == [0, 1, 2, 3] and len(files) == 4
+    assert kept == clips.take(range(4))
+    assert all(files[content].exists() for content in kept.hashes)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2 and f"left out: {tmp_path / 'cut.mp4'}: " in lines[0] and "0 bytes" in lines[1]
     with pytest.raises(UserError, match=r"cut\.mp4"):
@@ -101,12 +109,13 @@ def test_bad_clip_is_named_and_the_rest_go_on(few, tmp_path, bad_clips, capsys):
 def test_file_that_was_cut_off_is_made_again(few, tmp_path, decoded):
     clips = read_clips(few, tmp_path / "cache")
     _, files = Looked(few, tmp_path / "cache")(clips)
-    whole = files[2].read_bytes()
+    file = files[clips.hashes[2]]
+    whole = file.read_bytes()
     del decoded[:]
     for damage in (whole[:200], b"", b"x" * 50):
-        files[2].write_bytes(damage)
+        file.write_bytes(damage)
         Looked(few, tmp_path / "cache")(clips)
-        assert files[2].read_bytes() == whole
+        assert file.read_bytes() == whole
     assert decoded == [clips.paths[2].name] * 3
 
 
@@ -143,5 +152,4 @@ def test_two_runs_at_once_leave_whole_files(few, tmp_path):
     clips = read_clips(few, cache)
     _, files = Looked(few, cache)(clips)
     assert len(list(cache.rglob("*.npy"))) == 4
-    for path, file in zip(clips.paths, files, strict=True):
-        np.testing.assert_array_equal(np.load(file), Looked(few, cache).look(path))
+    assert_whole(few, clips, files)

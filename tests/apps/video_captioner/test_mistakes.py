@@ -81,13 +81,13 @@ def test_bad_clip_is_named_and_the_rest_are_captioned(trained, folder, bad_clips
     *named, last = captured.err.splitlines()
     assert [line.split(": ")[1] for line in named] == [str(path) for path in bad_clips.values()]
     assert all(line.startswith("left out: ") for line in named)
-    assert last == "error: 5 of 7 clips could not be read; they are named above"
+    assert last == "error: 6 of 8 clips could not be read; they are named above"
     assert cli.run(predict, [str(trained), *map(str, clips), "--strict"]) == 2
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1 and str(clips[1]) in captured.err
 
 
-@pytest.mark.parametrize("name", ["cut.mp4", "cut.avi", "empty.mp4", "text.mp4", "sound.mp4"])
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.avi", "cut.webm", "empty.mp4", "text.mp4", "sound.mp4"])
 def test_bad_clip_alone_is_one_line(trained, bad_clips, capsys, name):
     assert_refused(capsys, predict, [trained, bad_clips[name]], bad_clips[name])
 
@@ -121,7 +121,7 @@ def test_training_names_bad_clips_and_strict_stops(tmp_path, folder, bad_clips, 
     captured = capsys.readouterr()
     assert "1 of 62 captioned clips are not in" in captured.out and captured.err.startswith("left out: ")
     assert "cut.mp4: not a video" in captured.err and captured.err.count("\n") == 1
-    assert runs.read_json(tmp_path / "run" / "config.json")["clips"] == 60
+    assert runs.read_json(tmp_path / "run" / "config.json")["clips"] == 61
 
 
 def test_bad_data_leaves_a_trained_run_as_it_was(run_dir, tmp_path, options, capsys):

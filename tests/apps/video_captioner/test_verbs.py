@@ -20,6 +20,7 @@ from apps.common.decoding import Search
 from apps.video_captioner.__main__ import video_captioner
 from apps.video_captioner.evaluate import evaluate
 from apps.video_captioner.export import export
+from apps.video_captioner.features import frames_of
 from apps.video_captioner.predict import Describer, caption_pieces, predict
 from apps.video_captioner.sample_data.make_clips import encode
 from apps.video_captioner.train import train
@@ -76,7 +77,7 @@ def clips(folder):
 @pytest.fixture(scope="module")
 def expected(trained, clips):
     describer = Describer(trained)
-    frames = [describer.look(clip) for clip in clips]
+    frames = [frames_of(clip, describer.config) for clip in clips]
     return frames, *describer(frames)
 
 
@@ -136,7 +137,7 @@ def test_predict_prints_caption_and_score_of_each_clip(trained, clips, expected,
 def test_many_clips_are_captioned_as_one_is(trained, folder):
     """More than are captioned at a time."""
     describer = Describer(trained)
-    frames = [describer.look(clip) for clip in sorted(folder.glob("*.mp4"))[:20]]
+    frames = [frames_of(clip, describer.config) for clip in sorted(folder.glob("*.mp4"))[:20]]
     captions, scores = describer(frames)
     assert len(captions) == 20
     for place in (0, 15, 16, 19):
@@ -156,7 +157,7 @@ def test_long_video_becomes_subtitles(trained, folder, tmp_path, capsys):
     """Three clips one after another, seven seconds in all, piece by piece."""
     describer = Describer(trained)
     clips = sorted(folder.glob("train*.mp4"))[:40:13]
-    parts = [np.repeat(describer.look(clip), 14, axis=0)[:42] for clip in clips][:3]
+    parts = [np.repeat(frames_of(clip, describer.config), 14, axis=0)[:42] for clip in clips][:3]
     video = tmp_path / "long.mp4"
     encode(video, np.concatenate(parts), rate=18)
     assert cli.run(predict, [str(trained), str(video), "--every", "1s"]) == 0
@@ -332,7 +333,7 @@ def test_run_trained_on_jax_is_captioned_and_exported_by_tensorflow(tmp_path, op
     done = run_module(f"{APP}.predict", run_dir, *clips[:2], "--json", env=ON_JAX)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     describer = Describer(run_dir)
-    captions, scores = describer([describer.look(clip) for clip in clips[:2]])
+    captions, scores = describer([frames_of(clip, describer.config) for clip in clips[:2]])
     assert [answer["caption"] for answer in answers] == captions
     np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-3)
     assert cli.run(export, [str(run_dir)]) == 0
