@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import keras
+from keras import ops
 
 from ..common.cli import UserError
 
@@ -41,11 +42,30 @@ def _small(frame_size):
         values = keras.layers.Conv2D(
             filters, kernel, strides=strides, padding="same", activation="relu", kernel_initializer="he_normal"
         )(values)
-    # What there is, wherever it is; and what is where, which says how it moves.
-    what = keras.layers.GlobalMaxPooling2D()(values)
-    where = keras.layers.Flatten()(keras.layers.Conv2D(32, 1, activation="relu")(values))
-    where = keras.layers.Dense(128, activation="relu")(where)
-    return keras.Model(frames, keras.layers.Concatenate()([what, where]), name="backbone")
+    what = [keras.layers.GlobalMaxPooling2D()(values), keras.layers.GlobalAveragePooling2D()(values)]
+    return keras.Model(frames, keras.layers.Concatenate()([*what, SpatialSoftmax()(values)]), name="backbone")
+
+
+class SpatialSoftmax(keras.layers.Layer):
+    """Where each channel is brightest: the mean place under a softmax over the places, each axis from -1 to 1.
+
+    Pooling tells what there is, this where, and unlike a dense layer over all places it knows what it learned in one
+    place in all others. Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016, section IV.
+
+    Call arguments:
+        values: (batch, height, width, channels).
+
+    Returns:
+        (batch, 2 * channels), all vertical places, then all horizontal ones.
+    """
+
+    def call(self, values):
+        height, width = values.shape[1:3]
+        weights = ops.reshape(ops.softmax(ops.reshape(values, (-1, height * width, values.shape[-1])), axis=1),
+                              (-1, height, width, values.shape[-1]))  # fmt: skip
+        down = ops.sum(ops.sum(weights, axis=2) * ops.linspace(-1.0, 1.0, height)[:, None], axis=1)
+        across = ops.sum(ops.sum(weights, axis=1) * ops.linspace(-1.0, 1.0, width)[:, None], axis=1)
+        return ops.concatenate([down, across], axis=-1)
 
 
 def _application(name):
