@@ -51,7 +51,7 @@ def caption_quality(
     config: tyro.conf.OmitArgPrefixes[Config] = Config(),
     models: tuple[str, ...] = ("attention", "s2vt", "mean"),
     clips: tuple[Path, ...] = (),
-    backbone: str = "MobileNetV2",
+    clips_backbone: str = "MobileNetV2",
     runs_dir: Path = Path("runs/caption_quality"),
     cache: Path = Path("runs/video_captioner_cache"),
 ):
@@ -61,7 +61,7 @@ def caption_quality(
         config: Settings of the app.
         models: Which to train.
         clips: Real clips to read as well.
-        backbone: Model of keras.applications that sees these.
+        clips_backbone: Model of keras.applications that sees these.
         runs_dir: Folder for the trainings.
         cache: Folder for what was seen of each clip.
     """
@@ -76,11 +76,11 @@ def caption_quality(
         "caption_quality", "Video captioner on its sample, held-out combinations", rows, PACKAGES, None, NOTES
     )
     own = _reading("the sample", [path for part in splits.values() for path in part.paths][:200], config)
-    seen = dataclasses.replace(config, backbone=backbone, weights="random", frame_size=96, epochs=8)
+    seen = dataclasses.replace(config, backbone=clips_backbone, weights="random", frame_size=96, epochs=8)
     reading = [{**own, "backbone, ms": "", "caption": ""}]
     if clips:
-        train_captioner(seen, runs_dir / backbone, cache)
-        reading += [_real(Describer(runs_dir / backbone), clip) for clip in clips]
+        train_captioner(seen, runs_dir / clips_backbone, cache)
+        reading += [_real(Describer(runs_dir / clips_backbone), clip) for clip in clips]
     write_results(
         "caption_reading", "Video captioner: clips from file to sentence", reading, PACKAGES, None, READING_NOTES,
         "--clips CLIP ...", "caption_quality",

@@ -259,25 +259,25 @@ def draw_strips(path, describer, strips):
 
 def _draw_strip(axes, frames, lines, look):
     count = len(frames)
-    # One column a frame: the picture above, a row for each word below.
-    axes.imshow(np.concatenate(list(frames), axis=1), extent=(0, count, -1, 0), aspect="auto")
+    # A frame is one unit wide and high; a word's row is as high as its letters, however many frames there are.
+    row, gap = 0.0275 * count, 0.05
+    axes.imshow(np.concatenate(list(frames), axis=1), extent=(0, count, -1, 0))
+    axes.vlines(range(1, count), -1, 0, color="white", linewidth=2)
     axes.set_title("\n".join(lines), fontsize=9)
     axes.set_axis_on()
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
     axes.set_yticks([])
-    lowest = -1
+    lowest = -1.0
     if look:
         pieces, weights = look
-        height = 0.22
-        lowest = -1.05 - height * len(pieces)
-        axes.imshow(weights, extent=(0, count, lowest, -1.05), aspect="auto", cmap="Blues", vmin=0, vmax=weights.max())
-        middles = -1.05 - height * (np.arange(len(pieces)) + 0.5)
+        lowest -= gap + row * len(pieces)
+        axes.imshow(weights, extent=(0, count, lowest, -1 - gap), cmap="Blues", vmin=0, vmax=weights.max())
+        middles = -1 - gap - row * (np.arange(len(pieces)) + 0.5)
         axes.set_yticks(middles, [piece.removeprefix(SPACE) for piece in pieces], fontsize=8)
         axes.tick_params(length=0)
-    axes.set_xlim(0, count)
-    axes.set_ylim(lowest, 0)
+    axes.set(xlim=(0, count), ylim=(lowest, 0), aspect="equal", anchor="N")
 
 
 if __name__ == "__main__":
