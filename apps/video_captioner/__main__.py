@@ -8,10 +8,11 @@ import tyro
 
 from ..common import cli, runs
 from .config import Config
-from .data import read_clips, split_clips
+from .data import split_clips
 from .evaluate import evaluate
 from .export import export
 from .predict import predict
+from .reading import read_clips
 from .train import CACHE, RUN_DIR, train
 
 

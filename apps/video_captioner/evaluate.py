@@ -12,9 +12,10 @@ from ..common.decoding import Search
 from ..common.metrics import caption_metrics
 from ..common.reports import figure, table
 from .baseline import most_frequent, nearest
-from .data import read_clips, split_clips
+from .data import split_clips
 from .features import Looked, features_of, frames_of
 from .predict import DRAWN, TOGETHER, Describer, draw_strips
+from .reading import read_clips
 from .train import CACHE
 
 TITLES = {

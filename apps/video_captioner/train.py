@@ -11,9 +11,10 @@ import tyro
 from ..common import cli, runs
 from .backbone import build_backbone
 from .config import Config
-from .data import fit_subwords, load_subwords, make_dataset, read_clips, split_clips
+from .data import fit_subwords, load_subwords, make_dataset, split_clips
 from .features import Looked
 from .model import build_model, load_model
+from .reading import read_clips
 
 RUN_DIR = Path("runs/video_captioner")
 CACHE = Path("runs/video_captioner_cache")

@@ -12,16 +12,9 @@ import pytest
 from apps.common.cli import UserError
 from apps.common.text import END_ID, START_ID
 from apps.video_captioner.config import Config
-from apps.video_captioner.data import (
-    fit_subwords,
-    load_subwords,
-    make_dataset,
-    normalised,
-    padded_frames,
-    read_clips,
-    split_clips,
-)
+from apps.video_captioner.data import fit_subwords, load_subwords, make_dataset, padded_frames, split_clips
 from apps.video_captioner.features import Looked
+from apps.video_captioner.reading import normalised, read_clips
 from apps.video_captioner.sample_data.make_clips import CLIPS, DEEDS, PAIRS, draw, scenes
 from tests.apps.video_captioner.conftest import SMALL
 from tests.conftest import shared_data

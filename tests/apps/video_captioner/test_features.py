@@ -12,8 +12,8 @@ from apps.common.cli import UserError
 from apps.video_captioner import features
 from apps.video_captioner.backbone import build_backbone
 from apps.video_captioner.config import Config
-from apps.video_captioner.data import read_clips
 from apps.video_captioner.features import Looked, frames_of
+from apps.video_captioner.reading import read_clips
 from tests.apps.video_captioner.conftest import SMALL
 
 

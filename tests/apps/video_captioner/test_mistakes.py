@@ -8,7 +8,8 @@ from apps.common import cli, runs
 from apps.video_captioner.config import Config
 from apps.video_captioner.evaluate import evaluate
 from apps.video_captioner.export import export
-from apps.video_captioner.predict import parse_length, predict
+from apps.video_captioner.predict import predict
+from apps.video_captioner.subtitles import parse_length
 from apps.video_captioner.train import train
 from tests.conftest import assert_refused, run_module, unchanged
 

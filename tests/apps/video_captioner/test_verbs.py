@@ -25,8 +25,9 @@ from apps.video_captioner.evaluate import evaluate
 from apps.video_captioner.export import export
 from apps.video_captioner.features import frames_of
 from apps.video_captioner.model import load_model
-from apps.video_captioner.predict import Describer, caption_pieces, predict
+from apps.video_captioner.predict import Describer, predict
 from apps.video_captioner.sample_data.make_clips import encode
+from apps.video_captioner.subtitles import caption_pieces
 from apps.video_captioner.train import train
 from apps.video_captioner.video import fit, open_video, read_frames
 from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
