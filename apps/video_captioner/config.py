@@ -45,7 +45,7 @@ class Config:
     fine_tune_layers: int = 30
     """Last layers of the backbone that are fine-tuned."""
     fine_tune_learning_rate: float = 1e-5
-    """Adam's step size in those epochs: large ones would undo what the backbone has learned before."""
+    """Adam's first step size in those epochs: large ones would undo what the backbone has learned before."""
 
     model: Literal["attention", "s2vt", "mean"] = "attention"
     """Who writes: a decoder with attention over the frames (SA-LSTM, Yao 2015), two layers that first see and then
@@ -66,12 +66,8 @@ class Config:
 
     captions_per_clip: int = 2
     """Captions of a clip learned from in an epoch, drawn anew each time; its frames are seen once for all of them."""
-    learning_rate: float = 1e-3
-    """Adam's first step size."""
-    decay: float = 0.5
-    """Factor of the learning rate when the validation loss no longer falls."""
-    decay_patience: int = 4
-    """Epochs without a better validation loss after which the rate decays."""
+    learning_rate: float = 1.5e-3
+    """Adam's first step size; it falls along a cosine to nothing at the end of the last epoch."""
     clip_norm: float = 5.0
     """Largest norm of a step's gradient (Pascanu 2013)."""
     batch_size: int = 8
@@ -85,12 +81,11 @@ class Config:
 
     def __post_init__(self):
         counts = "max_frames fine_tune_layers max_tokens embedding_dim units captions_per_clip batch_size epochs"
-        for name in f"{counts} decay_patience patience".split():
+        for name in f"{counts} patience".split():
             self._require(name, getattr(self, name) >= 1, "a whole number from 1 up")
         for name in ("test_fraction", "dropout"):
             self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
-        for name in ("validation_fraction", "decay"):
-            self._require(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
+        self._require("validation_fraction", 0 < self.validation_fraction < 1, "a number between 0 and 1")
         for name in ("fps", "learning_rate", "fine_tune_learning_rate", "clip_norm"):
             self._require(name, getattr(self, name) > 0, "a number above 0")
         self._require("test_fraction", self.test_fraction + self.validation_fraction < 1, "room for training clips")

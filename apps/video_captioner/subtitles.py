@@ -25,8 +25,12 @@ def parse_length(text):
 
 
 def subtitle_files(clips, output, overwrite):
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
+    """Where the subtitles of each video go: {video: [its .srt, its .vtt]}.
+
+    Args:
+        output: folder for them, made if absent; beside each video if None.
+        overwrite: whether over those that are there.
+    """
     files = {clip: [(output or clip.parent) / f"{clip.stem}.{kind}" for kind in ("srt", "vtt")] for clip in clips}
     flat = [file for own in files.values() for file in own]
     if len(set(flat)) < len(flat):
@@ -34,6 +38,8 @@ def subtitle_files(clips, output, overwrite):
     for file in flat:
         if file.exists() and not overwrite:
             raise cli.UserError(f"{file}: is there already; give another folder with --output, or --overwrite")
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
     return files
 
 

@@ -83,44 +83,42 @@ def fit(config, run_dir, splits, files, backbone, cache=CACHE, tensorboard=False
     # Two phases of a fixed length: what a resumed training is in the middle of hangs on the epoch alone.
     patience = config.epochs + config.fine_tune_epochs if config.fine_tune_epochs else config.patience
     saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=patience)
-    logs = [keras.callbacks.TensorBoard(run_dir / "tensorboard")] if tensorboard else []
-
-    def fit_until(last, model, files, first_rate, history):
-        plateau = runs.DecayOnPlateau(first_rate, config.decay, config.decay_patience, 0.0, history)
-        epochs = range(len(saving.history), last)
-        _fit_epochs(model, config, splits, files, subwords, epochs, [plateau, saving, *logs])
-
+    callbacks = [saving, *([keras.callbacks.TensorBoard(run_dir / "tensorboard")] if tensorboard else [])]
     if done < config.epochs and not saving.ended():
-        model = _begun(config, checkpoint, subwords.vocabulary_size, backbone)
-        fit_until(config.epochs, model, files, config.learning_rate, saving.history)
+        model = _begun(config, checkpoint, splits, subwords, backbone)
+        _fit_epochs(model, config, splits, files, subwords, range(done, config.epochs), callbacks)
     last = config.epochs + config.fine_tune_epochs
     if config.fine_tune_epochs and len(saving.history) < last:
-        model = _to_fine_tune(config, run_dir)
-        files = _frames(config, cache, splits)
-        fit_until(last, model, files, config.fine_tune_learning_rate, saving.history[config.epochs :])
+        model, files = _to_fine_tune(config, run_dir, splits), _frames(config, cache, splits)
+        _fit_epochs(model, config, splits, files, subwords, range(len(saving.history), last), callbacks)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
     runs.finish(run_dir, kept)
 
 
-def _begun(config, checkpoint, vocabulary_size, backbone):
+def _begun(config, checkpoint, splits, subwords, backbone):
     if checkpoint:
         return load_model(checkpoint, compile=True)
-    model = build_model(config, vocabulary_size)
+    model = build_model(config, subwords.vocabulary_size)
     if backbone is not None:
         model.backbone.set_weights(backbone.get_weights())
-    compile_model(model, config, config.learning_rate)
+    compile_model(model, config, config.learning_rate, config.epochs * _steps(config, splits))
     return model
 
 
-def _to_fine_tune(config, run_dir):
+def _to_fine_tune(config, run_dir, splits):
     done, checkpoint = runs.latest_checkpoint(run_dir)
     model = load_model(checkpoint, compile=True)
     if done == config.epochs:
         print(f"from here on the last {config.fine_tune_layers} layers of {config.backbone} learn, too")
         model.fine_tune(config.fine_tune_layers)
-        compile_model(model, config, config.fine_tune_learning_rate)
+        steps = config.fine_tune_epochs * _steps(config, splits)
+        compile_model(model, config, config.fine_tune_learning_rate, steps)
     return model
+
+
+def _steps(config, splits):
+    return -(-len(splits["train"]) // config.batch_size)
 
 
 def _frames(config, cache, splits):
@@ -152,9 +150,10 @@ def _fit_epochs(model, config, splits, files, subwords, epochs, callbacks):
     )
 
 
-def compile_model(model, config, learning_rate):
+def compile_model(model, config, learning_rate, steps):
+    falling = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, global_clipnorm=config.clip_norm),
+        optimizer=keras.optimizers.Adam(falling, global_clipnorm=config.clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )

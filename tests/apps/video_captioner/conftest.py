@@ -9,12 +9,12 @@ import pytest
 
 from apps.common import cli
 from apps.video_captioner.export import export
-from apps.video_captioner.sample_data.make_clips import encode, make_clips
+from apps.video_captioner.sample_data.make_clips import COLOURS, encode
 from apps.video_captioner.train import train
 
 SMALL = {
-    "units": 16,
-    "embedding_dim": 12,
+    "units": 32,
+    "embedding_dim": 24,
     "max_frames": 4,
     "frame_size": 32,
     "batch_size": 4,
@@ -27,9 +27,22 @@ SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.re
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """Every 18th clip of the sample, 60 of them, with captions.csv. Tests read it and write nothing into it."""
-    path = tmp_path_factory.mktemp("clips")
-    make_clips(path, every=18)
+    """Sixty clips of one colour, or of one and then another, with captions.csv, which little training is enough for.
+
+    Tests read it and write nothing into it.
+    """
+    path, generator = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
+    rows = ["clip,caption,split\n"]
+    for number in range(60):
+        split = ("test", "validation", *["train"] * 4)[number % 6]
+        first, second = generator.choice(list(COLOURS), 2, replace=False)
+        last = first if number % 4 else second
+        frames = np.repeat(np.array([COLOURS[first], COLOURS[last]]), [generator.integers(3, 7)] * 2, axis=0)
+        frames = frames[:, None, None] + generator.normal(0, 5, (len(frames), 32, 32, 3))
+        encode(path / f"{split}_{number:02d}.mp4", np.clip(frames, 0, 255).astype("uint8"), rate=8)
+        said = [first, f"all {first}"] if first == last else [f"{first} {last}", f"{first} to {last}"]
+        rows += [f'{split}_{number:02d}.mp4,"{caption}",{split}\n' for caption in said]
+    (path / "captions.csv").write_text("".join(rows))
     return path
 
 

@@ -120,7 +120,7 @@ def test_model_learns_eight_clips_by_heart(kind):
     keras.utils.set_random_seed(0)
     config = Config(**{**SIZES, "units": 32, "embedding_dim": 16}, dropout=0, **KINDS[kind])
     model = build_model(config, VOCABULARY)
-    compile_model(model, config, 0.01)
+    compile_model(model, config, 0.01, 1000)
     generator = np.random.default_rng(0)
     features = generator.normal(size=(8, 3, model.backbone.output_shape[-1])).astype("float32")
     target = np.concatenate([generator.integers(4, VOCABULARY, (8, 1, 4)), np.full((8, 1, 1), END_ID)], axis=-1)
@@ -157,7 +157,7 @@ def test_fine_tuning_keeps_the_statistics_of_normalisation(inputs):
     config = Config(**SIZES, backbone="MobileNetV3Small", weights="random")
     model = build_model(config, VOCABULARY)
     model.fine_tune(10)
-    compile_model(model, config, 1e-3)
+    compile_model(model, config, 1e-3, 10)
     before = [ops.convert_to_numpy(weight) for weight in model.backbone.weights]
     frames, lengths, given = inputs
     model.fit((frames, lengths, given), given, verbose=0)

@@ -305,7 +305,6 @@ def test_frozen_then_fine_tuned_and_killed_in_between(tmp_path, options, cache, 
     assert cli.run(train, ["--run-dir", str(whole), *arguments]) == 0
     history = runs.read_csv(whole / "history.csv")
     assert [row["epoch"] for row in history] == [1, 2, 3]
-    assert [row["learning_rate"] for row in history] == pytest.approx([0.003, 0.003, 0.001])
 
     def killed(*_):
         raise KeyboardInterrupt
