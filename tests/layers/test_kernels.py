@@ -349,7 +349,7 @@ import keras, numpy as np, tensorflow as tf
 import layers
 model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(4), keras.layers.Dense(1)])
 model.compile("sgd", "mse")
-shapes = [(batch, time) for time in range(1, 41) for batch in (16, 15)]
+shapes = [(batch, time) for time in range(9, 25) for batch in (16, 15)]
 rows = lambda: ((np.ones((*shape, 3), "float32"), np.ones((shape[0], 1), "float32")) for shape in shapes)
 data = tf.data.Dataset.from_generator(
     rows, output_signature=(tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 1)))
@@ -365,11 +365,11 @@ def test_many_lengths_compile_few_programs(tmp_path):
     environment = clean_environment(tmp_path)
     environment["env"] = {**environment["env"], "XLA_FLAGS": f"--xla_dump_to={tmp_path}/dump", "PYTHONPATH": str(ROOT)}
     answer = subprocess.run([sys.executable, "-c", COUNT], check=True, capture_output=True, text=True, **environment)
-    assert answer.stdout.split()[-1] == "80"
+    assert answer.stdout.split()[-1] == "32"
     programs = [name for name in os.listdir(tmp_path / "dump") if name.endswith("before_optimizations.txt")]
-    # One forward and one backward for each of two batch sizes, at 1, 2, 3 and four lengths in each doubling up to 40,
-    # and at the 256 steps of a chunk.
-    lengths = len([1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40]) + 1
+    # One forward and one backward for each of two batch sizes, at four lengths in each doubling and at the 256 steps
+    # of a chunk.
+    lengths = len([10, 12, 14, 16, 20, 24]) + 1
     assert lengths < len(programs) <= 2 * 2 * lengths
 
 

@@ -260,6 +260,7 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_run_trained_on_jax_is_forecast_with_and_exported_by_tensorflow(tmp_path, options, capsys):
     run_dir = tmp_path / "run"
     done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "1", "--stride", "9", env=ON_JAX)

@@ -225,6 +225,7 @@ def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, 
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
+@pytest.mark.slow
 def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, options):
     run_dir = tmp_path / "run"
     done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=ON_JAX)

@@ -329,6 +329,7 @@ def test_frozen_then_fine_tuned_and_killed_in_between(tmp_path, options, cache, 
     assert cli.run(export, [str(whole)]) == 0
 
 
+@pytest.mark.slow
 def test_run_trained_on_jax_is_captioned_and_exported_by_tensorflow(tmp_path, options, clips):
     run_dir = tmp_path / "run"
     done = run_module(f"{APP}.train", "--run-dir", run_dir, *options, "--epochs", "2", env=ON_JAX)
