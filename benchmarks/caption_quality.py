@@ -1,6 +1,6 @@
 """How well the video captioner does on its sample, in three models beside two baselines, and how fast clips are read.
 
-The task: 1,300 clips of coloured shapes. The 144 test clips show what no training clip does: of a colour, a shape and
+The task: 1,308 clips of coloured shapes. The 136 test clips show what no training clip does: of a colour, a shape and
 what it does each two are known from training, all three together are not; nor are the pairs of shapes that meet. A
 caption is right if it is word for word one of the clip's four references.
 

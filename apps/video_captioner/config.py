@@ -66,7 +66,7 @@ class Config:
 
     captions_per_clip: int = 2
     """Captions of a clip learned from in an epoch, drawn anew each time; its frames are seen once for all of them."""
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     """Adam's first step size; it falls along a cosine to nothing at the end of the last epoch."""
     clip_norm: float = 5.0
     """Largest norm of a step's gradient (Pascanu 2013)."""

@@ -52,7 +52,7 @@ def evaluate(
     describer = Describer(run_dir, search)
     looked = look_as(describer, cache)
     train, test, files = _train_and_test(describer, looked, run_dir, data, captions, cache, strict)
-    parts = [np.load(files[content]) for content in test.hashes]
+    parts = [np.load(files[content], mmap_mode="r") for content in test.hashes]
     # Compiles whatever has to be.
     describer(parts[:TOGETHER])
     start = time.perf_counter()

@@ -91,7 +91,8 @@ def read_clips(config, cache, data=None, captions=None, strict=False):
 
 
 def _sample(cache):
-    folder = Path(cache) / "sample"
+    # A sample that an older version of the code made is another one.
+    folder = Path(cache) / f"sample-{_hash(Path(make_clips.__code__.co_filename))[:8]}"
     if not (folder / "captions.csv").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with runs.replacing(folder) as part:
