@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """All tests of an app run in one process, so that what they share is trained once."""
     for item in items:

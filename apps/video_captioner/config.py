@@ -72,7 +72,7 @@ class Config:
     """Largest norm of a step's gradient (Pascanu 2013)."""
     batch_size: int = 8
     """Clips in a batch."""
-    epochs: int = 40
+    epochs: int = 34
     """Passes over the training clips, at the most; with --fine-tune-epochs exactly as many."""
     patience: int = 15
     """Epochs without a better validation loss after which training stops; not used with --fine-tune-epochs."""

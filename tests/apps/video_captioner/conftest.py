@@ -13,14 +13,14 @@ from apps.video_captioner.sample_data.make_clips import COLOURS, encode
 from apps.video_captioner.train import train
 
 SMALL = {
-    "units": 32,
+    "units": 48,
     "embedding_dim": 24,
     "max_frames": 4,
     "frame_size": 32,
     "batch_size": 4,
-    "epochs": 4,
+    "epochs": 12,
     "learning_rate": 0.005,
-    "dropout": 0.1,
+    "dropout": 0,
 }
 SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 

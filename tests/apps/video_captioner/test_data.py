@@ -1,6 +1,7 @@
 """From a folder of clips and captions to splits and batches."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from collections import Counter
@@ -211,7 +212,7 @@ def test_sample_captions_say_what_is_shown(tmp_path):
 @pytest.fixture(scope="module")
 def ready(folder, cache):
     """Training clips with frames of 32 pixels, and everything to make batches of them."""
-    config = Config(data=str(folder), **SMALL)
+    config = Config(data=str(folder), **{**SMALL, "batch_size": 16})
     clips = read_clips(config, cache)
     kept, files = Looked(config, cache)(clips)
     assert len(kept) == len(clips) == len(files)
@@ -253,13 +254,14 @@ def test_epochs_hang_on_the_seed_and_their_number_alone(ready):
 
 def test_captions_that_are_too_long_are_left_out_and_counted(ready, capsys):
     config, clips, files, subwords = ready
-    short = Config(**{**vars(config), "max_tokens": 5})
-    dataset = make_dataset(clips, files, subwords, short)
-    assert "longer than --max-tokens 5" in capsys.readouterr().out
-    rows = sum(len(target) for _, target, _ in dataset.as_numpy_iterator())
-    assert 0 < rows < 60
-    with pytest.raises(UserError, match="--max-tokens 1: all captions are longer"):
-        make_dataset(clips, files, subwords, Config(**{**vars(config), "max_tokens": 1}))
+    short = dataclasses.replace(config, max_tokens=6)
+    long = "red to blue to green to white"
+    mixed = dataclasses.replace(clips, captions=[["red", long] if row % 3 else [long] for row in range(60)])
+    dataset = make_dataset(mixed, files, subwords, short)
+    assert "left out 60 of 100 captions: longer than --max-tokens 6" in capsys.readouterr().out
+    assert sum(len(target) for _, target, _ in dataset.as_numpy_iterator()) == 40
+    with pytest.raises(UserError, match="--max-tokens 6: all captions are longer"):
+        make_dataset(dataclasses.replace(clips, captions=[[long]] * 60), files, subwords, short)
 
 
 def test_padding_stands_behind():

@@ -131,7 +131,7 @@ def test_bad_data_leaves_a_trained_run_as_it_was(run_dir, tmp_path, options, cap
     (bad / "captions.csv").write_text("clip,caption\na.mp4,\n")
     with unchanged(run_dir):
         assert_refused(capsys, train, ["--run-dir", run_dir, "--data", bad, "--overwrite"], bad, "row 2")
-        assert_refused(capsys, train, ["--run-dir", run_dir, *options, "--units", "99"], "units 16, now 99")
+        assert_refused(capsys, train, ["--run-dir", run_dir, *options, "--units", "99"], "units 48, now 99")
         assert_refused(capsys, evaluate, [run_dir, "--data", bad], bad, "row 2")
         assert_refused(capsys, evaluate, [run_dir, "--captions", bad / "captions.csv"], "--data")
 
