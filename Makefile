@@ -11,7 +11,7 @@ demo: $(READY)
 
 # The layers a second time, on JAX, which compiles every loop in every test: quickly rather than well.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 -m "not slow" tests/layers
 
 test-slow: $(READY)

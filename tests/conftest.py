@@ -19,15 +19,6 @@ ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """All tests of an app run in one process, so that what they share is trained once."""
-    for item in items:
-        room, *rest = item.path.relative_to(ROOT / "tests").parts
-        if room == "apps" and len(rest) == 2:
-            item.add_marker(pytest.mark.xdist_group(rest[0]))
-
-
 def run_module(module, *arguments, cwd=ROOT, **options):
     """`python -m MODULE ARGUMENTS` as a user would, in a process of its own."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
