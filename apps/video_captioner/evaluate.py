@@ -107,8 +107,9 @@ def _train_and_test(describer, looked, run_dir, data, captions, cache, strict):
     splits = split_clips(own, config)
     if not data and not len(splits["test"]):
         raise cli.UserError(f"{run_dir}: trained without test clips; give clips to measure on with --data")
+    wanted = read_clips(config, cache, data, captions, strict) if data else splits["test"]
     train, files = looked(splits["train"], strict)
-    test, more = looked(read_clips(config, cache, data, captions, strict) if data else splits["test"], strict)
+    test, more = looked(wanted, strict)
     if data and (seen := sum(content in files for content in test.hashes)):
         print(f"{data}: {seen} of {len(test)} clips are training clips")
     return train, test, files | more

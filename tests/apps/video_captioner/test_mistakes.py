@@ -132,7 +132,8 @@ def test_bad_data_leaves_a_trained_run_as_it_was(run_dir, tmp_path, options, cap
     with unchanged(run_dir):
         assert_refused(capsys, train, ["--run-dir", run_dir, "--data", bad, "--overwrite"], bad, "row 2")
         assert_refused(capsys, train, ["--run-dir", run_dir, *options, "--units", "99"], "units 48, now 99")
-        assert_refused(capsys, evaluate, [run_dir, "--data", bad], bad, "row 2")
+        assert_refused(capsys, evaluate, [run_dir, "--cache", tmp_path / "cache", "--data", bad], bad, "row 2")
+        assert not (tmp_path / "cache").exists()
         assert_refused(capsys, evaluate, [run_dir, "--captions", bad / "captions.csv"], "--data")
 
 
