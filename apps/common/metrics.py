@@ -3,10 +3,6 @@
 import re
 
 import numpy as np
-from nltk.translate.meteor_score import meteor_score
-from pycocoevalcap.bleu.bleu import Bleu
-from pycocoevalcap.cider.cider import Cider
-from pycocoevalcap.rouge.rouge import Rouge
 from sacrebleu.metrics import BLEU, CHRF
 from sklearn import metrics
 
@@ -111,6 +107,12 @@ def caption_metrics(captions, references):
         so lower than METEOR 1.5, which needs Java), and `exact`, captions that are word for word one of their
         references.
     """
+    # Slow to import, and needed for captions alone.
+    from nltk.translate.meteor_score import meteor_score
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+
     given = [_caption_words(caption) for caption in captions]
     truths = [[_caption_words(reference) for reference in own] for own in references]
     results = {number: [" ".join(words)] for number, words in enumerate(given)}

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import GroupShuffleSplit
 
 from ..common import runs, tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
+from ..common.splits import hold_out
 from ..common.text import END_ID, START_ID, Subwords
 from .sample_data.make_pairs import make_pairs
 
@@ -161,10 +161,10 @@ def split_pairs(pairs, config, validation=None):
         Dict of Pairs; `test` is empty with `test_fraction` 0.
     """
     groups = clusters(pairs)
-    rest, test = _hold_out(np.arange(len(pairs)), groups, config.test_fraction, config.seed)
+    rest, test = hold_out(np.arange(len(pairs)), groups, config.test_fraction, config.seed)
     splits = {"test": pairs.take(test)}
     if validation is None:
-        rest, held = _hold_out(rest, groups, config.validation_fraction / (1 - config.test_fraction), config.seed)
+        rest, held = hold_out(rest, groups, config.validation_fraction / (1 - config.test_fraction), config.seed)
         validation = pairs.take(held)
     splits |= {"train": pairs.take(rest), "validation": validation}
     for name, part in splits.items():
@@ -174,14 +174,6 @@ def split_pairs(pairs, config, validation=None):
                 f"{len(np.unique(groups))} share no sentence, leave none for {name}; give more"
             )
     return {name: splits[name] for name in ("train", "validation", "test")}
-
-
-def _hold_out(rows, groups, fraction, seed):
-    if fraction == 0 or len(np.unique(groups[rows])) < 2:
-        return rows, rows[:0]
-    cut = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-    kept, held = next(cut.split(rows, groups=groups[rows]))
-    return rows[kept], rows[held]
 
 
 def fit_subwords(pairs, config):

@@ -10,8 +10,7 @@ from ..common.cli import UserError
 class Config:
     """What is read, how a clip is looked at, the network and its training.
 
-    On the sample these settings train in a few minutes on 2 CPU cores; how many of the held-out clips it then captions
-    exactly right stands in the README.
+    The defaults are for the sample; what others suit real clips stands in the README.
     """
 
     data: str = "sample"

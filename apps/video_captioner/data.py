@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from sklearn.model_selection import GroupShuffleSplit
 
 from ..common import runs
 from ..common.cli import UserError
+from ..common.splits import hold_out
 from ..common.text import END_ID, START_ID, Subwords
 
 # MSVD's names: what of a longer video it is, from second to second.
@@ -30,8 +30,8 @@ def split_clips(clips, config):
         parts = {name: rows[named == name] for name in ("train", "validation", "test")}
     else:
         groups = _groups(clips)
-        rest, test = _hold_out(rows, groups, config.test_fraction, config.seed)
-        train, held = _hold_out(rest, groups, config.validation_fraction / (1 - config.test_fraction), config.seed)
+        rest, test = hold_out(rows, groups, config.test_fraction, config.seed)
+        train, held = hold_out(rest, groups, config.validation_fraction / (1 - config.test_fraction), config.seed)
         parts = {"train": train, "validation": held, "test": test}
     for name, part in parts.items():
         if not len(part) and name != "test":
@@ -52,14 +52,6 @@ def _groups(clips):
         group = of_video.setdefault(video, of_content.get(content, len(found)))
         found.append(of_content.setdefault(content, group))
     return np.array(found)
-
-
-def _hold_out(rows, groups, fraction, seed):
-    if fraction == 0 or len(np.unique(groups[rows])) < 2:
-        return rows, rows[:0]
-    cut = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-    kept, held = next(cut.split(rows, groups=groups[rows]))
-    return rows[kept], rows[held]
 
 
 def fit_subwords(clips, config):
@@ -125,7 +117,7 @@ def make_dataset(clips, files, subwords, config, epochs=None):
         )
         return (frames, lengths, given), target, tf.cast(tf.not_equal(target, 0), tf.float32)
 
-    # Not `from_generator`, which makes TensorFlow give memory back all the time: steps took 1.4 times as long.
+    # Not `from_generator`, which makes TensorFlow give memory back all the time and slows every step.
     numbers = tf.data.Dataset.range(steps * (1 if epochs is None else len(epochs)))
     return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
 
