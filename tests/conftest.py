@@ -6,11 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import filelock
+import numpy as np
 import pytest
 
-from apps.common import cli
+from apps.common import cli, runs
 from apps.spam_detector.config import Config
 from apps.spam_detector.export import export
 from apps.spam_detector.train import train
@@ -58,6 +61,43 @@ def snapshot(folder):
 
 
 @contextlib.contextmanager
+def serving(run_dir):
+    """A server of an exported run; its address, with the path of the prediction."""
+    command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        _, errors = process.communicate(timeout=30)
+    assert "Traceback" not in errors
+
+
+def assert_killed_training_resumes(app, options, trained, run_dir, epoch=2):
+    """Kills a training after an epoch; started again, it must end as `trained` did, which no one killed."""
+    command = [sys.executable, "-m", f"{app}.train", "--run-dir", str(run_dir), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not (run_dir / f"checkpoint-{epoch:04d}.keras").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (run_dir / "finished.json").exists()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "going on after epoch" in done.stdout
+    unbroken, resumed = (
+        runs.load_model(path / "model.keras", compile=False).get_weights() for path in (trained, run_dir)
+    )
+    assert len(unbroken) == len(resumed) > 10
+    for one, other in zip(unbroken, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+
+
+@contextlib.contextmanager
 def unchanged(folder):
     """What runs within must leave the folder as it is."""
     before = snapshot(folder)
@@ -73,17 +113,47 @@ SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.re
 
 
 @pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """Folders that the test processes share: `made_once(name, make)` calls `make(folder)` in the first that asks."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def folder(name, make):
+        path, made = root / name, root / f"{name}.made"
+        with filelock.FileLock(root / f"{name}.lock"):
+            if not made.exists():
+                shutil.rmtree(path, ignore_errors=True)
+                path.mkdir()
+                make(path)
+                made.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_once(made_once):
+    """Run directories, trained and exported, that the test processes share. Tests write nothing into them."""
+
+    def run_dir(name, train, export, options):
+        def make(path):
+            assert cli.run(train, ["--run-dir", str(path), *options]) == 0
+            assert cli.run(export, [str(path)]) == 0
+
+        return made_once(name, make)
+
+    return run_dir
+
+
+@pytest.fixture(scope="session")
 def small_config():
     return Config(**SMALL)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
-    """A run directory, trained and exported. Tests read it and write nothing into it."""
-    run_dir = tmp_path_factory.mktemp("spam") / "run"
-    assert cli.run(train, ["--run-dir", str(run_dir), *SMALL_OPTIONS]) == 0
-    assert cli.run(export, [str(run_dir)]) == 0
-    return run_dir
+def trained(trained_once):
+    return trained_once("spam_detector", train, export, SMALL_OPTIONS)
 
 
 @pytest.fixture

@@ -37,13 +37,15 @@ def unfreeze(backbone, count):
 
 def _small(frame_size):
     frames = keras.Input((frame_size, frame_size, 3))
-    values = keras.layers.Rescaling(1 / 127.5, offset=-1)(frames)
+    # Of no mean, as the weights' start expects of its inputs, and about 1 where a shape stands out.
+    values = (frames - ops.mean(frames, axis=(1, 2), keepdims=True)) / 64
     for filters, kernel, strides in ((24, 5, 2), (48, 3, 2), (64, 3, 2), (96, 3, 1)):
         values = keras.layers.Conv2D(
             filters, kernel, strides=strides, padding="same", activation="relu", kernel_initializer="he_normal"
         )(values)
-    what = [keras.layers.GlobalMaxPooling2D()(values), keras.layers.GlobalAveragePooling2D()(values)]
-    return keras.Model(frames, keras.layers.Concatenate()([*what, SpatialSoftmax()(values)]), name="backbone")
+    pooled = [keras.layers.GlobalMaxPooling2D()(values), keras.layers.GlobalAveragePooling2D()(values)]
+    what = keras.layers.LayerNormalization()(keras.layers.Concatenate()(pooled))
+    return keras.Model(frames, keras.layers.Concatenate()([what, SpatialSoftmax()(values)]), name="backbone")
 
 
 class SpatialSoftmax(keras.layers.Layer):

@@ -63,7 +63,7 @@ class Config:
     dropout: float = 0.1
     """Share of subword vectors, features and outputs hidden in training."""
 
-    captions_per_clip: int = 2
+    captions_per_clip: int = 4
     """Captions of a clip learned from in an epoch, drawn anew each time; its frames are seen once for all of them."""
     learning_rate: float = 1e-3
     """Adam's first step size; it falls along a cosine to nothing at the end of the last epoch."""
@@ -71,7 +71,7 @@ class Config:
     """Largest norm of a step's gradient (Pascanu 2013)."""
     batch_size: int = 8
     """Clips in a batch."""
-    epochs: int = 34
+    epochs: int = 30
     """Passes over the training clips, at the most; with --fine-tune-epochs exactly as many."""
     patience: int = 15
     """Epochs without a better validation loss after which training stops; not used with --fine-tune-epochs."""

@@ -32,41 +32,12 @@ def export(
         return {"caption": describer.subwords.decode(tokens), "score": scores}
 
     def from_frames(frames, lengths):
-        shape = tf.shape(frames)
-        told = tf.strings.format("lengths {} must be from 1 to the {} frames that are given", (lengths, shape[1]))
-        same = tf.equal(tf.size(lengths), shape[0])
-        fits = tf.reduce_all((lengths >= 1) & (lengths <= shape[1]))
-        with tf.control_dependencies(
-            [
-                tf.debugging.Assert(fits, [told]),
-                tf.debugging.Assert(same, [tf.strings.format("{} clips, {} lengths", (shape[0], tf.size(lengths)))]),
-            ]
-        ):
-            chosen, counts = spread(lengths, config.max_frames)
-        frames = tf.gather(frames, chosen, batch_dims=1)
-        flat = tf.reshape(frames, tf.concat([[-1], shape[2:]], axis=0))
-        size = config.frame_size
-        return describe(tf.reshape(fit(flat, size), [-1, config.max_frames, size, size, 3]), counts)
+        return describe(*looked_at(frames, lengths, config))
 
     def from_encoded(encoded):
         size = config.frame_size
-
-        def decoded(part):
-            pictures = tf.io.decode_image(part, channels=3, expand_animations=True)
-            # A GIF has an axis more.
-            return fit(tf.reshape(pictures, tf.concat([[-1], tf.shape(pictures)[-3:]], axis=0)), size)
-
-        def one_clip(parts):
-            parts = tf.boolean_mask(parts, tf.not_equal(parts, ""))
-            told = "a clip has nothing but empty strings; expected an animated GIF or JPEG frames"
-            with tf.control_dependencies([tf.debugging.Assert(tf.size(parts) > 0, [told])]):
-                spec = tf.RaggedTensorSpec([None, size, size, 3], tf.uint8, ragged_rank=0)
-                frames = tf.map_fn(decoded, parts, fn_output_signature=spec).values
-            chosen, count = spread(tf.shape(frames)[:1], config.max_frames)
-            return tf.gather(frames, chosen[0]), count[0]
-
-        shapes = tf.TensorSpec([config.max_frames, size, size, 3], tf.uint8), tf.TensorSpec([], tf.int32)
-        return describe(*tf.map_fn(one_clip, encoded, fn_output_signature=shapes))
+        specs = tf.TensorSpec([config.max_frames, size, size, 3], tf.uint8), tf.TensorSpec([], tf.int32)
+        return describe(*tf.map_fn(lambda parts: decoded(parts, config), encoded, fn_output_signature=specs))
 
     frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
     inputs = [frames, tf.TensorSpec([None], tf.int32, "lengths")]
@@ -75,6 +46,37 @@ def export(
         run_dir, from_frames, inputs, [describer.subwords, describer.model], {"encoded": (from_encoded, encoded)}
     )
     print(f"written: {folder} (frames, lengths -> caption, score; encoded -> caption, score; beam {search.beam})")
+
+
+def looked_at(frames, lengths, config):
+    """Of frames, uint8 (batch, frames, height, width, 3), those that are looked at, fitted; and how many."""
+    shape, size = tf.shape(frames), config.frame_size
+    told = tf.strings.format("lengths {} must be from 1 to the {} frames that are given", (lengths, shape[1]))
+    fits = tf.reduce_all((lengths >= 1) & (lengths <= shape[1]))
+    counted = tf.strings.format("{} clips, {} lengths", (shape[0], tf.size(lengths)))
+    same = tf.equal(tf.size(lengths), shape[0])
+    with tf.control_dependencies([tf.debugging.Assert(fits, [told]), tf.debugging.Assert(same, [counted])]):
+        chosen, counts = spread(lengths, config.max_frames)
+    flat = tf.reshape(tf.gather(frames, chosen, batch_dims=1), tf.concat([[-1], shape[2:]], axis=0))
+    return tf.reshape(fit(flat, size), [-1, config.max_frames, size, size, 3]), counts
+
+
+def decoded(parts, config):
+    """Of one clip's pictures as files hold them, strings, the frames that are looked at, fitted; and how many."""
+    size = config.frame_size
+
+    def frames_of(part):
+        pictures = tf.io.decode_image(part, channels=3, expand_animations=True)
+        # A GIF has an axis more.
+        return fit(tf.reshape(pictures, tf.concat([[-1], tf.shape(pictures)[-3:]], axis=0)), size)
+
+    parts = tf.boolean_mask(parts, tf.not_equal(parts, ""))
+    told = "a clip has nothing but empty strings; expected an animated GIF or JPEG frames"
+    with tf.control_dependencies([tf.debugging.Assert(tf.size(parts) > 0, [told])]):
+        spec = tf.RaggedTensorSpec([None, size, size, 3], tf.uint8, ragged_rank=0)
+        frames = tf.map_fn(frames_of, parts, fn_output_signature=spec).values
+    chosen, count = spread(tf.shape(frames)[:1], config.max_frames)
+    return tf.gather(frames, chosen[0]), count[0]
 
 
 def spread(lengths, count):

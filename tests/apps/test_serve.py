@@ -3,30 +3,21 @@
 import json
 import shutil
 import socket
-import subprocess
-import sys
 
 import pytest
 import requests
 
 from apps import serve
 from apps.common import cli
-from tests.conftest import ROOT
+from tests.conftest import serving
 
 MODEL = "/v1/models/spam_detector"
 
 
 @pytest.fixture(scope="module")
 def url(trained):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    line = process.stdout.readline().strip()
-    yield line.removesuffix(f"{MODEL}:predict")
-    process.terminate()
-    _, errors = process.communicate(timeout=30)
-    assert "Traceback" not in errors
+    with serving(trained) as address:
+        yield address.removesuffix(f"{MODEL}:predict")
 
 
 def post(url, body, path=f"{MODEL}:predict"):

@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 
-from apps.common import cli
 from apps.forecaster.export import export
 from apps.forecaster.sample_data.make_series import make_series
 from apps.forecaster.train import train
@@ -32,17 +31,22 @@ def table():
 
 
 @pytest.fixture(scope="session")
-def csv_file(tmp_path_factory, table):
-    path = tmp_path_factory.mktemp("series") / "riders.csv"
-    table.drop(columns="holiday").to_csv(path, index=False)
-    return path
+def series(made_once, table):
+    def make(path):
+        table.drop(columns="holiday").to_csv(path / "riders.csv", index=False)
+        table.to_csv(path / "holidays.csv", index=False)
+
+    return made_once("series", make)
 
 
 @pytest.fixture(scope="session")
-def known_file(tmp_path_factory, table):
-    path = tmp_path_factory.mktemp("series") / "holidays.csv"
-    table.to_csv(path, index=False)
-    return path
+def csv_file(series):
+    return series / "riders.csv"
+
+
+@pytest.fixture(scope="session")
+def known_file(series):
+    return series / "holidays.csv"
 
 
 @pytest.fixture(scope="session")
@@ -51,22 +55,15 @@ def options(csv_file):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, options):
-    """A run directory, trained and exported. Tests read it and write nothing into it."""
-    run_dir = tmp_path_factory.mktemp("forecaster") / "run"
-    assert cli.run(train, ["--run-dir", str(run_dir), *options]) == 0
-    assert cli.run(export, [str(run_dir)]) == 0
-    return run_dir
+def trained(trained_once, options):
+    return trained_once("forecaster", train, export, options)
 
 
 @pytest.fixture(scope="session")
-def trained_with_covariates(tmp_path_factory, known_file):
+def trained_with_covariates(trained_once, known_file):
     """The same with a column known ahead and a calendar."""
-    run_dir = tmp_path_factory.mktemp("covariates") / "run"
     arguments = ["--data", str(known_file), "--known", "holiday", "--calendar", "day", "week", *SMALL_OPTIONS]
-    assert cli.run(train, ["--run-dir", str(run_dir), *arguments]) == 0
-    assert cli.run(export, [str(run_dir)]) == 0
-    return run_dir
+    return trained_once("forecaster_with_covariates", train, export, arguments)
 
 
 @pytest.fixture

@@ -3,12 +3,9 @@
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +22,7 @@ from apps.forecaster.predict import Forecaster, predict
 from apps.forecaster.reading import read_series
 from apps.forecaster.train import train
 from tests.apps.forecaster.conftest import ROWS, SMALL_OPTIONS
-from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
+from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, clean_environment, run_module, serving
 
 APP = "apps.forecaster"
 
@@ -200,11 +197,7 @@ def test_export_alone_gives_what_predict_gives(fixture, request, tmp_path):
 def test_server_gives_what_predict_gives(trained):
     network = Forecaster(trained)
     values = windows(read_series(network.config).values, np.array([500]), 48, 0)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = server.stdout.readline().strip()
+    with serving(trained) as url:
         assert url.endswith("/v1/models/forecaster:predict")
         for wrong in ([[[1.0]]], ["text"], [values[0, :-1].tolist()], [[[float("nan"), 1.0]] * 48]):
             answer = requests.post(url, data=json.dumps({"instances": wrong}), timeout=60)
@@ -212,9 +205,6 @@ def test_server_gives_what_predict_gives(trained):
         answer = requests.post(url, json={"instances": values.tolist()}, timeout=60)
         assert answer.status_code == 200
         np.testing.assert_allclose(answer.json()["predictions"][0]["quantiles"], network(values)[0], rtol=1e-4)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options, capsys):
@@ -243,21 +233,7 @@ def test_other_networks_and_point_forecasts_run_through_every_verb(network, line
 
 
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (run_dir / "checkpoint-0002.keras").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = run_module(f"{APP}.train", "--run-dir", run_dir, *options)
-    assert done.returncode == 0 and re.search(r"going on after epoch [23]", done.stdout)
-    ended, unbroken = (keras.models.load_model(folder / "model.keras", compile=False) for folder in (run_dir, trained))
-    for ours, theirs in zip(ended.get_weights(), unbroken.get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    assert_killed_training_resumes(APP, options, trained, tmp_path / "killed")
 
 
 @pytest.mark.slow

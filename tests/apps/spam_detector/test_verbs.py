@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +15,15 @@ from apps.spam_detector.evaluate import evaluate
 from apps.spam_detector.export import export
 from apps.spam_detector.predict import Detector, Threshold, predict
 from apps.spam_detector.train import train
-from tests.conftest import ON_JAX, ROOT, SMALL_OPTIONS, clean_environment, run_module
+from tests.conftest import (
+    ON_JAX,
+    ROOT,
+    SMALL_OPTIONS,
+    assert_killed_training_resumes,
+    clean_environment,
+    run_module,
+    serving,
+)
 
 APP = "apps.spam_detector"
 TEXTS = [
@@ -171,18 +177,11 @@ def test_export_keeps_the_threshold(run_dir):
 
 def test_server_gives_what_predict_gives(trained):
     expected = Detector(trained)(TEXTS)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = server.stdout.readline().strip()
+    with serving(trained) as url:
         assert url.endswith("/v1/models/spam_detector:predict")
         answer = requests.post(url, json={"instances": TEXTS}, timeout=60)
         assert answer.status_code == 200
         np.testing.assert_allclose([row["probability"] for row in answer.json()["predictions"]], expected, atol=1e-6)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, capsys):
@@ -197,29 +196,8 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, capsys):
     assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
-@pytest.mark.parametrize("epoch", [2])
-def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, epoch):
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *SMALL_OPTIONS]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (run_dir / f"checkpoint-{epoch:04d}.keras").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (run_dir / "finished.json").exists()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "going on after epoch" in done.stdout
-    unbroken, resumed = (
-        runs.load_model(path / "model.keras", compile=False).get_weights() for path in (trained, run_dir)
-    )
-    assert len(unbroken) == len(resumed) == 11
-    for one, other in zip(unbroken, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path):
+    assert_killed_training_resumes(APP, SMALL_OPTIONS, trained, tmp_path / "killed")
 
 
 @pytest.mark.parametrize("left", ["last checkpoint", "last checkpoint and validation figures"])

@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 
-from apps.common import cli
 from apps.translator.export import export
 from apps.translator.sample_data.make_pairs import make_pairs
 from apps.translator.train import train
@@ -24,12 +23,14 @@ SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.re
 
 
 @pytest.fixture(scope="session")
-def pairs_file(tmp_path_factory):
+def pairs_file(made_once):
     """Short ones of the sample's pairs, in the user's form: of few lengths, so that little has to be compiled."""
-    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
-    rows = [f"{source}\t{target}\n" for source, target in make_pairs() if max(len(source), len(target)) < 48]
-    path.write_text("".join(rows[:600]), encoding="utf-8")
-    return path
+
+    def make(path):
+        rows = [f"{source}\t{target}\n" for source, target in make_pairs() if max(len(source), len(target)) < 48]
+        (path / "pairs.tsv").write_text("".join(rows[:600]), encoding="utf-8")
+
+    return made_once("pairs", make) / "pairs.tsv"
 
 
 @pytest.fixture(scope="session")
@@ -38,12 +39,8 @@ def options(pairs_file):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, options):
-    """A run directory, trained and exported. Tests read it and write nothing into it."""
-    run_dir = tmp_path_factory.mktemp("translator") / "run"
-    assert cli.run(train, ["--run-dir", str(run_dir), *options]) == 0
-    assert cli.run(export, [str(run_dir)]) == 0
-    return run_dir
+def trained(trained_once, options):
+    return trained_once("translator", train, export, options)
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ from apps.translator.evaluate import evaluate
 from apps.translator.export import export
 from apps.translator.predict import Translator, predict
 from apps.translator.train import SmoothedCrossentropy, train
-from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
+from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, clean_environment, run_module, serving
 
 APP = "apps.translator"
 TEXTS = [
@@ -176,11 +174,7 @@ def test_export_alone_gives_what_predict_gives(trained, expected, tmp_path):
 
 
 def test_server_gives_what_predict_gives(trained, expected):
-    server = subprocess.Popen(
-        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = server.stdout.readline().strip()
+    with serving(trained) as url:
         assert url.endswith("/v1/models/translator:predict")
         long = requests.post(url, json={"instances": ["short", "much too long " * 50]}, timeout=60)
         assert long.status_code == 400
@@ -189,9 +183,6 @@ def test_server_gives_what_predict_gives(trained, expected):
             answer = requests.post(url, json={"instances": texts}, timeout=60)
             assert answer.status_code == (200 if texts is TEXTS else 400)
         assert [row["translation"] for row in answer.json()["predictions"]] == expected[0]
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
@@ -204,25 +195,7 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
 
 
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (run_dir / "checkpoint-0002.keras").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (run_dir / "finished.json").exists()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "going on after epoch" in done.stdout
-    unbroken, resumed = (Translator(path).model.get_weights() for path in (trained, run_dir))
-    assert len(unbroken) == len(resumed) > 20
-    for one, other in zip(unbroken, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert_killed_training_resumes(APP, options, trained, tmp_path / "killed")
 
 
 @pytest.mark.slow

@@ -7,7 +7,6 @@ import av
 import numpy as np
 import pytest
 
-from apps.common import cli
 from apps.video_captioner.export import export
 from apps.video_captioner.sample_data.make_clips import COLOURS, encode
 from apps.video_captioner.train import train
@@ -16,6 +15,7 @@ SMALL = {
     "units": 48,
     "embedding_dim": 24,
     "max_frames": 4,
+    "captions_per_clip": 2,
     "frame_size": 32,
     "batch_size": 4,
     "epochs": 12,
@@ -26,12 +26,16 @@ SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.re
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
+def folder(made_once):
     """Sixty clips of one colour, or of one and then another, with captions.csv, which little training is enough for.
 
     Tests read it and write nothing into it.
     """
-    path, generator = tmp_path_factory.mktemp("clips"), np.random.default_rng(0)
+    return made_once("clips", make_colours)
+
+
+def make_colours(path):
+    generator = np.random.default_rng(0)
     rows = ["clip,caption,split\n"]
     for number in range(60):
         split = ("test", "validation", *["train"] * 4)[number % 6]
@@ -43,12 +47,11 @@ def folder(tmp_path_factory):
         said = [first, f"all {first}"] if first == last else [f"{first} {last}", f"{first} to {last}"]
         rows += [f'{split}_{number:02d}.mp4,"{caption}",{split}\n' for caption in said]
     (path / "captions.csv").write_text("".join(rows))
-    return path
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
+def cache(made_once):
+    return made_once("cache", lambda path: None)
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +60,8 @@ def options(folder, cache):
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, options):
-    """A run directory, trained and exported. Tests read it and write nothing into it."""
-    run_dir = tmp_path_factory.mktemp("captioner") / "run"
-    assert cli.run(train, ["--run-dir", str(run_dir), *options]) == 0
-    assert cli.run(export, [str(run_dir)]) == 0
-    return run_dir
+def trained(trained_once, options):
+    return trained_once("video_captioner", train, export, options)
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ import itertools
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -30,7 +28,7 @@ from apps.video_captioner.sample_data.make_clips import encode
 from apps.video_captioner.subtitles import caption_pieces
 from apps.video_captioner.train import train
 from apps.video_captioner.video import choose_frames, fit, open_video, read_frames
-from tests.conftest import ON_JAX, ROOT, clean_environment, run_module
+from tests.conftest import ON_JAX, assert_killed_training_resumes, clean_environment, run_module, serving
 
 APP = "apps.video_captioner"
 
@@ -246,11 +244,7 @@ def fit_all(frames):
 
 def test_server_gives_what_predict_gives(trained, expected):
     frames, captions, scores = expected
-    server = subprocess.Popen(
-        [sys.executable, "-m", "apps.serve", str(trained), "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = server.stdout.readline().strip()
+    with serving(trained) as url:
         assert url.endswith("/v1/models/video_captioner:predict")
         rows = [{"frames": part.tolist(), "lengths": len(part)} for part in frames[:2]]
         bad = requests.post(url, json={"instances": [{**rows[0], "lengths": 5}]}, timeout=60)
@@ -258,9 +252,6 @@ def test_server_gives_what_predict_gives(trained, expected):
         answer = requests.post(url, json={"instances": rows}, timeout=60).json()["predictions"]
         assert [row["caption"] for row in answer] == captions[:2]
         np.testing.assert_allclose([row["score"] for row in answer], scores[:2], atol=1e-4)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
@@ -273,25 +264,7 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
 
 
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", f"{APP}.train", "--run-dir", str(run_dir), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not (run_dir / "checkpoint-0003.keras").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (run_dir / "finished.json").exists()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "going on after epoch" in done.stdout
-    unbroken, resumed = (Describer(path).model.get_weights() for path in (trained, run_dir))
-    assert len(unbroken) == len(resumed) > 20
-    for one, other in zip(unbroken, resumed, strict=True):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert_killed_training_resumes(APP, options, trained, tmp_path / "killed")
 
 
 @pytest.fixture
