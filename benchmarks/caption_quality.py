@@ -54,7 +54,7 @@ READING_NOTES = (
 
 def caption_quality(
     config: tyro.conf.OmitArgPrefixes[Config] = Config(),
-    models: tuple[str, ...] = ("attention", "s2vt", "mean"),
+    models: tuple[str, ...] = ("mean", "s2vt", "attention"),
     clips: tuple[Path, ...] = (),
     clips_backbone: str = "MobileNetV2",
     runs_dir: Path = Path("runs/caption_quality"),

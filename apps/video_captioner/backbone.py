@@ -49,10 +49,12 @@ def _small(frame_size):
 
 
 class SpatialSoftmax(keras.layers.Layer):
-    """Where each channel is brightest: the mean place under a softmax over the places, each axis from -1 to 1.
+    """Where each channel is brightest: the mean place under a softmax over the places, each axis from -3 to 3.
 
     Pooling tells what there is, this where, and unlike a dense layer over all places it knows what it learned in one
-    place in all others. Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016, section IV.
+    place in all others. Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016, section IV. A low
+    temperature makes it sharp before anything is learned, and the axes are long so that places weigh as much as the
+    other features.
 
     Call arguments:
         values: (batch, height, width, channels).
@@ -61,12 +63,15 @@ class SpatialSoftmax(keras.layers.Layer):
         (batch, 2 * channels), all vertical places, then all horizontal ones.
     """
 
+    TEMPERATURE, EDGE = 0.2, 3.0
+
     def call(self, values):
-        height, width = values.shape[1:3]
-        weights = ops.reshape(ops.softmax(ops.reshape(values, (-1, height * width, values.shape[-1])), axis=1),
-                              (-1, height, width, values.shape[-1]))  # fmt: skip
-        down = ops.sum(ops.sum(weights, axis=2) * ops.linspace(-1.0, 1.0, height)[:, None], axis=1)
-        across = ops.sum(ops.sum(weights, axis=1) * ops.linspace(-1.0, 1.0, width)[:, None], axis=1)
+        height, width, channels = values.shape[1:]
+        flat = ops.reshape(values, (-1, height * width, channels))
+        weights = ops.reshape(ops.softmax(flat / self.TEMPERATURE, axis=1), (-1, height, width, channels))
+        rows, columns = (ops.linspace(-self.EDGE, self.EDGE, size)[:, None] for size in (height, width))
+        down = ops.sum(ops.sum(weights, axis=2) * rows, axis=1)
+        across = ops.sum(ops.sum(weights, axis=1) * columns, axis=1)
         return ops.concatenate([down, across], axis=-1)
 
 

@@ -1,6 +1,8 @@
 """The networks: a CNN sees the frames, recurrent layers write the sentence, in three ways that the literature compares.
 
-All write with two LSTMs, one above the other. What differs is how the frames get into them:
+All write with two LSTMs, one above the other, and what is read out has a short way to the frames (deep output, Pascanu
+et al., "How to Construct Deep Recurrent Neural Networks", ICLR 2014): without it a CNN that starts from nothing learns
+colours, but not shapes. What differs is how the frames get into the LSTMs:
 
     MeanPooling    their mean, at every word      Venugopalan et al., "Translating Videos to Natural Language Using Deep
                                                   Recurrent Neural Networks", NAACL 2015 (LSTM-YT)
@@ -189,7 +191,7 @@ def _everywhere(part, words):
 
 @keras.saving.register_keras_serializable("video_captioner")
 class MeanPooling(Captioner):
-    """Both layers start from nothing; the first reads each word beside the frames' mean."""
+    """Both layers start from nothing; the first reads each word beside the frames' mean, and so does the readout."""
 
     def _remember(self, values, mask, training):
         mean = _mean(values, mask)
@@ -199,12 +201,15 @@ class MeanPooling(Captioner):
         inputs = ops.concatenate([words, _everywhere(memory.mean, words)], axis=-1)
         outputs, first = recur(0, inputs, states[:2])
         outputs, second = recur(1, self.drop(outputs, training=training), states[2:])
-        return [outputs], None, [*first, *second]
+        return [outputs, _everywhere(memory.mean, words)], None, [*first, *second]
 
 
 @keras.saving.register_keras_serializable("video_captioner")
 class S2VT(Captioner):
-    """First the frames go through both layers, the second with no word beside them; then the words, with no frame."""
+    """First the frames go through both layers, the second with no word beside them; then the words, with no frame.
+
+    The readout reads both layers, in the paper the second alone.
+    """
 
     def _remember(self, values, mask, training):
         outputs, *first = self.writing[0](values, mask=mask, training=training)
@@ -213,10 +218,10 @@ class S2VT(Captioner):
         return Memory(values, None, mask, _mean(values, mask)), [*first, *second]
 
     def _recur(self, words, memory, states, recur, training):
-        outputs, first = recur(0, _everywhere(ops.zeros_like(memory.mean), words), states[:2])
-        inputs = ops.concatenate([self.drop(outputs, training=training), words], axis=-1)
+        told, first = recur(0, _everywhere(ops.zeros_like(memory.mean), words), states[:2])
+        inputs = ops.concatenate([self.drop(told, training=training), words], axis=-1)
         outputs, second = recur(1, inputs, states[2:])
-        return [outputs], None, [*first, *second]
+        return [outputs, told], None, [*first, *second]
 
 
 @keras.saving.register_keras_serializable("video_captioner")

@@ -112,17 +112,17 @@ def _paths(deed, time, generator):
 
     still = np.zeros_like(time)
     radius = still + generator.uniform(9, 12)
-    ahead, aside = near(5) + time * near(3, 22), still + near(14)
+    ahead, aside = near(5) + time * near(3, 22), still + near(6)
     if deed in ("left", "right"):
         return [((-ahead if deed == "left" else ahead), aside, radius)]
     if deed in ("up", "down"):
         return [(aside, (-ahead if deed == "up" else ahead), radius)]
     if deed in ("grow", "shrink"):
         first, last = (near(1, 7), near(2, 21)) if deed == "grow" else (near(1.5, 14), near(1, 4))
-        return [(still + near(9), still + near(9), first + time * (last - first))]
+        return [(still + near(4), still + near(4), first + time * (last - first))]
     if deed == "bounce":
         jumps, height = generator.integers(2, 4), near(5, 32)
-        return [(near(14) + time * near(12), 20 - height * np.abs(np.sin(np.pi * jumps * time)), radius * 0.85)]
+        return [(near(4) + time * near(4), 20 - height * np.abs(np.sin(np.pi * jumps * time)), radius * 0.85)]
     # Two, from the left and from the right.
     radius = radius * 0.8
     apart = radius[0] * 1.05 + (1 - time if deed == "meet" else time) * near(2, 11)
