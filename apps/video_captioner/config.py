@@ -10,7 +10,8 @@ from ..common.cli import UserError
 class Config:
     """What is read, how a clip is looked at, the network and its training.
 
-    The defaults are for the sample; what others suit real clips stands in the README.
+    The defaults are for the sample, on which they train in seven minutes on 2 CPU cores. What comes out, and what
+    settings suit real clips, stands in the README.
     """
 
     data: str = "sample"
