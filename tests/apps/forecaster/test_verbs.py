@@ -232,6 +232,7 @@ def test_other_networks_and_point_forecasts_run_through_every_verb(network, line
     assert next(iter(report["results"])) == name
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
     assert_killed_training_resumes(APP, options, trained, tmp_path / "killed")
 

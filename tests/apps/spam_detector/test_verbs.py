@@ -242,6 +242,7 @@ def test_a_copy_of_the_app_trains(tmp_path):
     assert "-m apps.my_app.predict" in done.stdout
 
 
+@pytest.mark.slow
 def test_run_trained_on_jax_is_predicted_and_exported_by_tensorflow(tmp_path):
     run_dir = tmp_path / "run"
     done = run_module(f"{APP}.train", "--run-dir", run_dir, *SMALL_OPTIONS, "--epochs", "2", env=ON_JAX)
