@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
+# It asks for the package tensorflow; requirements.txt brings its smaller build, tensorflow-cpu, in its place.
+STUBS := "tensorflow-serving-api>=2.19,<2.22"
+
 .PHONY: demo test test-slow lint bench
 
 # Train, measure, try and export the spam detector on messages that it makes itself.
@@ -29,4 +32,5 @@ $(READY): requirements.txt
 	$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('error: Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + '; make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(STUBS)
 	touch $@

@@ -1,195 +1,215 @@
-"""Serves exported runs over HTTP, in the REST form of TensorFlow Serving.
+"""Serves exported runs, and other SavedModels, over HTTP and gRPC, in TensorFlow Serving's protocol.
 
-    GET  /v1/models/NAME             {"model_version_status": [...]}
-    POST /v1/models/NAME:predict     {"instances": [...]} -> {"predictions": [...]}
-                                     {"inputs": ...}      -> {"outputs": ...}
-
-NAME is the app that made the run. What is wrong with a request is answered as {"error": "..."} with status 4xx.
+Behind it stands `serving/`: `rest.py` and `rpc.py` are the protocols, `models.py` loads versions and swaps them,
+`batching.py` gathers requests, `core.py` limits and counts them.
 """
 
-import json
+import asyncio
+import contextlib
+import functools
+import importlib.util
+import os
 import re
+import signal
 import socket
+import ssl
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import tensorflow as tf
 import tyro
 import uvicorn
-from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
-from .common import cli, runs
-
-MAX_BODY = 16 * 2**20
-
-
-class Served:
-    """One version of an exported model.
-
-    Attributes:
-        name: what it is called in a URL.
-        version: the number of its folder under export/.
-    """
-
-    def __init__(self, run_dir):
-        self.name = runs.open_run(run_dir)["app"]
-        folders = [path for path in (Path(run_dir) / "export").glob("[0-9]*") if path.name.isdecimal()]
-        if not folders:
-            raise cli.UserError(f"{run_dir}: nothing exported; python -m apps.{self.name}.export {run_dir}")
-        folder = max(folders, key=lambda path: int(path.name))
-        self.version = folder.name
-        try:
-            self._model = tf.saved_model.load(str(folder))
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise cli.UserError(f"{folder}: not a whole SavedModel ({first}); export it again") from None
-        self._function = self._model.signatures["serving_default"]
-        self.inputs = self._function.structured_input_signature[1]
-
-    def predict(self, body):
-        """Answers the decoded JSON body of a predict request.
-
-        Raises:
-            ValueError: what is wrong with it.
-        """
-        if not isinstance(body, dict) or ("instances" in body) == ("inputs" in body):
-            raise ValueError('expected a JSON object with either "instances" or "inputs"')
-        if body.get("signature_name", "serving_default") != "serving_default":
-            raise ValueError(f"unknown signature_name {body['signature_name']!r}; there is 'serving_default'")
-        by_row = "instances" in body
-        columns = self._columns_of_rows(body["instances"]) if by_row else self._columns(body["inputs"])
-        inputs = {name: self._tensor(name, column) for name, column in columns.items()}
-        try:
-            outputs = self._function(**inputs)
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(_refusal(error.message)) from None
-        outputs = {name: _plain(value.numpy()) for name, value in outputs.items()}
-        if not by_row:
-            return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
-        rows = [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
-        return {"predictions": rows if len(outputs) > 1 else [next(iter(row.values())) for row in rows]}
-
-    def _columns(self, inputs):
-        if not isinstance(inputs, dict):
-            inputs = {next(iter(self.inputs)): inputs} if len(self.inputs) == 1 else {}
-        self._check_names("inputs", inputs)
-        return inputs
-
-    def _columns_of_rows(self, instances):
-        if not isinstance(instances, list) or not instances:
-            raise ValueError('"instances" must be a list with something in it')
-        if len(self.inputs) == 1 and not isinstance(instances[0], dict):
-            return {next(iter(self.inputs)): instances}
-        for number, row in enumerate(instances):
-            if not isinstance(row, dict):
-                raise ValueError(f"instances[{number}] must be an object, like instances[0]")
-            self._check_names(f"instances[{number}]", row)
-        return {name: [row[name] for row in instances] for name in self.inputs}
-
-    def _check_names(self, where, given):
-        if given.keys() != self.inputs.keys():
-            raise ValueError(f"{where} has {sorted(given)}, expected {sorted(self.inputs)}")
-
-    def _tensor(self, name, column):
-        spec = self.inputs[name]
-        expected = f"input {name!r} must be {spec.dtype.name} of shape {spec.shape}"
-        try:
-            array = np.array(column, dtype=object if spec.dtype == tf.string else None)
-            if spec.dtype == tf.string and not all(isinstance(value, str) for value in array.ravel()):
-                raise ValueError("it holds something that is not a string")
-            tensor = tf.constant(array, spec.dtype)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{expected}; {str(error).splitlines()[0][:200]}") from None
-        if not spec.shape.is_compatible_with(tensor.shape):
-            raise ValueError(f"{expected}; received shape {tensor.shape}")
-        return tensor
-
-
-def _refusal(message):
-    """What a model says of its inputs by an assertion in its graph, without where in the graph that was."""
-    told = re.search(r"assertion failed: \[(.*)\]", message)
-    return told[1] if told else message.strip().splitlines()[0]
-
-
-def _plain(array):
-    if array.dtype == object:
-        array = np.char.decode(array.astype(bytes), "utf-8")
-    return array.tolist()
-
-
-def make_app(models):
-    """A Starlette application over these models by name."""
-
-    def find(name):
-        if name not in models:
-            raise HTTPException(404, f"no model {name!r}; there are {', '.join(sorted(models))}")
-        return models[name]
-
-    async def status(request):
-        model = find(request.path_params["name"])
-        state = {"version": model.version, "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
-        return JSONResponse({"model_version_status": [state]})
-
-    async def predict(request):
-        model = find(request.path_params["name"])
-        try:
-            body = json.loads(await _read(request))
-            return JSONResponse(await run_in_threadpool(model.predict, body))
-        except (ValueError, RecursionError) as error:
-            raise HTTPException(400, str(error)) from None
-
-    async def failed(request, error):
-        return JSONResponse({"error": error.detail}, error.status_code)
-
-    routes = [
-        Route("/v1/models/{name}:predict", predict, methods=["POST"]),
-        Route("/v1/models/{name}", status, methods=["GET"]),
-    ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: failed})
-
-
-async def _read(request):
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"the body has more than {MAX_BODY} bytes; send fewer instances")
-    return body
+from .common import cli
+from .serving.batching import Batching
+from .serving.core import Limits, Metrics, Service
+from .serving.models import Model, Version, find_folder
+from .serving.patience import patient
+from .serving.rest import make_app
 
 
 def serve(
-    run_dirs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR [RUN_DIR ...]")],
+    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME=]FOLDER [...]")],
     host: str = "127.0.0.1",
     port: int = 8501,
+    grpc_port: int | None = 8500,
+    batching: tyro.conf.OmitArgPrefixes[Batching] = Batching(),
+    limits: tyro.conf.OmitArgPrefixes[Limits] = Limits(),
+    versions: int = 1,
+    labels: tuple[str, ...] = (),
+    poll: float = 1.0,
+    token_file: Path | None = None,
+    tls_certificate: Path | None = None,
+    tls_key: Path | None = None,
+    cors: tuple[str, ...] = (),
+    access_log: Path | None = None,
 ):
-    """Answer predict requests for exported runs.
+    """Answer requests for exported runs, or for any SavedModels, in TensorFlow Serving's protocol.
 
     Args:
-        run_dirs: Folders of exported runs.
+        models: Run directories that were exported, or folders of SavedModels, each in a folder named by its version's
+            number; NAME= gives another name than the app's or the folder's.
         host: Address to listen on; the default is this machine alone.
-        port: Port to listen on; 0 takes one that is free.
+        port: Port for HTTP; 0 takes one that is free.
+        grpc_port: Port for gRPC; 0 takes one that is free, None leaves gRPC out.
+        batching: How requests are gathered.
+        limits: What a request may take.
+        versions: Newest versions of a model that are served at once.
+        labels: NAME:LABEL=NUMBER, versions that can be asked for by a label and stay served.
+        poll: Seconds between looks for new versions.
+        token_file: File with a token that requests must bring, as Authorization: Bearer TOKEN.
+        tls_certificate: File with the server's certificate and its chain, PEM, for HTTPS and gRPC.
+        tls_key: File with the certificate's private key, PEM.
+        cors: Origins whose pages may ask, for example https://example.org.
+        access_log: File for a JSON line about each request; - is standard error.
     """
-    if not run_dirs:
-        raise cli.UserError("no run directory given; for example runs/spam_detector")
-    models = {}
-    for run_dir in run_dirs:
-        served = Served(run_dir)
-        if served.name in models:
-            raise cli.UserError(f"{run_dir}: a second model called {served.name!r}; serve it from another port")
-        models[served.name] = served
+    if not models:
+        raise cli.UserError("no model given; for example runs/spam_detector")
+    if not (versions >= 1 and poll > 0):
+        raise cli.UserError(f"--versions {versions}, --poll {poll}: expected 1 or more, and a number above 0")
+    found = {}
+    for given in models:
+        name, folder = find_folder(given)
+        if name in found:
+            raise cli.UserError(f"{given}: a second model called {name!r}; give it another name, as in NAME={folder}")
+        found[name] = folder
+    token = _token(token_file)
+    tls = _tls(tls_certificate, tls_key)
+    metrics = Metrics()
+    executor = ThreadPoolExecutor(os.cpu_count(), "model")
+    served = {}
+    for name, folder in found.items():
+        observe = metrics.rows.labels(name).observe
+        load = functools.partial(Version, batching=batching, executor=executor, observe=observe)
+        served[name] = Model(name, folder, load, versions, _labels(labels, name, found))
+        metrics.waiting.labels(name).set_function(served[name].waiting)
+    service = Service(served, limits, token, metrics)
     try:
-        listening = socket.create_server((host, port))
+        listening = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
         raise cli.UserError(f"--host {host} --port {port}: {error}; choose another") from None
-    for name in models:
-        print(f"http://{host}:{listening.getsockname()[1]}/v1/models/{name}:predict", flush=True)
-    uvicorn.Server(uvicorn.Config(make_app(models), log_level="warning")).run(sockets=[listening])
+    with _opened(access_log) as log:
+        asyncio.run(_serve(service, listening, host, grpc_port, tls, poll, make_app(service, log, cors)))
+    executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _serve(service, listening, host, grpc_port, tls, poll, app):
+    for model in service.models.values():
+        failed = await model.refresh()
+        if not model.versions:
+            raise cli.UserError(failed[0] if failed else f"{model.folder}: no version is there any more")
+        _warn(failed)
+    config = uvicorn.Config(
+        app,
+        http=patient(service.limits.deadline),
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=int(service.limits.deadline) + 1,
+        ssl_certfile=tls and tls[0],
+        ssl_keyfile=tls and tls[1],
+    )
+    remote = None
+    if grpc_port is not None:
+        remote, grpc_port = await _start_grpc(service, host, grpc_port, tls)
+    scheme, port = "https" if tls else "http", listening.getsockname()[1]
+    for name in service.models:
+        print(f"{scheme}://{host}:{port}/v1/models/{name}:predict", flush=True)
+    if remote:
+        print(f"grpc://{host}:{grpc_port}", flush=True)
+    watching = asyncio.create_task(_watch(service.models.values(), poll))
+    # uvicorn stops by these signals and raises them once more at its end; they must not kill what is still to be done.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    await uvicorn.Server(config).serve(sockets=[listening])
+    watching.cancel()
+    if remote:
+        await remote.stop(grace=service.limits.deadline)
+
+
+async def _watch(models, poll):
+    while True:
+        await asyncio.sleep(poll)
+        for model in models:
+            _warn(await model.refresh())
+
+
+def _warn(failed):
+    for text in failed:
+        print(f"not served: {text}", file=sys.stderr, flush=True)
+
+
+async def _start_grpc(service, host, port, tls):
+    """A running server and its port; None where the protocol's definitions are not installed."""
+    if not importlib.util.find_spec("tensorflow_serving"):
+        print("gRPC is left out; for it: pip install --no-deps tensorflow-serving-api", file=sys.stderr, flush=True)
+        return None, None
+    import grpc
+
+    from .serving import rpc
+
+    limit = service.limits.max_body
+    options = [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", -1),
+    ]
+    server = grpc.aio.server(options=options)
+    rpc.add_to(server, service)
+    address = f"{host}:{port}"
+    try:
+        if tls:
+            pair = tls[1].read_bytes(), tls[0].read_bytes()
+            port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        else:
+            port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise cli.UserError(f"--grpc-port {port}: cannot listen on {address}; choose another") from None
+    await server.start()
+    return server, port
+
+
+def _labels(labels, name, models):
+    found = {}
+    for text in labels:
+        place = re.fullmatch(r"([^:=]+):([^:=/]+)=([0-9]+)", text)
+        if not place or place[1] not in models:
+            raise cli.UserError(f"--labels {text}: expected NAME:LABEL=NUMBER with one of {', '.join(models)}")
+        if place[1] == name:
+            found[place[2]] = int(place[3])
+    return found
+
+
+def _token(file):
+    if file is None:
+        return None
+    token = file.read_text(encoding="utf-8").strip()
+    if not token:
+        raise cli.UserError(f"{file}: empty; expected a token")
+    return token
+
+
+def _tls(certificate, key):
+    if (certificate is None) != (key is None):
+        raise cli.UserError("--tls-certificate and --tls-key: give both or none")
+    if certificate is None:
+        return None
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise cli.UserError(f"{certificate}, {key}: not a certificate and its key, PEM ({error.reason})") from None
+    return certificate, key
+
+
+@contextlib.contextmanager
+def _opened(path):
+    if path is None or str(path) == "-":
+        yield path and sys.stderr
+    else:
+        with path.open("a", encoding="utf-8") as file:
+            yield file
 
 
 if __name__ == "__main__":

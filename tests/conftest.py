@@ -61,12 +61,12 @@ def snapshot(folder):
 
 
 @contextlib.contextmanager
-def serving(run_dir):
+def serving(run_dir, *options):
     """A server of an exported run; its address, with the path of the prediction."""
-    command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0"]
+    command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0", "--grpc-port", "None", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        yield process.stdout.readline().strip()
+        yield next(line.strip() for line in process.stdout if line.startswith("http"))
     finally:
         process.terminate()
         _, errors = process.communicate(timeout=30)

@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, serving
 
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
 def test_put_a_layer_into_your_model_runs():
-    (example,) = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = PYTHON.findall(text.partition("## Put a layer into your model")[2])
     names = {}
     exec(compile(example, "README.md", "exec"), names)
     assert names["model"].built
@@ -22,6 +23,18 @@ def test_exported_model_is_called_as_the_app_readme_says(trained, monkeypatch, c
     exec(compile(example.replace("runs/mine", str(trained)), "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert "probability" in printed and "spam" in printed
+
+
+def test_server_is_asked_as_the_readme_says(trained, capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = PYTHON.findall(text.partition("## Serve a model")[2].partition("\n## ")[0])
+    with serving(trained) as url:
+        assert "http://127.0.0.1:8501/v1/models/spam_detector:predict" in example
+        exec(
+            compile(example.replace("http://127.0.0.1:8501/v1/models/spam_detector:predict", url), "README.md", "exec"),
+            {},
+        )
+    assert capsys.readouterr().out.strip() in ("ham", "spam")
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow"])

@@ -1,5 +1,6 @@
 """Every verb through its command line: what it writes, what it answers, and that all ways give one answer."""
 
+import base64
 import io
 import itertools
 import json
@@ -252,6 +253,11 @@ def test_server_gives_what_predict_gives(trained, expected):
         answer = requests.post(url, json={"instances": rows}, timeout=60).json()["predictions"]
         assert [row["caption"] for row in answer] == captions[:2]
         np.testing.assert_allclose([row["score"] for row in answer], scores[:2], atol=1e-4)
+        jpegs = [
+            [{"b64": base64.b64encode(part).decode()} for part in encoded_clip(part, "jpeg")] for part in frames[:2]
+        ]
+        body = {"signature_name": "encoded", "inputs": jpegs}
+        assert requests.post(url, json=body, timeout=60).json()["outputs"]["caption"] == captions[:2]
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):

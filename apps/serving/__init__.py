@@ -1,0 +1,1 @@
+"""What stands behind `apps/serve.py`."""

@@ -1,0 +1,152 @@
+"""Dynamic batching: requests that wait at the same time are answered by one call of the model.
+
+One call for thirty-two rows takes little longer than for one. A batch is closed when it is full, or when its first
+request has waited for `delay`; while the model works on one batch, the next gathers.
+"""
+
+import asyncio
+import collections
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..common.cli import UserError
+from .refusals import Refused
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How requests are gathered."""
+
+    max_batch_size: int = 32
+    """Most rows in a batch; a request with more is a batch of its own."""
+    batch_delay: float = 0.002
+    """Seconds that a request waits for others to come; with 0 only those share a batch that came while the model was
+    busy."""
+    allowed_batch_sizes: tuple[int, ...] = ()
+    """Batches are filled up to the next of these, with copies of a row, where a model is slow for each new size; with
+    none they stay as they are."""
+    max_queue: int = 1000
+    """Requests that may wait for a model; more are refused with status 429."""
+
+    def __post_init__(self):
+        if self.max_batch_size < 1 or self.max_queue < 1 or not self.batch_delay >= 0:
+            raise UserError("--max-batch-size, --max-queue: expected 1 or more; --batch-delay: expected 0 or more")
+        sizes = self.allowed_batch_sizes
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
+            raise UserError(
+                f"--allowed-batch-sizes {' '.join(map(str, sizes))}: expected rising numbers from 1 up, the last of "
+                f"which is --max-batch-size, {self.max_batch_size}"
+            )
+
+    def padded(self, rows):
+        """The size that a batch of so many rows is filled up to."""
+        return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
+
+
+class _Waiting(NamedTuple):
+    tensors: dict[str, np.ndarray]
+    rows: int
+    answer: Any
+
+
+class Batcher:
+    """Gathers calls of one function of arrays. To be used in one event loop.
+
+    Args:
+        call: {name: array} -> {name: array}, all with as many rows; it runs in a thread.
+        batching: `Batching`.
+        executor: of the threads.
+        observe: called with the rows of each batch.
+    """
+
+    def __init__(self, call, batching, executor, observe=lambda rows: None):
+        self._call, self._batching, self._executor, self._observe = call, batching, executor, observe
+        # Only rows of one shape can stand in one array.
+        self._queues = collections.defaultdict(collections.deque)
+        self._working = set()
+        self.waiting = 0
+
+    async def __call__(self, tensors):
+        """The rows that the function gives for these.
+
+        Raises:
+            Refused: too many wait.
+        """
+        if self.waiting >= self._batching.max_queue:
+            raise Refused(f"{self.waiting} requests wait already; try again later", 429)
+        shape = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())
+        rows = len(next(iter(tensors.values())))
+        answer = asyncio.get_running_loop().create_future()
+        self._queues[shape].append(_Waiting(tensors, rows, answer))
+        self.waiting += 1
+        if shape not in self._working:
+            self._working.add(shape)
+            task = asyncio.create_task(self._work(shape))
+            task.add_done_callback(lambda task: task.result())
+        try:
+            return await answer
+        finally:
+            self.waiting -= 1
+
+    async def _work(self, shape):
+        """Answers what waits in a queue until nothing does."""
+        queue = self._queues[shape]
+        while queue:
+            if self._batching.batch_delay and sum(one.rows for one in queue) < self._batching.max_batch_size:
+                await asyncio.sleep(self._batching.batch_delay)
+            batch = self._next(queue)
+            if batch:
+                await self._answer(batch)
+        del self._queues[shape]
+        self._working.discard(shape)
+
+    def _next(self, queue):
+        batch, rows = [], 0
+        while queue and (not batch or rows + queue[0].rows <= self._batching.max_batch_size):
+            one = queue.popleft()
+            # Its sender has gone, or its time is over.
+            if not one.answer.done():
+                batch.append(one)
+                rows += one.rows
+        return batch
+
+    async def _answer(self, batch):
+        loop = asyncio.get_running_loop()
+        try:
+            outputs = await loop.run_in_executor(self._executor, self._together, batch)
+        except Exception as error:
+            if len(batch) == 1:
+                _settle(batch[0].answer, error)
+            # One bad request must not be the others' misfortune.
+            else:
+                for one in batch:
+                    await self._answer([one])
+            return
+        for one, output in zip(batch, outputs, strict=True):
+            _settle(one.answer, output)
+
+    def _together(self, batch):
+        rows = sum(one.rows for one in batch)
+        self._observe(rows)
+        missing = self._batching.padded(rows) - rows
+        inputs = {}
+        for name in batch[0].tensors:
+            parts = [one.tensors[name] for one in batch]
+            inputs[name] = np.concatenate([*parts, np.repeat(parts[0][:1], missing, axis=0)])
+        outputs = self._call(inputs)
+        ends = np.cumsum([one.rows for one in batch])
+        return [
+            {name: array[end - one.rows : end] for name, array in outputs.items()}
+            for one, end in zip(batch, ends, strict=True)
+        ]
+
+
+def _settle(answer, value):
+    if answer.done():
+        return
+    if isinstance(value, Exception):
+        answer.set_exception(value)
+    else:
+        answer.set_result(value)

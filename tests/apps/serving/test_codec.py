@@ -1,0 +1,153 @@
+"""JSON to tensors and back, by TensorFlow Serving's rules."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.serving import codec
+from apps.serving.refusals import Refused
+
+TEXT = {"text": tf.TensorSpec([None], tf.string)}
+PAIR = {"a": tf.TensorSpec([None, 2], tf.float32), "b": tf.TensorSpec([None], tf.int32)}
+
+
+def read(body, specs=PAIR, most=100):
+    return codec.read_tensors(body, specs, most)
+
+
+def test_rows_and_columns_give_the_same_tensors():
+    rows, by_row = read({"instances": [{"a": [1, 2.5], "b": 3}, {"a": [4, 5], "b": 6}]})
+    columns, in_columns = read({"inputs": {"a": [[1, 2.5], [4, 5]], "b": [3, 6]}})
+    assert by_row and not in_columns
+    for name, expected in {"a": np.array([[1, 2.5], [4, 5]], "float32"), "b": np.array([3, 6], "int32")}.items():
+        for tensors in (rows, columns):
+            np.testing.assert_array_equal(tensors[name], expected)
+            assert tensors[name].dtype == expected.dtype
+
+
+def test_one_input_needs_no_name():
+    for body in ({"instances": ["x", "y"]}, {"instances": [{"text": "x"}, {"text": "y"}]}, {"inputs": ["x", "y"]}):
+        assert read(body, TEXT)[0]["text"].tolist() == [b"x", b"y"]
+
+
+def test_bytes_are_base64_and_keep_every_byte():
+    body = {"instances": [{"b64": "AAH/AA=="}, {"text": {"b64": ""}}["text"]]}
+    assert read(body, TEXT)[0]["text"].tolist() == [b"\0\1\xff\0", b""]
+    for bad in ("a", "a===", "é", 3, None, "AA\n=="):
+        with pytest.raises(Refused, match="base64"):
+            read({"instances": [{"b64": bad}]}, TEXT)
+
+
+def test_numbers_that_are_not_finite_pass_as_in_tensorflow_serving():
+    tensors, _ = read(codec.loads(b'{"inputs": {"a": [[NaN, Infinity]], "b": [1]}}'))
+    assert np.isnan(tensors["a"][0, 0]) and np.isinf(tensors["a"][0, 1])
+    assert json.dumps(codec.write_tensors({"x": tensors["a"]}, True)) == '{"predictions": [[NaN, Infinity]]}'
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        ({}, "either"),
+        ({"instances": [], "inputs": []}, "either"),
+        ({"instances": []}, "something in it"),
+        ({"instances": {"a": 1}}, "must be a list"),
+        ({"instances": [3]}, r"instances\[0\] is a whole number; expected an object with 'a', 'b'"),
+        ({"instances": [{"a": [1, 2]}]}, r"instances\[0\] has 'a'; expected 'a', 'b'"),
+        ({"inputs": [1]}, '"inputs" is a list'),
+        ({"inputs": {"a": [[1, 2]], "b": [1], "c": 1}}, "has 'a', 'b', 'c'"),
+        ({"inputs": {"a": [[1, 2], [3]], "b": [1]}}, "'a' .* not all of one length"),
+        ({"inputs": {"a": [[1, 2], 3], "b": [1]}}, "'a' .* not all of one length"),
+        ({"inputs": {"a": [1, [2]], "b": [1]}}, "'a' .* not all of one length"),
+        ({"inputs": {"a": [[1, 2, 3]], "b": [1]}}, r"float32 of shape \(None, 2\); received shape \(1, 3\)"),
+        ({"inputs": {"a": [[1, "2"]], "b": [1]}}, "it holds a string"),
+        ({"inputs": {"a": [[1, True]], "b": [1]}}, "it holds true"),
+        ({"inputs": {"a": [[1, None]], "b": [1]}}, "it holds null"),
+        ({"inputs": {"a": [[1, {}]], "b": [1]}}, "it holds an object"),
+        ({"inputs": {"a": [[1, 10**400]], "b": [1]}}, "too large"),
+        ({"inputs": {"a": [[1, 2]], "b": [1.5]}}, "'b' .* it holds a number"),
+        ({"inputs": {"a": [[1, 2]], "b": [2**31]}}, "not from -2147483648"),
+        ({"inputs": {"a": [[1, 2]], "b": 1}}, r"received shape \(\)"),
+        ({"instances": [{"a": [1, 2], "b": 3}] * 101}, "101 instances; at most 100"),
+        ({"inputs": {"a": [[1, 2]] * 101, "b": [3] * 101}}, "has 101 rows; at most 100"),
+    ],
+)
+def test_wrong_requests_are_refused(body, words):
+    with pytest.raises(Refused, match=words) as error:
+        read(body)
+    assert error.value.code == 400
+
+
+@pytest.mark.parametrize(
+    "body, words",
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not UTF-8"),
+        (b"[1]", "is a list"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a": 1} 2', "not JSON"),
+    ],
+)
+def test_bodies_that_are_no_object_are_refused(body, words):
+    with pytest.raises(Refused, match=words):
+        codec.loads(body)
+
+
+def test_half_of_a_surrogate_pair_is_refused():
+    with pytest.raises(Refused, match="surrogate"):
+        read(codec.loads(b'{"instances": ["\\ud800"]}'), TEXT)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "b64", "x"]), inner),
+    max_leaves=12,
+)
+
+
+# What is slow is the first draw, on a busy machine.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from(["instances", "inputs"]), json_values))
+def test_whatever_json_says_it_is_read_or_refused(body):
+    for specs in (PAIR, TEXT):
+        try:
+            tensors, _ = read(body, specs)
+        except Refused as error:
+            assert str(error)
+        else:
+            for name, spec in specs.items():
+                assert spec.shape.is_compatible_with(tensors[name].shape)
+
+
+def test_answers_have_the_form_of_the_request():
+    outputs = {"label": np.array([b"ham", b"spam"], object), "p": np.array([0.25, 0.5], "float32")}
+    rows = [{"label": "ham", "p": 0.25}, {"label": "spam", "p": 0.5}]
+    assert codec.write_tensors(outputs, True) == {"predictions": rows}
+    assert codec.write_tensors(outputs, False) == {"outputs": {"label": ["ham", "spam"], "p": [0.25, 0.5]}}
+    assert codec.write_tensors({"p": outputs["p"]}, True) == {"predictions": [0.25, 0.5]}
+    assert codec.write_tensors({"p": outputs["p"]}, False) == {"outputs": [0.25, 0.5]}
+    with pytest.raises(Refused, match="not rows of one batch"):
+        codec.write_tensors({**outputs, "total": np.array(3)}, True)
+
+
+def test_outputs_called_bytes_and_those_that_are_no_text_are_base64():
+    outputs = {"image_bytes": np.array([b"ab"], object), "text": np.array([b"\xff"], object)}
+    assert codec.write_tensors(outputs, False) == {
+        "outputs": {"image_bytes": [{"b64": "YWI="}], "text": [{"b64": "/w=="}]}
+    }
+
+
+def test_examples_become_features_with_the_context_in_each():
+    body = {"context": {"day": 3}, "examples": [{"x": [0.5, 1]}, {"x": 2.5, "word": "é", "raw": {"b64": "/w=="}}]}
+    first, second = map(tf.train.Example.FromString, codec.read_examples(body, 10))
+    assert list(first.features.feature["x"].float_list.value) == [0.5, 1]
+    assert list(first.features.feature["day"].int64_list.value) == [3]
+    assert list(second.features.feature["word"].bytes_list.value) == ["é".encode()]
+    assert list(second.features.feature["raw"].bytes_list.value) == [b"\xff"]
+    wrong = [[], [1], [{"x": None}], [{"x": 2**70}], [{"x": ["a", 1]}], [{}] * 11, None]
+    for bad in [{}, {"examples": [{}], "context": []}, *({"examples": examples} for examples in wrong)]:
+        with pytest.raises(Refused):
+            codec.read_examples(bad, 10)

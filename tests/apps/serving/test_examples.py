@@ -1,0 +1,84 @@
+"""Classify and Regress, for models whose signatures are made for them, over both protocols; and several inputs."""
+
+import grpc
+import numpy as np
+import pytest
+import requests
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import classification_pb2, prediction_service_pb2_grpc, regression_pb2
+
+from tests.apps.serving.conftest import start, stop
+
+EXAMPLES = [{"x": 1.0}, {"x": [3.0]}]
+
+
+class Model(tf.Module):
+    """Of examples with the float x: the classes low and high with scores, and x doubled."""
+
+    def parsed(self, inputs):
+        return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def classify(self, inputs):
+        x = self.parsed(inputs)
+        scores = tf.stack([4 - x, x], axis=-1) / 4
+        return {"classes": tf.tile([["low", "high"]], [tf.size(x), 1]), "scores": scores}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
+    def regress(self, inputs):
+        return {"outputs": 2 * self.parsed(inputs)}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("examples") / "examples"
+    model = Model()
+    tf.saved_model.save(model, str(folder / "3"), {"classify": model.classify, "regress": model.regress})
+    # TensorFlow 2 writes signatures for Predict alone.
+    file = folder / "3" / "saved_model.pb"
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for name in ("classify", "regress"):
+        saved.meta_graphs[0].signature_def[name].method_name = f"tensorflow/serving/{name}"
+    file.write_bytes(saved.SerializeToString())
+    running = start(folder.parent, folder)
+    yield running
+    stop(running)
+
+
+def test_classify_and_regress_over_http(running):
+    url = f"{running.http}/v1/models/examples"
+    body = {"signature_name": "classify", "examples": EXAMPLES}
+    answer = requests.post(f"{url}:classify", json=body, timeout=60).json()
+    assert answer == {"results": [[["low", 0.75], ["high", 0.25]], [["low", 0.25], ["high", 0.75]]]}
+    body = {"signature_name": "regress", "context": {"x": 5.0}, "examples": [*EXAMPLES, {}]}
+    assert requests.post(f"{url}:regress", json=body, timeout=60).json() == {"results": [2, 6, 10]}
+    for wrong in ({"examples": EXAMPLES}, {**body, "signature_name": "classify"}, {**body, "examples": [{"x": "a"}]}):
+        answer = requests.post(f"{url}:regress", json=wrong, timeout=60)
+        assert answer.status_code == 400 and set(answer.json()) == {"error"}
+
+
+def test_classify_and_regress_over_grpc(running):
+    with grpc.insecure_channel(running.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        asked = classification_pb2.ClassificationRequest()
+        asked.model_spec.name, asked.model_spec.signature_name = "examples", "classify"
+        for x in (1.0, 3.0):
+            asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
+        rows = stub.Classify(asked, timeout=60).result.classifications
+        assert [[(one.label, one.score) for one in row.classes] for row in rows] == [
+            [("low", 0.75), ("high", 0.25)],
+            [("low", 0.25), ("high", 0.75)],
+        ]
+        asked = regression_pb2.RegressionRequest()
+        asked.model_spec.name, asked.model_spec.signature_name = "examples", "regress"
+        given = asked.input.example_list_with_context
+        given.context.features.feature["x"].float_list.value.append(5.0)
+        given.examples.add()
+        given.examples.add().features.feature["x"].float_list.value.append(3.0)
+        values = [one.value for one in stub.Regress(asked, timeout=60).result.regressions]
+        np.testing.assert_allclose(values, [10, 6])
+        del given.examples[:]
+        with pytest.raises(grpc.RpcError) as error:
+            stub.Regress(asked, timeout=60)
+        assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -1,0 +1,186 @@
+"""Versions that come, go, break and are swapped, with requests under way."""
+
+import asyncio
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.common.cli import UserError
+from apps.serving.batching import Batching
+from apps.serving.models import Model, Version, find_folder
+from apps.serving.refusals import Refused
+
+
+class Times(tf.Module):
+    """y = factor * x; for factor 0 it refuses everything."""
+
+    def __init__(self, factor):
+        self.factor = tf.Variable(float(factor))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def __call__(self, x):
+        with tf.control_dependencies([tf.debugging.Assert(self.factor > 0, ["not with", self.factor])]):
+            return {"y": self.factor * x}
+
+
+def write(folder, factor):
+    """A SavedModel, put in its place whole."""
+    part = folder.with_name(f".{folder.name}")
+    module = Times(factor)
+    tf.saved_model.save(module, str(part), module.__call__)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)
+
+
+@pytest.fixture
+def load():
+    with ThreadPoolExecutor(2) as executor:
+        yield lambda folder: Version(folder, Batching(), executor, lambda rows: None)
+
+
+async def ask(model, x=1.0, **which):
+    version = model.find(**which)
+    with version.in_use():
+        return (await version("serving_default", {"x": np.array([x], "float32")}))["y"].tolist()
+
+
+def test_newest_version_is_served_and_newer_ones_take_its_place(tmp_path, load):
+    async def story():
+        model = Model("times", tmp_path, load)
+        for number in (2, 10, 9):
+            write(tmp_path / str(number), number)
+        await model.refresh()
+        assert await ask(model) == [10] and list(model.versions) == [10]
+        write(tmp_path / "11", 11)
+        await model.refresh()
+        assert await ask(model) == [11] and list(model.versions) == [11]
+        shutil.rmtree(tmp_path / "11")
+        await model.refresh()
+        assert await ask(model) == [10]
+
+    asyncio.run(story())
+
+
+def test_same_number_written_anew_is_loaded_anew(tmp_path, load):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 3)
+        await model.refresh()
+        first = model.find()
+        await model.refresh()
+        assert model.find() is first
+        write(tmp_path / "1", 4)
+        await model.refresh()
+        assert await ask(model) == [4]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("damage", ["cut graph", "no variables", "empty", "text"])
+def test_broken_new_version_leaves_the_old_one_serving(tmp_path, load, damage):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 3)
+        await model.refresh()
+        write(tmp_path / "2", 4)
+        graph = tmp_path / "2" / "saved_model.pb"
+        if damage == "no variables":
+            shutil.rmtree(tmp_path / "2" / "variables")
+        else:
+            whole = graph.read_bytes()
+            graph.write_bytes({"cut graph": whole[: len(whole) // 2], "empty": b"", "text": b"no model"}[damage])
+        (told,) = await model.refresh()
+        assert str(tmp_path / "2") in told and "not a whole SavedModel" in told
+        assert await ask(model) == [3]
+        assert model.states() == [(2, "END", "not a whole SavedModel"), (1, "AVAILABLE", "")]
+        assert await model.refresh() == []
+        write(tmp_path / "2", 5)
+        await model.refresh()
+        assert await ask(model) == [5]
+        assert model.states() == [(2, "AVAILABLE", "")]
+
+    asyncio.run(story())
+
+
+def test_version_in_use_is_let_go_only_after_its_last_request(tmp_path, load, capsys):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 3)
+        await model.refresh()
+        old = model.find()
+        with old.in_use():
+            write(tmp_path / "2", 4)
+            await model.refresh()
+            await asyncio.sleep(0.2)
+            assert "no longer" not in capsys.readouterr().out
+            assert (await old("serving_default", {"x": np.array([1], "float32")}))["y"].tolist() == [3]
+        await asyncio.sleep(0.2)
+        assert "version 1 of times is no longer served" in capsys.readouterr().out
+
+    asyncio.run(story())
+
+
+def test_many_requests_over_swaps_all_get_an_answer(tmp_path, load):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 1)
+        await model.refresh()
+        seen, done = set(), False
+
+        async def client():
+            while not done:
+                seen.add((await ask(model))[0])
+                await asyncio.sleep(0)
+
+        clients = [asyncio.create_task(client()) for _ in range(4)]
+        for number in range(2, 5):
+            write(tmp_path / str(number), number)
+            await model.refresh()
+            await asyncio.sleep(0.05)
+        done = True
+        await asyncio.gather(*clients)
+        return seen
+
+    assert {1, 4} <= asyncio.run(story()) <= {1, 2, 3, 4}
+
+
+def test_versions_and_labels_are_found_or_refused(tmp_path, load):
+    async def story():
+        for number in (1, 2, 3):
+            write(tmp_path / str(number), number)
+        model = Model("times", tmp_path, load, keep=2, labels={"stable": 1})
+        await model.refresh()
+        assert sorted(model.versions) == [1, 2, 3]
+        assert await ask(model, label="stable") == [1] and await ask(model, number=2) == [2]
+        assert await ask(model) == [3]
+        for which, words in (({"number": 7}, "no version 7; there are 1, 2, 3"), ({"label": "x"}, "there are stable")):
+            with pytest.raises(Refused, match=words) as refused:
+                model.find(**which)
+            assert refused.value.code == 404
+
+    asyncio.run(story())
+
+
+def test_what_a_model_says_of_its_input_is_a_refusal(tmp_path, load):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 0)
+        await model.refresh()
+        with pytest.raises(Refused, match="not with"):
+            await ask(model)
+
+    asyncio.run(story())
+
+
+def test_folders_are_runs_or_savedmodels_or_named(tmp_path):
+    write(tmp_path / "plain" / "7", 1)
+    assert find_folder(str(tmp_path / "plain")) == ("plain", tmp_path / "plain")
+    assert find_folder(f"mine={tmp_path / 'plain'}") == ("mine", tmp_path / "plain")
+    (tmp_path / "empty").mkdir()
+    for given, words in (("=x", "NAME=FOLDER"), (tmp_path / "none", "no such folder"), (tmp_path / "empty", "neither")):
+        with pytest.raises(UserError, match=words):
+            find_folder(str(given))
