@@ -89,6 +89,8 @@ def serve(
         listening = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
         raise cli.UserError(f"--host {host} --port {port}: {error}; choose another") from None
+    # An answer's head and body must not wait for each other: 40 ms a request on Linux.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with _opened(access_log) as log:
         asyncio.run(_serve(service, listening, host, grpc_port, tls, poll, make_app(service, log, cors)))
     executor.shutdown(wait=False, cancel_futures=True)
