@@ -1,7 +1,7 @@
 """Dynamic batching: requests that wait at the same time are answered by one call of the model.
 
 One call for thirty-two rows takes little longer than for one. A batch is closed when it is full, or when its first
-request has waited for `delay`; while the model works on one batch, the next gathers.
+request has waited for `batch_delay`; while the model works on one batch, the next gathers.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Batcher:
         self._call, self._batching, self._executor, self._observe = call, batching, executor, observe
         # Only rows of one shape can stand in one array.
         self._queues = collections.defaultdict(collections.deque)
-        self._working = set()
+        self._working = {}
         self.waiting = 0
 
     async def __call__(self, tensors):
@@ -82,9 +82,8 @@ class Batcher:
         self._queues[shape].append(_Waiting(tensors, rows, answer))
         self.waiting += 1
         if shape not in self._working:
-            self._working.add(shape)
-            task = asyncio.create_task(self._work(shape))
-            task.add_done_callback(lambda task: task.result())
+            # asyncio itself keeps no hold of a task.
+            self._working[shape] = asyncio.create_task(self._work(shape))
         try:
             return await answer
         finally:
@@ -99,8 +98,7 @@ class Batcher:
             batch = self._next(queue)
             if batch:
                 await self._answer(batch)
-        del self._queues[shape]
-        self._working.discard(shape)
+        del self._queues[shape], self._working[shape]
 
     def _next(self, queue):
         batch, rows = [], 0

@@ -11,8 +11,6 @@ import prometheus_client
 from ..common.cli import UserError
 from .refusals import Refused
 
-STATUS_OF_BUG = 500
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -23,7 +21,7 @@ class Limits:
     max_instances: int = 1024
     """Rows of a request."""
     deadline: float = 30.0
-    """Seconds from a request's first byte to its answer; then the answer is status 504."""
+    """Seconds that a request's head, its body and its answer may each take; a later answer is status 504."""
 
     def __post_init__(self):
         for name in ("max_body", "max_instances", "deadline"):
@@ -100,7 +98,7 @@ class Service:
     @contextlib.contextmanager
     def counted(self, model, method, protocol):
         """Counts a request and its time; yields a dict in which its code is left."""
-        start, done = time.perf_counter(), {"code": STATUS_OF_BUG}
+        start, done = time.perf_counter(), {"code": 500}
         # A name that somebody made up must not make a metric of its own.
         model = model if model in self.models else ""
         try:

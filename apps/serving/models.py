@@ -14,7 +14,7 @@ from ..common import cli, runs
 from .batching import Batcher
 from .refusals import Refused
 
-PREDICT, CLASSIFY, REGRESS = (f"tensorflow/serving/{name}" for name in ("predict", "classify", "regress"))
+CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 class Signature:

@@ -2,7 +2,7 @@
 
 All write with two LSTMs, one above the other, and what is read out has a short way to the frames (deep output, Pascanu
 et al., "How to Construct Deep Recurrent Neural Networks", ICLR 2014): without it a CNN that starts from nothing learns
-colours, but not shapes. What differs is how the frames get into the LSTMs:
+far slower. What differs is how the frames get into the LSTMs:
 
     MeanPooling    their mean, at every word      Venugopalan et al., "Translating Videos to Natural Language Using Deep
                                                   Recurrent Neural Networks", NAACL 2015 (LSTM-YT)

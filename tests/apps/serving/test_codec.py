@@ -35,7 +35,7 @@ def test_one_input_needs_no_name():
 
 
 def test_bytes_are_base64_and_keep_every_byte():
-    body = {"instances": [{"b64": "AAH/AA=="}, {"text": {"b64": ""}}["text"]]}
+    body = {"instances": [{"b64": "AAH/AA=="}, {"b64": ""}]}
     assert read(body, TEXT)[0]["text"].tolist() == [b"\0\1\xff\0", b""]
     for bad in ("a", "a===", "é", 3, None, "AA\n=="):
         with pytest.raises(Refused, match="base64"):
