@@ -31,8 +31,9 @@ class Batching:
     """Requests that may wait for a model; more are refused with status 429."""
 
     def __post_init__(self):
-        if self.max_batch_size < 1 or self.max_queue < 1 or not self.batch_delay >= 0:
-            raise UserError("--max-batch-size, --max-queue: expected 1 or more; --batch-delay: expected 0 or more")
+        for name, least in (("max_batch_size", 1), ("max_queue", 1), ("batch_delay", 0)):
+            if not getattr(self, name) >= least:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {least} or more")
         sizes = self.allowed_batch_sizes
         if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
             raise UserError(
