@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
+import tensorflow as tf
 import tyro
 import uvicorn
 
@@ -36,6 +37,7 @@ def serve(
     grpc_port: int | None = 8500,
     batching: tyro.conf.OmitArgPrefixes[Batching] = Batching(),
     limits: tyro.conf.OmitArgPrefixes[Limits] = Limits(),
+    threads: int = max(1, (os.cpu_count() or 1) - 1),
     versions: int = 1,
     labels: tuple[str, ...] = (),
     poll: float = 1.0,
@@ -55,6 +57,8 @@ def serve(
         grpc_port: Port for gRPC; 0 takes one that is free, None leaves gRPC out.
         batching: How requests are gathered.
         limits: What a request may take.
+        threads: Threads for the operations of models; unless it is said, one fewer than there are cores: the last one
+            is for HTTP.
         versions: Newest versions of a model that are served at once.
         labels: NAME:LABEL=NUMBER, versions that can be asked for by a label and stay served.
         poll: Seconds between looks for new versions.
@@ -66,8 +70,10 @@ def serve(
     """
     if not models:
         raise cli.UserError("no model given; for example runs/spam_detector")
-    if not (versions >= 1 and poll > 0):
-        raise cli.UserError(f"--versions {versions}, --poll {poll}: expected 1 or more, and a number above 0")
+    if not (versions >= 1 and threads >= 1 and poll > 0):
+        raise cli.UserError(
+            f"--versions {versions}, --threads {threads}, --poll {poll}: expected 1 or more, and a number above 0"
+        )
     found = {}
     for given in models:
         name, folder = find_folder(given)
@@ -89,10 +95,14 @@ def serve(
         listening = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
         raise cli.UserError(f"--host {host} --port {port}: {error}; choose another") from None
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     # An answer's head and body must not wait for each other: 40 ms a request on Linux.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with _opened(access_log) as log:
-        asyncio.run(_serve(service, listening, host, grpc_port, tls, poll, make_app(service, log, cors)))
+        serving = _serve(service, listening, host, grpc_port, tls, poll, make_app(service, log, cors))
+        with asyncio.Runner(loop_factory=uvicorn.Config(None).get_loop_factory()) as runner:
+            runner.run(serving)
     executor.shutdown(wait=False, cancel_futures=True)
 
 

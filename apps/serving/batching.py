@@ -1,11 +1,12 @@
 """Dynamic batching: requests that wait at the same time are answered by one call of the model.
 
-One call for thirty-two rows takes little longer than for one. A batch is closed when it is full, or when its first
-request has waited for `batch_delay`; while the model works on one batch, the next gathers.
+One call for thirty-two rows takes little longer than for one. While the model works on one batch, the next gathers; it
+is closed when the model is free and its first request has waited for `batch_delay`, or it is full.
 """
 
 import asyncio
 import collections
+import contextlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,9 +22,9 @@ class Batching:
 
     max_batch_size: int = 32
     """Most rows in a batch; a request with more is a batch of its own."""
-    batch_delay: float = 0.002
-    """Seconds that a request waits for others to come; with 0 only those share a batch that came while the model was
-    busy."""
+    batch_delay: float = 0.0
+    """Seconds that a request waits for others to come while the model is free; with 0 only those share a batch that
+    came while it was busy."""
     allowed_batch_sizes: tuple[int, ...] = ()
     """Batches are filled up to the next of these, with copies of a row, where a model is slow for each new size; with
     none they stay as they are."""
@@ -50,6 +51,42 @@ class _Waiting(NamedTuple):
     tensors: dict[str, np.ndarray]
     rows: int
     answer: Any
+    since: float
+
+
+class _Queue:
+    """What waits for one batch or several, and whether it fills one."""
+
+    def __init__(self, size):
+        self._size, self._waiting, self._rows, self.full = size, collections.deque(), 0, asyncio.Event()
+
+    def __bool__(self):
+        return bool(self._waiting)
+
+    def put(self, one):
+        self._waiting.append(one)
+        self._count(one.rows)
+
+    def _count(self, rows):
+        self._rows += rows
+        if self._rows >= self._size:
+            self.full.set()
+        else:
+            self.full.clear()
+
+    def first(self):
+        return self._waiting[0]
+
+    def take(self):
+        """The next batch, without those whose sender has gone or whose time is over."""
+        batch, rows = [], 0
+        while self._waiting and (not batch or rows + self.first().rows <= self._size):
+            one = self._waiting.popleft()
+            self._count(-one.rows)
+            if not one.answer.done():
+                batch.append(one)
+                rows += one.rows
+        return batch
 
 
 class Batcher:
@@ -65,7 +102,7 @@ class Batcher:
     def __init__(self, call, batching, executor, observe=lambda rows: None):
         self._call, self._batching, self._executor, self._observe = call, batching, executor, observe
         # Only rows of one shape can stand in one array.
-        self._queues = collections.defaultdict(collections.deque)
+        self._queues = collections.defaultdict(lambda: _Queue(batching.max_batch_size))
         self._working = {}
         self.waiting = 0
 
@@ -79,12 +116,13 @@ class Batcher:
             raise Refused(f"{self.waiting} requests wait already; try again later", 429)
         shape = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())
         rows = len(next(iter(tensors.values())))
-        answer = asyncio.get_running_loop().create_future()
-        self._queues[shape].append(_Waiting(tensors, rows, answer))
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+        self._queues[shape].put(_Waiting(tensors, rows, answer, loop.time()))
         self.waiting += 1
         if shape not in self._working:
             # asyncio itself keeps no hold of a task.
-            self._working[shape] = asyncio.create_task(self._work(shape))
+            self._working[shape] = loop.create_task(self._work(shape))
         try:
             return await answer
         finally:
@@ -94,22 +132,14 @@ class Batcher:
         """Answers what waits in a queue until nothing does."""
         queue = self._queues[shape]
         while queue:
-            if self._batching.batch_delay and sum(one.rows for one in queue) < self._batching.max_batch_size:
-                await asyncio.sleep(self._batching.batch_delay)
-            batch = self._next(queue)
+            left = queue.first().since + self._batching.batch_delay - asyncio.get_running_loop().time()
+            if left > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(queue.full.wait(), left)
+            batch = queue.take()
             if batch:
                 await self._answer(batch)
         del self._queues[shape], self._working[shape]
-
-    def _next(self, queue):
-        batch, rows = [], 0
-        while queue and (not batch or rows + queue[0].rows <= self._batching.max_batch_size):
-            one = queue.popleft()
-            # Its sender has gone, or its time is over.
-            if not one.answer.done():
-                batch.append(one)
-                rows += one.rows
-        return batch
 
     async def _answer(self, batch):
         loop = asyncio.get_running_loop()

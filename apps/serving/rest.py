@@ -10,21 +10,18 @@
 What is wrong with a request is answered as {"error": "..."}.
 """
 
-import asyncio
 import json
+import random
 import re
 import sys
 import time
-import uuid
 from pathlib import Path
 
 from google.protobuf import json_format
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -44,36 +41,41 @@ class Rest:
     def __init__(self, service):
         self.service = service
 
-    async def models(self, request):
-        """Everything under /v1/models."""
-        place = ADDRESS.fullmatch(request.scope["path"])
+    async def __call__(self, scope, receive):
+        """The answer, as JSON, to what is asked of an address under /v1/models.
+
+        Raises:
+            Refused: what is wrong with it.
+        """
+        place = ADDRESS.fullmatch(scope["path"])
         if not place:
-            raise Refused(f"no such address: {request.scope['path'][:200]}", 404)
+            raise Refused(f"no such address: {scope['path'][:200]}", 404)
         what = (place["what"] or "status").strip(":/")
         asked = {"status": self._status, "metadata": self._metadata}
         if what not in asked and what not in METHODS:
             raise Refused(f"no such method {what!r}; there are {', '.join(METHODS)}", 404)
         allowed = "GET" if what in asked else "POST"
-        if request.method != allowed:
-            raise Refused(f"{request.method} {request.scope['path'][:200]}: expected {allowed}", 405)
+        if scope["method"] != allowed:
+            raise Refused(f"{scope['method']} {scope['path'][:200]}: expected {allowed}", 405)
         with self.service.counted(place["model"], what, "http") as done:
             try:
                 model, number = self.service.find(place["model"]), place["version"] and int(place["version"])
                 if what in asked:
                     answer = asked[what](model, number, place["label"])
                 else:
-                    answer = await self._run(METHODS[what], model.find(number, place["label"]), request)
+                    version = model.find(number, place["label"])
+                    answer = await self._run(METHODS[what], version, scope, receive)
             except Refused as error:
                 done["code"] = error.code
                 raise
             done["code"] = 200
-        return Response(answer, media_type="application/json")
+        return answer
 
-    async def _run(self, method, version, request):
+    async def _run(self, method, version, scope, receive):
         read, write = method
         # Held from here on, whatever version comes to replace it.
         with version.in_use():
-            body = await self._body(request)
+            body = await self._body(scope, receive)
 
             def prepared():
                 found = codec.loads(body)
@@ -89,23 +91,20 @@ class Rest:
 
             return await (run_in_threadpool(written) if large else _now(written))
 
-    async def _body(self, request):
-        limits = self.service.limits
-        told = f"the body has more than {limits.max_body} bytes; send fewer instances"
-        if int(request.headers.get("content-length") or 0) > limits.max_body:
+    async def _body(self, scope, receive):
+        most = self.service.limits.max_body
+        told = f"the body has more than {most} bytes; send fewer instances"
+        if int(dict(scope["headers"]).get(b"content-length", 0)) > most:
             raise Refused(told, 413)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(limits.deadline):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > limits.max_body:
-                        raise Refused(told, 413)
-        except ClientDisconnect:
-            raise Refused("the client has gone", 499) from None
-        except TimeoutError:
-            raise Refused(f"the body did not come within {limits.deadline:g} s", 408) from None
-        return bytes(body)
+        body, message = b"", {"more_body": True}
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Refused("the client has gone", 499)
+            body += message.get("body", b"")
+            if len(body) > most:
+                raise Refused(told, 413)
+        return body
 
     def _status(self, model, number, label):
         rows = [
@@ -187,11 +186,14 @@ METHODS = {
 }
 
 
-class Guard:
-    """ASGI middleware: lets in who may, gives each request an id, and writes a line of it to the log.
+class Front:
+    """ASGI application: lets in who may, gives each request an id, and writes a line of it to the log.
+
+    The models are asked from here, and not through a framework's layers, which cost more than all the rest.
 
     Args:
-        app: the application.
+        models: `Rest`.
+        others: ASGI application for all other addresses.
         service: `Service`.
         log: file for a JSON line a request; None for no log.
     """
@@ -199,17 +201,14 @@ class Guard:
     # The page holds nothing of the models; it asks for them, with a token if need be.
     OPEN = frozenset({"/healthz", "/readyz", "/", "/page.js"})
 
-    def __init__(self, app, service, log):
-        self.app, self.service, self.log = app, service, log
+    def __init__(self, models, others, service, log):
+        self.models, self.others, self.service, self.log = models, others, service, log
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         headers = dict(scope["headers"])
         # Somebody else's id goes into our log and answer: nothing but what ids are made of.
         given = re.sub(r"[^\w.:-]", "", headers.get(b"x-request-id", b"").decode("latin-1"))[:64]
-        request_id, start, status = given or uuid.uuid4().hex, time.perf_counter(), 0
+        request_id, start, status = given or f"{random.getrandbits(128):032x}", time.perf_counter(), 0
 
         async def tagged(message):
             nonlocal status
@@ -221,10 +220,16 @@ class Guard:
         try:
             if scope["path"] not in self.OPEN:
                 self.service.admit(headers.get(b"authorization", b"").decode("latin-1"))
+            if scope["path"].startswith("/v1/models/"):
+                await _send(tagged, await self.models(scope, receive))
+            else:
+                await self.others(scope, receive, tagged)
         except Refused as error:
             await _refusal(error)(scope, receive, tagged)
-        else:
-            await self.app(scope, receive, tagged)
+        except Exception:
+            if not status:
+                await JSONResponse({"error": "the server has failed; its log says why"}, 500)(scope, receive, tagged)
+            raise
         finally:
             if self.log:
                 line = {
@@ -233,6 +238,12 @@ class Guard:
                     "seconds": round(time.perf_counter() - start, 6),
                 }  # fmt: skip
                 print(json.dumps(line), file=self.log, flush=True)
+
+
+async def _send(send, body):
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _refusal(error):
@@ -254,7 +265,7 @@ def _file(name, media_type):
 
 
 def make_app(service, log=sys.stderr, cors=()):
-    """A Starlette application over a `Service`.
+    """An ASGI application over a `Service`.
 
     Args:
         log: file for a JSON line a request; None for no log.
@@ -262,7 +273,6 @@ def make_app(service, log=sys.stderr, cors=()):
     """
     rest = Rest(service)
     routes = [
-        Route("/v1/models/{rest:path}", rest.models, methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"]),
         Route("/", _file("page.html", "text/html; charset=utf-8")),
         Route("/page.js", _file("page.js", "text/javascript; charset=utf-8")),
         Route("/page/models", rest.described),
@@ -277,13 +287,8 @@ def make_app(service, log=sys.stderr, cors=()):
     async def unknown(request, error):
         return JSONResponse({"error": str(error.detail)}, error.status_code)
 
-    async def failed(request, error):
-        return JSONResponse({"error": "the server has failed; its log says why"}, 500)
-
-    middleware = [Middleware(Guard, service=service, log=log)]
+    others = Starlette(routes=routes, exception_handlers={Refused: refused, HTTPException: unknown})
+    app = Front(rest, others, service, log)
     if cors:
-        middleware.insert(
-            0, Middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=["*"], allow_headers=["*"])
-        )
-    handlers = {Refused: refused, HTTPException: unknown, Exception: failed}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
+        app = CORSMiddleware(app, allow_origins=list(cors), allow_methods=["*"], allow_headers=["*"])
+    return app

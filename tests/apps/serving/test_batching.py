@@ -123,3 +123,24 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_worked_for():
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError, match="--"):
         Batching(**wrong)
+
+
+def test_a_delay_lets_others_come_and_ends_when_the_batch_is_full():
+    doubler = Doubler()
+
+    async def story():
+        with ThreadPoolExecutor(2) as executor:
+            batcher = Batcher(doubler, Batching(max_batch_size=2, batch_delay=600), executor)
+            first = asyncio.create_task(batcher({"x": np.array([1.0])}))
+            await asyncio.sleep(0.05)
+            assert not first.done()
+            second = await asyncio.wait_for(batcher({"x": np.array([2.0])}), 60)
+            return (await first)["y"].tolist(), second["y"].tolist()
+
+    assert asyncio.run(story()) == ([2], [4])
+    assert doubler.batches == [[1, 2]]
+
+
+def test_a_delay_ends_although_nobody_comes():
+    answers, batches = run([[1]], Batching(batch_delay=0.05))
+    assert answers == [[2]] and batches == [[1]]
