@@ -146,6 +146,10 @@ class Subwords(tf.Module):
         pieces = [*SPECIAL_PIECES, *self.pieces]
         return [pieces[number] for number in numbers]
 
+    def spell(self, numbers):
+        """As `names`, of a tensor of any shape; nothing for the padding."""
+        return tf.gather(["", *SPECIAL_PIECES[1:], *self.pieces], numbers)
+
     def decode(self, numbers):
         """Int (batch, time), padded or ended anyhow -> strings (batch,)."""
         text = tf.strings.reduce_join(tf.gather(self._strings, numbers), axis=-1)

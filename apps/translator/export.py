@@ -7,6 +7,7 @@ import tyro
 
 from ..common import cli, exports
 from ..common.decoding import Search
+from ..common.text import END_ID, START_ID
 from .data import encode_ended
 from .predict import Translator
 
@@ -17,6 +18,8 @@ def export(
 ):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: a batch of texts in, translations and scores out.
 
+    Its signature `attention`, where the model has it, answers as well with what it looked at for each piece it wrote.
+
     Args:
         run_dir: Folder of a trained run.
         search: How the best translation is looked for.
@@ -25,7 +28,7 @@ def export(
     translator = Translator(run_dir, search)
     limit = translator.config.max_tokens
 
-    def answer(text):
+    def translate(text):
         numbers = encode_ended(translator.source, text)
         lengths = numbers.row_lengths() - 1
         longest = tf.argmax(tf.concat([lengths, [0]], axis=0))
@@ -37,10 +40,27 @@ def export(
             tokens, scores = translator.searcher(numbers.to_tensor(shape=shape))
         some = lengths > 0
         translations = tf.where(some, translator.target.decode(tokens), "")
-        return {"translation": translations, "score": tf.where(some, scores, 0.0)}
+        answer = {"translation": translations, "score": tf.where(some, scores, 0.0)}
+        return answer, numbers.to_tensor(shape=shape), tokens
 
+    def translate_alone(text):
+        return translate(text)[0]
+
+    def translate_and_look(text):
+        answer, source, tokens = translate(text)
+        lengths = tf.math.count_nonzero(tokens, axis=1, keepdims=True, dtype=tf.int32)
+        places = tf.range(tf.reduce_max(tf.concat([lengths[:, 0], [0]], axis=0)) + 1)
+        written = tf.pad(tokens, [[0, 0], [0, 1]])[:, : tf.size(places)]
+        written = tf.where(places == lengths, END_ID, written)
+        given = tf.pad(written, [[0, 0], [1, 0]], constant_values=START_ID)[:, :-1]
+        weights = translator.model.look(source, given)
+        sides = {"source_pieces": translator.source.spell(source), "target_pieces": translator.target.spell(written)}
+        return {**answer, **sides, "attention": weights}
+
+    inputs = [tf.TensorSpec([None], tf.string, "text")]
+    more = {"attention": (translate_and_look, inputs)} if translator.model.has_attention else {}
     folder = exports.write_saved_model(
-        run_dir, answer, [tf.TensorSpec([None], tf.string, "text")], [translator.source, translator.target]
+        run_dir, translate_alone, inputs, [translator.source, translator.target, translator.model], more
     )
     print(f"written: {folder} (text -> translation, score; beam {search.beam})")
 

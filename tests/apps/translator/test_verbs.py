@@ -44,6 +44,8 @@ try:
     answer(text=tf.constant(["short", "much too long " * 50]))
 except tf.errors.InvalidArgumentError as error:
     refused = error.message
+looked = model.signatures["attention"](text=tf.constant(texts))
+none = model.signatures["attention"](text=tf.constant([], tf.string))
 must_compile = [f.name for f in answer.graph.as_graph_def().library.function if "_XlaMustCompile" in f.attr]
 print(json.dumps({
     "together": [text.decode() for text in together["translation"].numpy()],
@@ -52,6 +54,11 @@ print(json.dumps({
     "none": answer(text=tf.constant([], tf.string))["translation"].shape.as_list(),
     "refused": refused,
     "must_compile": must_compile,
+    "looked": {name: value.numpy().tolist() for name, value in looked.items() if value.dtype != tf.string},
+    "pieces": [[[piece.decode() for piece in row] for row in looked[f"{side}_pieces"].numpy()]
+               for side in ("source", "target")],
+    "texts": [text.decode() for text in looked["translation"].numpy()],
+    "nothing": none["attention"].shape.as_list()[0],
 }))
 """
 
@@ -158,6 +165,23 @@ def test_attention_is_drawn_and_sums_to_one(trained, tmp_path):
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
+def assert_looks_agree(answer, translator, translations):
+    """What the SavedModel says it looked at is what `Translator.attention` says, and nothing where padding stands."""
+    compared = 0
+    for number, text in enumerate(TEXTS):
+        source, target = ([piece for piece in side[number] if piece] for side in answer["pieces"])
+        weights = np.array(answer["looked"]["attention"][number])
+        assert source[-1] == target[-1] == "<end>"
+        np.testing.assert_allclose(weights[:, len(source) :], 0, atol=1e-6)
+        there = translator.attention(text, translations[number])
+        # The search may write a word in other pieces than it would be cut into.
+        if there[1] == target:
+            compared += 1
+            assert there[0] == source
+            np.testing.assert_allclose(weights[: len(target), : len(source)], there[2], atol=1e-4)
+    assert compared >= 3
+
+
 def test_export_alone_gives_what_predict_gives(trained, expected, tmp_path):
     shutil.copytree(trained / "export" / "1", tmp_path / "model")
     (tmp_path / "texts.json").write_text(json.dumps(TEXTS), encoding="utf-8")
@@ -171,6 +195,8 @@ def test_export_alone_gives_what_predict_gives(trained, expected, tmp_path):
     assert answer["none"] == [0]
     assert "text 2 has " in answer["refused"] and "cut it into sentences" in answer["refused"]
     assert answer["must_compile"] == []
+    assert answer["texts"] == expected[0] and answer["nothing"] == 0
+    assert_looks_agree(answer, Translator(trained), expected[0])
 
 
 def test_server_gives_what_predict_gives(trained, expected):
