@@ -6,19 +6,23 @@ READY := $(VENV)/ready
 # It asks for the package tensorflow; requirements.txt brings its smaller build, tensorflow-cpu, in its place.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow lint bench
+.PHONY: demo test test-slow lint bench chromium
 
 # Train, measure, try and export the spam detector on messages that it makes itself.
 demo: $(READY)
 	$(BIN)/python -m apps.spam_detector
 
 # The layers a second time, on JAX, which compiles every loop in every test: quickly rather than well.
-test: $(READY)
+test: $(READY) chromium
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 -m "not slow" tests/layers
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+# The browser that the tests of the server's page need.
+chromium:
+	@command -v chromedriver > /dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver) > /dev/null 2>&1 || echo "no Chromium, and it cannot be installed: the tests of the page are skipped"
 
 lint: $(READY)
 	$(BIN)/ruff check .

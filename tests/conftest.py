@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
 import numpy as np
@@ -60,16 +61,34 @@ def snapshot(folder):
     return {path: hashlib.sha256(path.read_bytes()).digest() for path in files}
 
 
+class Served(NamedTuple):
+    """A server in a process of its own, the address of its first model's prediction, and that of gRPC."""
+
+    process: subprocess.Popen
+    url: str
+    grpc: str
+
+    @property
+    def http(self):
+        return self.url.partition("/v1/")[0]
+
+
 @contextlib.contextmanager
-def serving(run_dir, *options):
-    """A server of an exported run; its address, with the path of the prediction."""
-    command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0", "--grpc-port", "None", *options]
+def serving(*arguments):
+    """A server of exported runs, with further options; it must end well."""
+    command = [sys.executable, "-m", "apps.serve", *map(str, arguments), "--port", "0", "--grpc-port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines = []
+    while not lines or not lines[-1].startswith("grpc://"):
+        lines.append(process.stdout.readline().strip())
+        assert lines[-1], process.communicate()[1]
     try:
-        yield next(line.strip() for line in process.stdout if line.startswith("http"))
+        url = next(line for line in lines if line.startswith("http"))
+        yield Served(process, url, lines[-1].removeprefix("grpc://"))
     finally:
         process.terminate()
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
     assert "Traceback" not in errors
 
 

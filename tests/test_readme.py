@@ -28,7 +28,8 @@ def test_exported_model_is_called_as_the_app_readme_says(trained, monkeypatch, c
 def test_server_is_asked_as_the_readme_says(trained, capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (example,) = PYTHON.findall(text.partition("## Serve a model")[2].partition("\n## ")[0])
-    with serving(trained) as url:
+    with serving(trained) as server:
+        url = server.url
         assert "http://127.0.0.1:8501/v1/models/spam_detector:predict" in example
         exec(
             compile(example.replace("http://127.0.0.1:8501/v1/models/spam_detector:predict", url), "README.md", "exec"),

@@ -25,14 +25,14 @@ async function ask(address, body) {
 
 // What a person gives, as tensors: one form for each kind of input that a model has.
 
-function textForm() {
-  const field = make("textarea", { placeholder: "one text a line" });
+function textForm(signature) {
+  const field = make("textarea", { name: "texts", placeholder: "one text a line" });
   return {
     element: make("label", {}, make("small", {}, "Texts, one a line"), field),
     async read() {
       const lines = field.value.split("\n").filter((line) => line.trim());
       if (!lines.length) throw new Error("nothing to send: write a text");
-      return { body: { instances: lines }, lines };
+      return { body: { ...signature, instances: lines }, lines };
     },
   };
 }
@@ -55,30 +55,42 @@ function readNumbers(text, columns) {
   const isNumber = (cell) => cell !== "" && Number.isFinite(Number(cell));
   const header = rows[0].some((cell) => !isNumber(cell)) ? rows.shift() : null;
   if (!rows.length) throw new Error("the file has no rows of numbers");
+  // What cannot be read as a number in the first row is a time or a name.
   const kept = rows[0].map((cell, place) => place).filter((place) => isNumber(rows[0][place]));
   if (columns && kept.length !== columns) {
     throw new Error(`the file has ${kept.length} columns of numbers; the model takes ${columns}`);
   }
   const values = rows.map((row, line) => kept.map((place) => {
-    if (!isNumber(row[place] ?? "")) throw new Error(`row ${line + 1}, column ${place + 1}: not a number`);
+    if (!isNumber(row[place] ?? "")) {
+      throw new Error(`row ${line + 1}, column ${place + 1}: expected a number, found "${row[place] ?? ""}"`);
+    }
     return Number(row[place]);
   }));
-  return { values, names: kept.map((place) => (header ? header[place] : `column ${place + 1}`)) };
+  const last = rows.at(-1)[rows[0].findIndex((cell) => !isNumber(cell) && Number.isFinite(secondsOf(cell)))];
+  return { values, names: kept.map((place) => (header ? header[place] : `column ${place + 1}`)), time: secondsOf(last) };
 }
 
-function seriesForm(input) {
+// Times without a zone are taken as the training takes them: as UTC.
+function secondsOf(cell) {
+  const found = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}:?\d{2})?$/.exec(cell ?? "");
+  return found ? Date.parse(`${found[1]}T${found[2] ?? "00:00"}${found[3] ?? "Z"}`) / 1000 : NaN;
+}
+
+function seriesForm(name, input, timed) {
   const [, steps, columns] = input.shape;
-  const wanted = `CSV with ${columns ?? "any number of"} columns of numbers; ` +
+  const wanted = `CSV with ${columns ?? "any number of"} columns of numbers${timed ? " and one of times" : " (others are left out)"}; ` +
     (steps ? `the last ${steps} rows are used` : "all rows are used");
   const { zone, field } = dropZone(wanted, ".csv,text/csv");
   return {
     element: zone,
     async read() {
       if (!field.files.length) throw new Error("nothing to send: choose a file");
-      const { values, names } = readNumbers(await field.files[0].text(), columns);
+      const { values, names, time } = readNumbers(await field.files[0].text(), columns);
       if (steps && values.length < steps) throw new Error(`the file has ${values.length} rows; the model takes ${steps}`);
       const past = steps ? values.slice(-steps) : values;
-      return { body: { instances: [past] }, past, names };
+      if (!timed) return { body: { instances: [past] }, past, names };
+      if (!Number.isFinite(time)) throw new Error("the last row has no time such as 2026-01-31 14:00");
+      return { body: { instances: [{ [name]: past, time }] }, past, names };
     },
   };
 }
@@ -139,11 +151,19 @@ function jsonForm(inputs) {
 
 function formFor(model) {
   const inputs = model.signatures.serving_default?.inputs ?? {};
-  const [only, ...others] = Object.values(inputs);
+  const { time, ...others } = inputs;
+  const [name, ...more] = Object.keys(others);
+  const only = more.length ? undefined : others[name];
   if (model.signatures.encoded?.inputs.encoded?.dtype === "string") return clipForm();
-  if (only && !others.length && only.dtype === "string" && only.shape.length === 1) return textForm();
-  if (only && !others.length && only.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(only);
+  if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(tellingMost(model.signatures));
+  if (only?.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(name, only, Boolean(time));
   return jsonForm(inputs);
+}
+
+// Signatures that answer with more than the default one does.
+function tellingMost(signatures) {
+  const name = ["classes", "attention"].find((each) => each in signatures);
+  return name ? { signature_name: name } : {};
 }
 
 // Answers as people expect them.
@@ -156,13 +176,13 @@ function bar(label, share) {
 }
 
 function textAnswer(line, row) {
-  const box = make("div", { className: "answer" }, make("small", {}, line), make("br"));
-  if (typeof row === "object" && "probability" in row) {
-    box.append(bar(`${row.label}, probability`, row.probability));
-  } else {
-    box.append(make("strong", {}, typeof row === "object" ? String(row.translation ?? JSON.stringify(row)) : String(row)));
-    if (typeof row === "object" && "score" in row) box.append(make("small", {}, ` (score ${row.score.toFixed(2)})`));
-  }
+  const told = typeof row === "object" ? row : { label: row };
+  const said = told.label ?? told.translation ?? JSON.stringify(told);
+  const box = make("div", { className: "answer" }, make("small", {}, line), make("br"), make("strong", {}, String(said)));
+  if ("score" in told) box.append(make("small", {}, ` (score ${told.score.toFixed(2)})`));
+  if (told.classes && told.scores) box.append(...told.classes.map((name, place) => bar(name, told.scores[place])));
+  else if ("probability" in told) box.append(bar("probability", told.probability));
+  if (told.attention) box.append(attentionPicture(told));
   return box;
 }
 
@@ -173,6 +193,33 @@ function svg(tag, attributes, text) {
   return element;
 }
 
+function attentionPicture(row) {
+  const shown = (piece) => piece.replace(/^▁(?=.)/, "").replace("▁", "␣");
+  const read = row.source_pieces.filter(Boolean).map(shown);
+  const written = row.target_pieces.filter(Boolean).map(shown);
+  const longest = (pieces) => Math.max(...pieces.map((piece) => piece.length));
+  const size = 18, left = 14 + 7 * longest(written), slant = 6 * longest(read), top = 16 + slant;
+  const width = left + size * read.length + slant / 2, height = top + size * written.length;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "what was looked at for each piece" });
+  picture.style.cssText = `width: ${width}px; max-width: 100%; height: auto`;
+  read.forEach((piece, place) => {
+    const x = left + size * (place + 0.7);
+    picture.append(svg("text", { x, y: top - 6, transform: `rotate(-60 ${x} ${top - 6})` }, piece));
+  });
+  written.forEach((piece, line) => {
+    const y = top + size * line;
+    picture.append(svg("text", { x: left - 6, y: y + 13, "text-anchor": "end" }, piece));
+    read.forEach((other, place) => {
+      const cell = { x: left + size * place, y, width: size - 1, height: size - 1, fill: "#2f6fb3" };
+      const weight = row.attention[line][place];
+      const square = svg("rect", { ...cell, "fill-opacity": Math.max(0.06, weight) });
+      square.append(svg("title", {}, `${piece} ← ${other}: ${weight.toFixed(2)}`));
+      picture.append(square);
+    });
+  });
+  return make("details", { open: true }, make("summary", {}, "what it looked at"), picture);
+}
+
 function plot(name, past, middle, low, high) {
   const width = 800, height = 240, edge = 40;
   const shown = past.slice(-3 * middle.length);
@@ -180,15 +227,15 @@ function plot(name, past, middle, low, high) {
   const least = Math.min(...all), most = Math.max(...all);
   const across = (place) => edge + ((width - edge) * place) / Math.max(1, shown.length + middle.length - 1);
   const up = (value) => height - 20 - ((height - 40) * (value - least)) / (most - least || 1);
-  const points = (values, start) => values.map((value, place) => `${across(start + place)},${up(value)}`);
+  const points = (values, start = shown.length) => values.map((value, place) => `${across(start + place)},${up(value)}`);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `forecast of ${name}` });
   if (low && high) {
-    const outline = [...points(low, shown.length), ...points(high, shown.length).reverse()].join(" ");
+    const outline = [...points(low), ...points(high).reverse()].join(" ");
     picture.append(svg("polygon", { points: outline, fill: "#2f6fb3", opacity: 0.25 }));
   }
   picture.append(
     svg("polyline", { points: points(shown, 0).join(" "), fill: "none", stroke: "currentColor" }),
-    svg("polyline", { points: points(middle, shown.length).join(" "), fill: "none", stroke: "#2f6fb3", "stroke-width": 2 }),
+    svg("polyline", { points: points([shown.at(-1), ...middle], shown.length - 1).join(" "), fill: "none", stroke: "#2f6fb3", "stroke-width": 2 }),
     svg("text", { x: 0, y: 24 }, most.toPrecision(4)),
     svg("text", { x: 0, y: height - 16 }, least.toPrecision(4)),
     svg("text", { x: edge, y: 12 }, name),
@@ -224,12 +271,14 @@ function show(answer, read) {
   return [make("pre", {}, JSON.stringify(answer, null, 1))];
 }
 
+// What does the same from a command line; a long request is a file of its own.
 function curl(address, body) {
   const whole = JSON.stringify(body);
-  const shown = whole.length > 2000 ? `${whole.slice(0, 300)} ... (${whole.length} characters)` : whole;
-  const quoted = shown.replaceAll("'", "'\\''");
   const token = tokenField.value ? " -H 'Authorization: Bearer TOKEN'" : "";
-  return `curl${token} -d '${quoted}' ${location.origin}${address}`;
+  const line = (data) => make("pre", {}, `curl${token} -d ${data} ${location.origin}${address}`);
+  if (whole.length <= 2000) return [line(`'${whole.replaceAll("'", "'\\''")}'`)];
+  const href = URL.createObjectURL(new Blob([whole], { type: "application/json" }));
+  return [line("@request.json"), make("small", {}, make("a", { href, download: "request.json" }, "request.json"))];
 }
 
 function section(model) {
@@ -237,15 +286,14 @@ function section(model) {
   const address = `/v1/models/${encodeURIComponent(model.name)}:predict`;
   const button = make("button", { type: "submit" }, "Ask");
   const answers = make("div", { ariaLive: "polite" });
-  const line = make("pre", { hidden: true });
-  const element = make("form", {}, form.element, button, answers, line);
+  const same = make("div", { className: "same" });
+  const element = make("form", {}, form.element, button, answers, same);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
       const read = await form.read();
-      line.textContent = curl(address, read.body);
-      line.hidden = false;
+      same.replaceChildren(...curl(address, read.body));
       answers.replaceChildren(...show(await ask(address, read.body), read));
     } catch (error) {
       answers.replaceChildren(make("p", { className: "error" }, error.message));

@@ -253,8 +253,9 @@ def _refusal(error):
 
 def _file(name, media_type):
     content = (Path(__file__).parent / name).read_bytes()
+    policy = "default-src 'self'; style-src 'unsafe-inline'; img-src blob: data:; media-src blob:"
     headers = {
-        "Content-Security-Policy": "default-src 'self'; style-src 'unsafe-inline'; img-src blob:; media-src blob:",
+        "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
     }
 

@@ -15,6 +15,8 @@ def export(
 ):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: a batch of texts in, labels and probabilities out.
 
+    Its signature `classes` gives the label with each class and its score, as TensorFlow Serving names them.
+
     Args:
         run_dir: Folder of a trained run.
         threshold: Where the line is drawn.
@@ -28,7 +30,15 @@ def export(
         probability = detector.model(detector.encoder(text), training=False)[:, 0]
         return {"label": tf.gather(names, tf.cast(probability >= limit, tf.int32)), "probability": probability}
 
-    folder = exports.write_saved_model(run_dir, answer, [tf.TensorSpec([None], tf.string, "text")], [detector.encoder])
+    def answer_by_class(text):
+        told = answer(text)
+        scores = tf.stack([1 - told["probability"], told["probability"]], axis=1)
+        return {"label": told["label"], "classes": tf.broadcast_to(names, tf.shape(scores)), "scores": scores}
+
+    inputs = [tf.TensorSpec([None], tf.string, "text")]
+    folder = exports.write_saved_model(
+        run_dir, answer, inputs, [detector.encoder], {"classes": (answer_by_class, inputs)}
+    )
     print(f"written: {folder} (text -> label, probability; threshold {limit:.4g})")
 
 

@@ -16,8 +16,8 @@ MODEL = "/v1/models/spam_detector"
 
 @pytest.fixture(scope="module")
 def url(trained):
-    with serving(trained) as address:
-        yield address.removesuffix(f"{MODEL}:predict")
+    with serving(trained) as server:
+        yield server.http
 
 
 def post(url, body, path=f"{MODEL}:predict"):

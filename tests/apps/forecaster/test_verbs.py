@@ -197,7 +197,8 @@ def test_export_alone_gives_what_predict_gives(fixture, request, tmp_path):
 def test_server_gives_what_predict_gives(trained):
     network = Forecaster(trained)
     values = windows(read_series(network.config).values, np.array([500]), 48, 0)
-    with serving(trained) as url:
+    with serving(trained) as server:
+        url = server.url
         assert url.endswith("/v1/models/forecaster:predict")
         for wrong in ([[[1.0]]], ["text"], [values[0, :-1].tolist()], [[[float("nan"), 1.0]] * 48]):
             answer = requests.post(url, data=json.dumps({"instances": wrong}), timeout=60)

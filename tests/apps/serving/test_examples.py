@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import classification_pb2, prediction_service_pb2_grpc, regression_pb2
 
-from tests.apps.serving.conftest import start, stop
+from tests.conftest import serving
 
 EXAMPLES = [{"x": 1.0}, {"x": [3.0]}]
 
@@ -41,9 +41,8 @@ def running(tmp_path_factory):
     for name in ("classify", "regress"):
         saved.meta_graphs[0].signature_def[name].method_name = f"tensorflow/serving/{name}"
     file.write_bytes(saved.SerializeToString())
-    running = start(folder.parent, folder)
-    yield running
-    stop(running)
+    with serving(folder) as running:
+        yield running
 
 
 def test_classify_and_regress_over_http(running):

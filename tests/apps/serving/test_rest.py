@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.apps.serving.conftest import start, stop
+from tests.conftest import serving
 
 MODEL = "/v1/models/spam_detector"
 GOOD = {"instances": ["hello"]}
@@ -71,12 +71,12 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(server, post):
     assert post(GOOD).status_code == 200
 
 
-def test_request_ids_go_round_and_the_log_says_what_was_asked(server, post):
+def test_request_ids_go_round_and_the_log_says_what_was_asked(log, post):
     assert post(GOOD, headers={"X-Request-Id": "mine-1"}).headers["x-request-id"] == "mine-1"
     forged = post(GOOD, headers={"X-Request-Id": 'a"\t{b}' + "c" * 100}).headers["x-request-id"]
     assert re.fullmatch("abc{62}", forged)
     assert re.fullmatch("[0-9a-f]{32}", post(GOOD).headers["x-request-id"])
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
     (line,) = (line for line in lines if line["id"] == "mine-1")
     assert (line["method"], line["path"], line["status"]) == ("POST", f"{MODEL}:predict", 200)
     assert 0 < line["seconds"] < 60
@@ -122,8 +122,7 @@ def test_token_deadline_and_cors(trained, tmp_path):
     (tmp_path / "token").write_text("s3cret\n")
     arguments = ["--token-file", tmp_path / "token", "--deadline", 1, "--cors", "https://example.org", "--labels",
                  "mine:stable=1"]  # fmt: skip
-    running = start(tmp_path, f"mine={trained}", *arguments)
-    try:
+    with serving(f"mine={trained}", *arguments) as running:
         url = running.http + "/v1/models/mine"
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "s3cret"}):
             answer = requests.get(url, headers=headers, timeout=60)
@@ -145,13 +144,10 @@ def test_token_deadline_and_cors(trained, tmp_path):
                 assert answer.status == 408
                 assert json.loads(answer.read()) == {"error": "the request was not whole within 1 s"}
                 assert client.recv(1) == b""
-    finally:
-        stop(running)
 
 
 def test_new_version_is_picked_up_while_requests_go_on(run_dir, tmp_path):
-    running = start(tmp_path, run_dir, "--poll", 0.05)
-    try:
+    with serving(run_dir, "--poll", 0.05) as running:
         url = f"{running.http}{MODEL}"
         export = run_dir / "export"
         shutil.copytree(export / "1", export / ".2")
@@ -161,5 +157,3 @@ def test_new_version_is_picked_up_while_requests_go_on(run_dir, tmp_path):
             assert requests.post(f"{url}:predict", json=GOOD, timeout=60).status_code == 200
             assert time.monotonic() < deadline
         assert requests.post(f"{url}/versions/1:predict", json=GOOD, timeout=60).status_code == 404
-    finally:
-        stop(running)

@@ -177,7 +177,8 @@ def test_export_keeps_the_threshold(run_dir):
 
 def test_server_gives_what_predict_gives(trained):
     expected = Detector(trained)(TEXTS)
-    with serving(trained) as url:
+    with serving(trained) as server:
+        url = server.url
         assert url.endswith("/v1/models/spam_detector:predict")
         answer = requests.post(url, json={"instances": TEXTS}, timeout=60)
         assert answer.status_code == 200

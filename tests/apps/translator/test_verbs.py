@@ -200,7 +200,8 @@ def test_export_alone_gives_what_predict_gives(trained, expected, tmp_path):
 
 
 def test_server_gives_what_predict_gives(trained, expected):
-    with serving(trained) as url:
+    with serving(trained) as server:
+        url = server.url
         assert url.endswith("/v1/models/translator:predict")
         long = requests.post(url, json={"instances": ["short", "much too long " * 50]}, timeout=60)
         assert long.status_code == 400

@@ -245,7 +245,8 @@ def fit_all(frames):
 
 def test_server_gives_what_predict_gives(trained, expected):
     frames, captions, scores = expected
-    with serving(trained) as url:
+    with serving(trained) as server:
+        url = server.url
         assert url.endswith("/v1/models/video_captioner:predict")
         rows = [{"frames": part.tolist(), "lengths": len(part)} for part in frames[:2]]
         bad = requests.post(url, json={"instances": [{**rows[0], "lengths": 5}]}, timeout=60)
