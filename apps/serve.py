@@ -6,26 +6,21 @@ Behind it stands `serving/`: `rest.py` and `rpc.py` are the protocols, `models.p
 
 import asyncio
 import contextlib
-import functools
 import importlib.util
-import os
-import re
 import signal
 import socket
 import ssl
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
-import tensorflow as tf
 import tyro
 import uvicorn
 
 from .common import cli
+from .serving.arguments import find_folders, read_labels, read_token
 from .serving.batching import Batching
-from .serving.core import Limits, Metrics, Service
-from .serving.models import Model, Version, find_folder
+from .serving.core import Limits, Loading, Service
 from .serving.patience import patient
 from .serving.rest import make_app
 
@@ -37,10 +32,8 @@ def serve(
     grpc_port: int | None = 8500,
     batching: tyro.conf.OmitArgPrefixes[Batching] = Batching(),
     limits: tyro.conf.OmitArgPrefixes[Limits] = Limits(),
-    threads: int = max(1, (os.cpu_count() or 1) - 1),
-    versions: int = 1,
+    loading: tyro.conf.OmitArgPrefixes[Loading] = Loading(),
     labels: tuple[str, ...] = (),
-    poll: float = 1.0,
     token_file: Path | None = None,
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
@@ -57,61 +50,32 @@ def serve(
         grpc_port: Port for gRPC; 0 takes one that is free, None leaves gRPC out.
         batching: How requests are gathered.
         limits: What a request may take.
-        threads: Threads for the operations of models; unless it is said, one fewer than there are cores: the last one
-            is for HTTP.
-        versions: Newest versions of a model that are served at once.
+        loading: What is loaded.
         labels: NAME:LABEL=NUMBER, versions that can be asked for by a label and stay served.
-        poll: Seconds between looks for new versions.
         token_file: File with a token that requests must bring, as Authorization: Bearer TOKEN.
         tls_certificate: File with the server's certificate and its chain, PEM, for HTTPS and gRPC.
         tls_key: File with the certificate's private key, PEM.
         cors: Origins whose pages may ask, for example https://example.org.
         access_log: File for a JSON line about each request; - is standard error.
     """
-    if not models:
-        raise cli.UserError("no model given; for example runs/spam_detector")
-    if not (versions >= 1 and threads >= 1 and poll > 0):
-        raise cli.UserError(
-            f"--versions {versions}, --threads {threads}, --poll {poll}: expected 1 or more, and a number above 0"
-        )
-    found = {}
-    for given in models:
-        name, folder = find_folder(given)
-        if name in found:
-            raise cli.UserError(f"{given}: a second model called {name!r}; give it another name, as in NAME={folder}")
-        found[name] = folder
-    token = _token(token_file)
-    tls = _tls(tls_certificate, tls_key)
-    metrics = Metrics()
-    executor = ThreadPoolExecutor(os.cpu_count(), "model")
-    served = {}
-    for name, folder in found.items():
-        observe = metrics.rows.labels(name).observe
-        load = functools.partial(Version, batching=batching, executor=executor, observe=observe)
-        served[name] = Model(name, folder, load, versions, _labels(labels, name, found))
-        metrics.waiting.labels(name).set_function(served[name].waiting)
-    service = Service(served, limits, token, metrics)
+    folders = find_folders(models)
+    labels, token, tls = read_labels(labels, folders), read_token(token_file), _tls(tls_certificate, tls_key)
     try:
         listening = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
         raise cli.UserError(f"--host {host} --port {port}: {error}; choose another") from None
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    service = Service(folders, labels, loading, batching, limits, token)
     # An answer's head and body must not wait for each other: 40 ms a request on Linux.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with _opened(access_log) as log:
-        serving = _serve(service, listening, host, grpc_port, tls, poll, make_app(service, log, cors))
+        serving = _serve(service, listening, host, grpc_port, tls, make_app(service, log, cors))
         with asyncio.Runner(loop_factory=uvicorn.Config(None).get_loop_factory()) as runner:
             runner.run(serving)
-    executor.shutdown(wait=False, cancel_futures=True)
+    service.close()
 
 
-async def _serve(service, listening, host, grpc_port, tls, poll, app):
-    for model in service.models.values():
-        failed = await model.refresh()
-        if not model.versions:
-            raise cli.UserError(failed[0] if failed else f"{model.folder}: no version is there any more")
-        _warn(failed)
+async def _serve(service, listening, host, grpc_port, tls, app):
+    await service.load()
     config = uvicorn.Config(
         app,
         http=patient(service.limits.deadline),
@@ -131,7 +95,7 @@ async def _serve(service, listening, host, grpc_port, tls, poll, app):
         print(f"{scheme}://{host}:{port}/v1/models/{name}:predict", flush=True)
     if remote:
         print(f"grpc://{host}:{grpc_port}", flush=True)
-    watching = asyncio.create_task(_watch(service.models.values(), poll))
+    watching = asyncio.create_task(service.watch())
     # uvicorn stops by these signals and raises them once more at its end; they must not kill what is still to be done.
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
@@ -139,18 +103,6 @@ async def _serve(service, listening, host, grpc_port, tls, poll, app):
     watching.cancel()
     if remote:
         await remote.stop(grace=service.limits.deadline)
-
-
-async def _watch(models, poll):
-    while True:
-        await asyncio.sleep(poll)
-        for model in models:
-            _warn(await model.refresh())
-
-
-def _warn(failed):
-    for text in failed:
-        print(f"not served: {text}", file=sys.stderr, flush=True)
 
 
 async def _start_grpc(service, host, port, tls):
@@ -181,26 +133,6 @@ async def _start_grpc(service, host, port, tls):
         raise cli.UserError(f"--grpc-port {port}: cannot listen on {address}; choose another") from None
     await server.start()
     return server, port
-
-
-def _labels(labels, name, models):
-    found = {}
-    for text in labels:
-        place = re.fullmatch(r"([^:=]+):([^:=/]+)=([0-9]+)", text)
-        if not place or place[1] not in models:
-            raise cli.UserError(f"--labels {text}: expected NAME:LABEL=NUMBER with one of {', '.join(models)}")
-        if place[1] == name:
-            found[place[2]] = int(place[3])
-    return found
-
-
-def _token(file):
-    if file is None:
-        return None
-    token = file.read_text(encoding="utf-8").strip()
-    if not token:
-        raise cli.UserError(f"{file}: empty; expected a token")
-    return token
 
 
 def _tls(certificate, key):

@@ -2,14 +2,40 @@
 
 import asyncio
 import contextlib
+import functools
 import hmac
+import os
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import prometheus_client
+import tensorflow as tf
 
 from ..common.cli import UserError
+from .batching import Batching
+from .models import Model, Version
 from .refusals import Refused
+
+
+@dataclass(frozen=True)
+class Loading:
+    """Which versions of models are loaded, and what runs them."""
+
+    versions: int = 1
+    """Newest versions of a model that are served at once."""
+    poll: float = 1.0
+    """Seconds between looks for new versions."""
+    threads: int = max(1, (os.cpu_count() or 1) - 1)
+    """Threads for the operations of models; unless it is said, one fewer than there are cores: the last one is for
+    HTTP."""
+
+    def __post_init__(self):
+        for name, fits in (("versions", self.versions >= 1), ("poll", self.poll > 0), ("threads", self.threads >= 1)):
+            if not fits:
+                expected = "a number above 0" if name == "poll" else "1 or more"
+                raise UserError(f"--{name} {getattr(self, name)}: expected {expected}")
 
 
 @dataclass(frozen=True)
@@ -21,7 +47,7 @@ class Limits:
     max_instances: int = 1024
     """Rows of a request."""
     deadline: float = 30.0
-    """Seconds that a request's head, its body and its answer may each take; a later answer is status 504."""
+    """Seconds that a request may take to come (else status 408), and its answer to be made (504)."""
 
     def __post_init__(self):
         for name in ("max_body", "max_instances", "deadline"):
@@ -59,14 +85,47 @@ class Service:
     """Models behind the protocols.
 
     Args:
-        models: {name: Model}.
+        folders: {name: folder with a SavedModel for each version}.
+        labels: {name: {label: version}}.
+        loading: `Loading`.
+        batching: `Batching`.
         limits: `Limits`.
         token: what a request must bring as its bearer token, if it must.
-        metrics: `Metrics`.
     """
 
-    def __init__(self, models, limits, token=None, metrics=None):
-        self.models, self.limits, self._token, self.metrics = models, limits, token, metrics or Metrics()
+    def __init__(self, folders, labels=None, loading=Loading(), batching=Batching(), limits=Limits(), token=None):
+        self.limits, self.metrics, self.models = limits, Metrics(), {}
+        self._token, self._poll, self._executor = token, loading.poll, ThreadPoolExecutor(os.cpu_count(), "model")
+        tf.config.threading.set_intra_op_parallelism_threads(loading.threads)
+        tf.config.threading.set_inter_op_parallelism_threads(loading.threads)
+        for name, folder in folders.items():
+            observe = self.metrics.rows.labels(name).observe
+            load = functools.partial(Version, batching=batching, executor=self._executor, observe=observe)
+            self.models[name] = Model(name, folder, load, loading.versions, (labels or {}).get(name))
+            self.metrics.waiting.labels(name).set_function(self.models[name].waiting)
+
+    async def load(self):
+        """Loads the models.
+
+        Raises:
+            UserError: one of them has no version that can be loaded.
+        """
+        for model in self.models.values():
+            failed = await model.refresh()
+            if not model.versions:
+                raise UserError(failed[0] if failed else f"{model.folder}: no version is there any more")
+            _warn(failed)
+
+    async def watch(self):
+        """Looks for new versions, for ever."""
+        while True:
+            await asyncio.sleep(self._poll)
+            for model in self.models.values():
+                _warn(await model.refresh())
+
+    def close(self):
+        """Lets go of its threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def find(self, name):
         """The model of that name.
@@ -106,3 +165,8 @@ class Service:
         finally:
             self.metrics.requests.labels(model, method, protocol, done["code"]).inc()
             self.metrics.seconds.labels(model, method).observe(time.perf_counter() - start)
+
+
+def _warn(failed):
+    for text in failed:
+        print(f"not served: {text}", file=sys.stderr, flush=True)

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from ..common import cli, runs
 from .batching import Batcher
 from .refusals import Refused
 
@@ -271,31 +270,3 @@ async def _let_go(name, version):
 
 def _list(things):
     return ", ".join(map(str, sorted(things))) or "none"
-
-
-def find_folder(given):
-    """(name, folder with numbered versions) of a run directory, or of a folder of SavedModels, or NAME=FOLDER.
-
-    Raises:
-        cli.UserError: it is none of these.
-    """
-    name, equals, path = given.rpartition("=")
-    folder = Path(path)
-    if equals and not name:
-        raise cli.UserError(f"{given}: expected NAME=FOLDER")
-    if (folder / "config.json").is_file():
-        app = runs.open_run(folder)["app"]
-        if not _numbers(folder / "export"):
-            raise cli.UserError(f"{folder}: nothing exported; python -m apps.{app}.export {folder}")
-        return name or app, folder / "export"
-    if not folder.is_dir():
-        raise cli.UserError(f"{folder}: no such folder; expected a run directory or a folder of SavedModels")
-    if not _numbers(folder):
-        raise cli.UserError(
-            f"{folder}: neither a run directory nor a folder of SavedModels; expected {folder}/1/saved_model.pb"
-        )
-    return name or folder.resolve().name, folder
-
-
-def _numbers(folder):
-    return [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from apps.common.cli import UserError
+from apps.serving.arguments import find_folders
 from apps.serving.batching import Batching
-from apps.serving.models import Model, Version, find_folder
+from apps.serving.models import Model, Version
 from apps.serving.refusals import Refused
 
 
@@ -178,9 +179,9 @@ def test_what_a_model_says_of_its_input_is_a_refusal(tmp_path, load):
 
 def test_folders_are_runs_or_savedmodels_or_named(tmp_path):
     write(tmp_path / "plain" / "7", 1)
-    assert find_folder(str(tmp_path / "plain")) == ("plain", tmp_path / "plain")
-    assert find_folder(f"mine={tmp_path / 'plain'}") == ("mine", tmp_path / "plain")
+    assert find_folders([str(tmp_path / "plain")]) == {"plain": tmp_path / "plain"}
+    assert find_folders([f"mine={tmp_path / 'plain'}"]) == {"mine": tmp_path / "plain"}
     (tmp_path / "empty").mkdir()
     for given, words in (("=x", "NAME=FOLDER"), (tmp_path / "none", "no such folder"), (tmp_path / "empty", "neither")):
         with pytest.raises(UserError, match=words):
-            find_folder(str(given))
+            find_folders([str(given)])
