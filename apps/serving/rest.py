@@ -205,6 +205,9 @@ class Front:
         self.models, self.others, self.service, self.log = models, others, service, log
 
     async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.others(scope, receive, send)
+            return
         headers = dict(scope["headers"])
         # Somebody else's id goes into our log and answer: nothing but what ids are made of.
         given = re.sub(r"[^\w.:-]", "", headers.get(b"x-request-id", b"").decode("latin-1"))[:64]
