@@ -1,4 +1,4 @@
-"""How many requests a second the server answers, how fast, and whether any is lost.
+"""How many requests a second the server answers, how fast, and whether any is lost; beside it LitServe.
 
 Clients and server share the machine's cores. Each client keeps a connection open and asks again as soon as it is
 answered; a request holds one text. Loopback alone, bounded in requests, the soak in seconds.
@@ -6,16 +6,20 @@ answered; a request holds one text. Loopback alone, bounded in requests, the soa
 
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import requests
 
 from apps.common import cli
 
@@ -25,7 +29,9 @@ PACKAGES = ("tensorflow", "uvicorn", "starlette")
 NOTES = (
     "Clients and server run on the same cores. p50, p99: milliseconds from the first byte sent to the last received, "
     "medians over the rounds, as is the rate.",
-    "Memory: of the server, resident; at the start after a tenth of the requests, when all is warm.",
+    "The soaks: 8 clients. Memory: of the server, resident, from a tenth of the time on, when all is warm, to the end.",
+    "LitServe: the same model and largest batch, one thread for TensorFlow, one worker, and the delay of 0.5 ms with "
+    "which it did best of 0.5, 2 and 10.",
 )
 TEXT = "WINNER!! You have been selected to receive a 900 prize. Call 09061701461 now"
 PATH = "/v1/models/spam_detector:predict"
@@ -76,7 +82,7 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def request(host="127.0.0.1"):
+def ask_bytes(host="127.0.0.1"):
     """The bytes of a predict request."""
     body = json.dumps({"instances": [TEXT]}).encode()
     head = (
@@ -94,7 +100,7 @@ async def load(port, clients, go_on):
     seconds, failed, start = [], [], time.perf_counter()
     loop = asyncio.get_running_loop()
     made = [
-        (await loop.create_connection(lambda: Client(request(), go_on, seconds, failed), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Client(ask_bytes(), go_on, seconds, failed), "127.0.0.1", port))[1]
         for _ in range(clients)
     ]
     await asyncio.gather(*(client.done for client in made))
@@ -114,18 +120,45 @@ def served(run_dir, *options):
         process.wait(timeout=60)
 
 
+@contextlib.contextmanager
+def served_by_litserve(run_dir):
+    """LitServe in a process of its own; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = ["--run-dir", str(run_dir), "--port", str(port), "--path", PATH, "--threads", "1", "--delay", "0.0005"]
+    command = [sys.executable, "-m", "benchmarks.serving_litserve", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
+        while not _answers(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("LitServe does not start")
+            time.sleep(0.2)
+        yield port
+    finally:
+        # Its workers outlive SIGTERM.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(url):
+    with contextlib.suppress(requests.RequestException):
+        return requests.post(url + PATH, json={"instances": [TEXT]}, timeout=10).ok
+    return False
+
+
 def memory(process):
     """Resident MiB of a process."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def rounds(port, clients, requests, times):
+def rounds(port, clients, count, times):
     """Medians of several rounds."""
     found, lost = [], 0
     for _ in range(times):
         left = itertools.count()
-        seconds, failed, whole = asyncio.run(load(port, clients, lambda: next(left) < requests))  # noqa: B023
+        seconds, failed, whole = asyncio.run(load(port, clients, lambda: next(left) < count))  # noqa: B023
         lost += len(failed)
         found.append([len(seconds) / whole, *(1000 * np.percentile(seconds, [50, 99]))])
     rate, middle, slow = np.median(found, axis=0)
@@ -178,7 +211,7 @@ def soak(run_dir, seconds, swap_every=None):
 
 def serving_load(
     run_dir: Path = Path("runs/spam_detector"),
-    requests: int = 20_000,
+    count: int = 20_000,
     times: int = 5,
     soak_seconds: int = 600,
     swap_every: float = 10.0,
@@ -187,20 +220,33 @@ def serving_load(
 
     Args:
         run_dir: Run of the spam detector, exported; made by `make demo`.
-        requests: Requests in a round.
+        count: Requests in a round; of one client a tenth.
         times: Rounds.
         soak_seconds: Seconds of the soak, and of the one with versions that come and go.
         swap_every: Seconds between new versions.
     """
+    start = time.perf_counter()
     empty = {"requests": "", "versions": "", "memory, MiB": ""}
     rows = []
-    with served(run_dir) as (_, port):
+
+    def loads(name, port):
         for clients in (1, 8, 32):
-            count = requests // 10 if clients == 1 else requests
-            rows.append({"load": f"{clients} clients", **rounds(port, clients, count, times), **empty})
-    rows.append({"load": "soak, 8 clients", **soak(run_dir, soak_seconds)})
-    rows.append({"load": f"soak, a version every {swap_every:g} s", **soak(run_dir, soak_seconds, swap_every)})
-    write_results("serving_load", "The server under load: the spam detector", rows, PACKAGES, None, NOTES)
+            found = rounds(port, clients, count // 10 if clients == 1 else count, times)
+            rows.append({"server": name, "load": f"{clients} clients", **found, **empty})
+
+    with served(run_dir) as (_, port):
+        loads("ours", port)
+    packages = PACKAGES
+    if importlib.util.find_spec("litserve"):
+        with served_by_litserve(run_dir) as port:
+            loads("LitServe", port)
+        packages += ("litserve",)
+    rows.append({"server": "ours", "load": "soak", **soak(run_dir, soak_seconds)})
+    swapped = soak(run_dir, soak_seconds, swap_every)
+    rows.append({"server": "ours", "load": f"soak, a version every {swap_every:g} s", **swapped})
+    write_results(
+        "serving_load", "The server under load: the spam detector", rows, packages, time.perf_counter() - start, NOTES
+    )
 
 
 if __name__ == "__main__":

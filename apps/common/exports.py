@@ -1,12 +1,20 @@
-"""Writing a run's SavedModel, whole or not at all."""
+"""Writing a run's SavedModel, or its ONNX model, whole or not at all."""
 
+import logging
 from pathlib import Path
+from typing import Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from .cli import UserError
 from .runs import replacing
+
+Format = Literal["saved_model", "onnx"]
+
+# Of ONNX' operations; onnxruntime has it since 1.14 (2023).
+OPSET = 18
 
 
 def require_tensorflow():
@@ -43,3 +51,47 @@ def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
     except tf.errors.OpError as error:
         raise UserError(f"{folder}: cannot be written ({error.message.splitlines()[0][-120:]})") from error
     return folder
+
+
+def write_onnx(run_dir, answer, inputs, example):
+    """Writes RUN_DIR/export/model.onnx, and compares it with `answer` in onnxruntime before it is kept.
+
+    What `answer` asserts of its inputs is not in it: ONNX has no assertions.
+
+    Args:
+        answer: function of {name: tensor} that returns the same; no strings, neither in nor out.
+        inputs: {name: tf.TensorSpec}.
+        example: {name: array}, to compare with.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: tf2onnx or onnxruntime is absent, or the model cannot be converted.
+    """
+    try:
+        import onnxruntime
+        import tf2onnx
+    except ImportError as error:
+        raise UserError(f"--format onnx: {error.name} is not installed; pip install tf2onnx onnxruntime") from None
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    file = Path(run_dir) / "export" / "model.onnx"
+    file.parent.mkdir(exist_ok=True)
+    given = {name: tf.constant(value) for name, value in example.items()}
+    expected = {name: value.numpy() for name, value in answer(given).items()}
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()]
+    function = tf.function(lambda *tensors: answer(dict(zip(inputs, tensors, strict=True))))
+    with replacing(file) as part:
+        try:
+            tf2onnx.convert.from_function(function, specs, opset=OPSET, output_path=str(part))
+            session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+        # The exceptions of both have no common class.
+        except Exception as error:
+            raise UserError(f"{file}: not written, ONNX cannot say what the model does ({error})") from None
+        found = dict(zip(expected, session.run(list(expected), dict(example)), strict=True))
+        for name, value in expected.items():
+            scale = np.abs(value).max(initial=1.0) if value.dtype.kind == "f" else 0.0
+            if not np.allclose(found[name], value, rtol=0, atol=1e-4 * scale):
+                raise UserError(f"{file}: not written, its {name} is not what TensorFlow answers")
+    return file

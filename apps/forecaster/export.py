@@ -2,17 +2,19 @@
 
 import sys
 
+import numpy as np
 import tensorflow as tf
 
 from ..common import cli, exports
 from .predict import Forecaster
 
 
-def export(run_dir: cli.RunDir):
+def export(run_dir: cli.RunDir, format: exports.Format = "saved_model"):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: recent rows in, forecasts out, both in your units.
 
     Args:
         run_dir: Folder of a trained run.
+        format: Or write RUN_DIR/export/model.onnx, the same for onnxruntime; it does not refuse what is no number.
     """
     exports.require_tensorflow()
     forecaster = Forecaster(run_dir)
@@ -36,9 +38,23 @@ def export(run_dir: cli.RunDir):
         outputs = {"forecast": forecast[..., forecaster.point]}
         return outputs | ({"quantiles": forecast} if config.quantiles else {})
 
+    if format == "onnx":
+        print("written:", exports.write_onnx(run_dir, answer, inputs, _example(forecaster.scaling, inputs)))
+        return
     folder = exports.write_saved_model(run_dir, answer, [inputs], [forecaster.model])
     said = ", ".join(f"{name} {tuple(spec.shape)}" for name, spec in inputs.items())
     print(f"written: {folder} ({said} -> forecast{', quantiles' if config.quantiles else ''})".replace("None", "batch"))
+
+
+def _example(scaling, inputs, batch=3):
+    """Arrays for the inputs, such as the training may have seen."""
+    generator = np.random.default_rng(0)
+    made = {
+        "values": lambda shape: generator.normal(scaling.mean, scaling.deviation, shape),
+        "known": lambda shape: generator.normal(scaling.known_mean, scaling.known_deviation, shape),
+        "time": lambda shape: generator.integers(0, 2 * 10**9, shape),
+    }
+    return {name: made[name]((batch, *spec.shape[1:])) for name, spec in inputs.items()}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import tensorflow as tf
 import tyro
 
@@ -14,6 +15,7 @@ from .video import fit
 def export(
     run_dir: cli.RunDir,
     search: tyro.conf.OmitArgPrefixes[Search] = Search(),
+    format: exports.Format = "saved_model",
 ):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: clips in, captions and scores out.
 
@@ -22,14 +24,20 @@ def export(
     Args:
         run_dir: Folder of a trained run.
         search: How the best caption is looked for.
+        format: Or write RUN_DIR/export/model.onnx, for onnxruntime, which knows no text: it takes frames of the model's
+            number and size and answers with the numbers of subwords in vocabulary.json and the score.
     """
     exports.require_tensorflow()
     describer = Describer(run_dir, search)
     config = describer.config
 
-    def describe(frames, lengths):
+    def write(frames, lengths):
         tokens, scores = describer.searcher((frames, lengths))
-        return {"caption": describer.subwords.decode(tokens), "score": scores}
+        return {"tokens": tokens, "score": scores}
+
+    def describe(frames, lengths):
+        written = write(frames, lengths)
+        return {"caption": describer.subwords.decode(written["tokens"]), "score": written["score"]}
 
     def from_frames(frames, lengths):
         return describe(*looked_at(frames, lengths, config))
@@ -39,8 +47,17 @@ def export(
         specs = tf.TensorSpec([config.max_frames, size, size, 3], tf.uint8), tf.TensorSpec([], tf.int32)
         return describe(*tf.map_fn(lambda parts: decoded(parts, config), encoded, fn_output_signature=specs))
 
-    frames = tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames")
-    inputs = [frames, tf.TensorSpec([None], tf.int32, "lengths")]
+    lengths = tf.TensorSpec([None], tf.int32, "lengths")
+    if format == "onnx":
+        shape = [config.max_frames, config.frame_size, config.frame_size, 3]
+        example = {
+            "frames": np.random.default_rng(0).integers(0, 256, [2, *shape], "uint8"),
+            "lengths": np.array([shape[0], 1], "int32"),
+        }
+        specs = {"frames": tf.TensorSpec([None, *shape], tf.uint8), "lengths": lengths}
+        print("written:", exports.write_onnx(run_dir, lambda given: write(**given), specs, example))
+        return
+    inputs = [tf.TensorSpec([None, None, None, None, 3], tf.uint8, "frames"), lengths]
     encoded = [tf.TensorSpec([None, None], tf.string, "encoded")]
     folder = exports.write_saved_model(
         run_dir, from_frames, inputs, [describer.subwords, describer.model], {"encoded": (from_encoded, encoded)}

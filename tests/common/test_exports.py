@@ -1,6 +1,9 @@
 """A SavedModel is written whole, and one that cannot be written leaves the one before."""
 
+import sys
+
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -48,3 +51,36 @@ def test_other_backends_are_sent_to_tensorflow(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(UserError, match=r"the backend is jax.*KERAS_BACKEND=tensorflow"):
         exports.require_tensorflow()
+
+
+SPECS = {"x": tf.TensorSpec([None], tf.float32), "n": tf.TensorSpec([None], tf.int64)}
+EXAMPLE = {"x": np.array([1.0, -2.0], "float32"), "n": np.array([3, 4])}
+
+
+def test_onnx_answers_as_tensorflow_does(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    factor = tf.Variable(3.0)
+    file = exports.write_onnx(tmp_path, lambda given: {"y": factor * given["x"], "m": given["n"] + 1}, SPECS, EXAMPLE)
+    assert file == tmp_path / "export" / "model.onnx"
+    session = onnxruntime.InferenceSession(str(file))
+    y, m = session.run(["y", "m"], {"x": np.array([5], "float32"), "n": np.array([6])})
+    assert (y.tolist(), m.tolist()) == ([15], [7])
+
+
+def test_onnx_that_cannot_be_is_refused_and_leaves_what_was(tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    exports.write_onnx(tmp_path, lambda given: {"y": given["x"]}, SPECS, EXAMPLE)
+    for answer, words in (
+        (lambda given: {"y": tf.math.bessel_i0(given["x"])}, "ONNX cannot say"),
+        (lambda given: {"y": given["x"] + float(tf.inside_function())}, "not what TensorFlow answers"),
+    ):
+        with unchanged(tmp_path), pytest.raises(UserError, match=rf"model\.onnx: not written, .*{words}"):
+            exports.write_onnx(tmp_path, answer, SPECS, EXAMPLE)
+
+
+def test_onnx_without_its_packages_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(UserError, match="pip install tf2onnx onnxruntime"):
+        exports.write_onnx(tmp_path, lambda given: given, SPECS, EXAMPLE)

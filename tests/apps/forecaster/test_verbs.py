@@ -194,6 +194,25 @@ def test_export_alone_gives_what_predict_gives(fixture, request, tmp_path):
     assert "fill the gaps" in answer["refused"] and answer["must_compile"] == []
 
 
+@pytest.mark.parametrize("fixture", ["trained", "trained_with_covariates"])
+def test_onnx_gives_what_predict_gives(fixture, request, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    run_dir = shutil.copytree(request.getfixturevalue(fixture), tmp_path / "run")
+    assert cli.run(export, [str(run_dir), "--format", "onnx"]) == 0
+    network = Forecaster(run_dir)
+    series = read_series(network.config)
+    places = np.array([300, 700, 900])
+    given = {"values": windows(series.values, places, 48, 0)}
+    if network.config.known:
+        given["known"] = windows(series.known, places, 48, 12)
+        given["time"] = series.times[places - 1].as_unit("s").asi8
+    session = onnxruntime.InferenceSession(str(run_dir / "export" / "model.onnx"))
+    (quantiles,) = session.run(["quantiles"], given)
+    expected = network(given["values"], given.get("known"), given.get("time"))
+    np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-3)
+
+
 def test_server_gives_what_predict_gives(trained):
     network = Forecaster(trained)
     values = windows(read_series(network.config).values, np.array([500]), 48, 0)

@@ -243,6 +243,20 @@ def fit_all(frames):
     return fit(frames, 32).numpy()
 
 
+def test_onnx_writes_what_predict_writes(run_dir, expected):
+    frames, captions, own = expected
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    assert cli.run(export, [str(run_dir), "--format", "onnx"]) == 0
+    session = onnxruntime.InferenceSession(str(run_dir / "export" / "model.onnx"))
+    describer = Describer(run_dir)
+    lengths = np.array([len(part) for part in frames], "int32")
+    padded = np.stack([np.pad(part, [(0, 4 - len(part)), *[(0, 0)] * 3]) for part in frames])
+    tokens, scores = session.run(["tokens", "score"], {"frames": padded, "lengths": lengths})
+    assert [text.decode() for text in describer.subwords.decode(tokens).numpy()] == captions
+    np.testing.assert_allclose(scores, own, atol=1e-4)
+
+
 def test_server_gives_what_predict_gives(trained, expected):
     frames, captions, scores = expected
     with serving(trained) as server:
