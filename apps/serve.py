@@ -143,7 +143,9 @@ def _tls(certificate, key):
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
     except ssl.SSLError as error:
-        raise cli.UserError(f"{certificate}, {key}: not a certificate and its key, PEM ({error.reason})") from None
+        raise cli.UserError(
+            f"{certificate}, {key}: not a certificate and its key, PEM ({error.reason or error})"
+        ) from None
     return certificate, key
 
 

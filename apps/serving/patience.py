@@ -1,4 +1,4 @@
-"""How long a connection may take to say what it wants."""
+"""How long a connection may take to say what it wants, and to go when the server does."""
 
 import asyncio
 import json
@@ -37,6 +37,12 @@ def patient(seconds):
         def on_message_complete(self):
             self._deadline.cancel()
             super().on_message_complete()
+
+        def shutdown(self):
+            super().shutdown()
+            # The others are closed by their answer. TLS would wait half a minute for an idle client's goodbye.
+            if self.transport.is_closing():
+                asyncio.get_running_loop().call_later(1, self.transport.abort)
 
         def connection_lost(self, error):
             self._deadline.cancel()

@@ -5,12 +5,19 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+import grpc
 import pytest
 import requests
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
+from apps import serve
+from apps.common import cli
 from tests.conftest import serving
 
 MODEL = "/v1/models/spam_detector"
@@ -157,3 +164,62 @@ def test_new_version_is_picked_up_while_requests_go_on(run_dir, tmp_path):
             assert requests.post(f"{url}:predict", json=GOOD, timeout=60).status_code == 200
             assert time.monotonic() < deadline
         assert requests.post(f"{url}/versions/1:predict", json=GOOD, timeout=60).status_code == 404
+
+
+class Slow(tf.Module):
+    """Takes half a second for each request."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+    def __call__(self, x):
+        # A loop of TensorFlow's own: a SavedModel holds no Python.
+        start = tf.timestamp()
+        waited = tf.while_loop(lambda passed: passed < 0.5, lambda passed: [tf.timestamp() - start], [start - start])
+        return {"y": x + 0 * tf.cast(waited[0], tf.float32)}
+
+
+def test_overload_and_a_late_answer_are_said(tmp_path):
+    model = Slow()
+    tf.saved_model.save(model, str(tmp_path / "slow" / "1"), {"serving_default": model.__call__})
+    arguments = ["--max-queue", 2, "--max-batch-size", 1, "--deadline", 0.8]
+    with serving(tmp_path / "slow", *arguments) as running:
+        url = f"{running.http}/v1/models/slow:predict"
+        with ThreadPoolExecutor(4) as clients:
+            sent = [clients.submit(requests.post, url, json={"instances": [1.0]}, timeout=60) for _ in range(4)]
+            answers = [one.result() for one in sent]
+        # The first is in the model's hands, the second waits too long, more may not wait.
+        assert sorted(answer.status_code for answer in answers) == [200, 429, 429, 504]
+        told = {answer.status_code: answer for answer in answers}
+        assert told[504].json() == {"error": "no answer within 0.8 s"}
+        assert told[429].headers["retry-after"] == "1" and "wait already" in told[429].json()["error"]
+        assert requests.post(url, json={"instances": [2.0]}, timeout=60).json() == {"predictions": [2.0]}
+        assert requests.get(f"{running.http}/healthz", timeout=60).status_code == 200
+
+
+def test_tls_is_spoken_by_both_protocols(trained, tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl on this machine, to make a certificate")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", certificate, "-keyout", key],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with serving(trained, "--tls-certificate", certificate, "--tls-key", key) as running:
+        assert running.url.startswith("https://")
+        # A client that keeps its connection must not hold up the server's end.
+        idle = requests.Session()
+        assert idle.post(running.url, json=GOOD, verify=certificate, timeout=60).status_code == 200
+        place = urlsplit(running.http)
+        with socket.create_connection((place.hostname, place.port), timeout=60) as plain:
+            plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert not plain.recv(1000).startswith(b"HTTP"), "who does not speak TLS is told nothing"
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        with grpc.secure_channel(running.grpc, credentials) as channel:
+            stub = model_service_pb2_grpc.ModelServiceStub(channel)
+            asked = get_model_status_pb2.GetModelStatusRequest()
+            asked.model_spec.name = "spam_detector"
+            assert stub.GetModelStatus(asked, timeout=60).model_version_status[0].version == 1
+        running.process.terminate()
+        assert running.process.wait(timeout=20) == 0
+    idle.close()
+    assert cli.run(serve.serve, [str(trained), "--tls-certificate", str(key), "--tls-key", str(key)]) == 2
