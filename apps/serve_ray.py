@@ -106,21 +106,10 @@ def serve_ray(
     ray, serve = _ray()
     _connect(ray, address)
     try:
-        serve.start(proxy_location="EveryNode", http_options={"host": host, "port": port})
-        # A queue of Ray's own before that of the batcher would hide from it who waits.
-        deployment = serve.deployment(
-            serve.ingress()(Replica),
-            name="engram",
-            max_ongoing_requests=batching.max_queue,
-            ray_actor_options={"num_cpus": scaling.cpus},
-            autoscaling_config={
-                "min_replicas": scaling.min_replicas,
-                "initial_replicas": scaling.min_replicas,
-                "max_replicas": scaling.max_replicas,
-                "target_ongoing_requests": scaling.target_requests,
-            },
-            graceful_shutdown_timeout_s=limits.deadline,
-        )
+        # Half of it for the request to come, half for its answer.
+        http = {"host": host, "port": port, "request_timeout_s": 2 * limits.deadline}
+        serve.start(proxy_location="EveryNode", http_options=http)
+        deployment = _deployment(serve, scaling, batching.max_queue, limits.deadline)
         serve.run(deployment.bind(settings), name="engram", route_prefix="/")
         stopped = threading.Event()
         # After Ray, which has handlers of its own.
@@ -134,6 +123,23 @@ def serve_ray(
     finally:
         serve.shutdown()
         ray.shutdown()
+
+
+def _deployment(serve, scaling, max_queue, deadline):
+    return serve.deployment(
+        serve.ingress()(Replica),
+        name="engram",
+        # A queue of Ray's own before that of the batcher would hide from it who waits.
+        max_ongoing_requests=max_queue,
+        ray_actor_options={"num_cpus": scaling.cpus},
+        autoscaling_config={
+            "min_replicas": scaling.min_replicas,
+            "initial_replicas": scaling.min_replicas,
+            "max_replicas": scaling.max_replicas,
+            "target_ongoing_requests": scaling.target_requests,
+        },
+        graceful_shutdown_timeout_s=deadline,
+    )
 
 
 def _ray():

@@ -199,6 +199,8 @@ class Model:
             found = {int(path.name): path for path in self.folder.iterdir() if path.name.isdecimal() and identity(path)}
         except OSError:
             found = {}
+        # What is gone is no longer broken.
+        self.broken = {number: before for number, before in self.broken.items() if number in found}
         pinned = set(self.labels.values())
         kept = [number for number in sorted(found, reverse=True) if self.broken.get(number) != identity(found[number])]
         return {number: found[number] for number in sorted({*kept[: self._keep], *(pinned & set(kept))})}

@@ -107,6 +107,40 @@ def test_broken_new_version_leaves_the_old_one_serving(tmp_path, load, damage):
     asyncio.run(story())
 
 
+def test_broken_version_that_is_deleted_is_forgotten(tmp_path, load):
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 3)
+        (tmp_path / "2").mkdir()
+        (tmp_path / "2" / "saved_model.pb").write_bytes(b"no model")
+        assert len(await model.refresh()) == 1 and len(model.states()) == 2
+        shutil.rmtree(tmp_path / "2")
+        assert await model.refresh() == []
+        assert model.states() == [(1, "AVAILABLE", "")]
+
+    asyncio.run(story())
+
+
+def test_version_that_is_swapped_while_it_is_loaded_is_loaded_anew(tmp_path, load, monkeypatch):
+    original = tf.saved_model.load
+
+    def swap(path):
+        loaded = original(path)
+        monkeypatch.setattr(tf.saved_model, "load", original)
+        write(tmp_path / "1", 5)
+        return loaded
+
+    async def story():
+        model = Model("times", tmp_path, load)
+        write(tmp_path / "1", 4)
+        monkeypatch.setattr(tf.saved_model, "load", swap)
+        (told,) = await model.refresh()
+        assert "changed while it was loaded" in told
+        assert await ask(model) == [5]
+
+    asyncio.run(story())
+
+
 def test_version_in_use_is_let_go_only_after_its_last_request(tmp_path, load, capsys):
     async def story():
         model = Model("times", tmp_path, load)

@@ -182,7 +182,13 @@ def test_server_gives_what_predict_gives(trained):
         assert url.endswith("/v1/models/spam_detector:predict")
         answer = requests.post(url, json={"instances": TEXTS}, timeout=60)
         assert answer.status_code == 200
-        np.testing.assert_allclose([row["probability"] for row in answer.json()["predictions"]], expected, atol=1e-6)
+        rows = answer.json()["predictions"]
+        np.testing.assert_allclose([row["probability"] for row in rows], expected, atol=1e-6)
+        answer = requests.post(url, json={"signature_name": "classes", "instances": TEXTS}, timeout=60)
+        told = answer.json()["predictions"]
+        assert [row["label"] for row in told] == [row["label"] for row in rows]
+        assert {tuple(row["classes"]) for row in told} == {("ham", "spam")}
+        np.testing.assert_allclose([row["scores"] for row in told], np.stack([1 - expected, expected], 1), atol=1e-6)
 
 
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, capsys):
