@@ -169,17 +169,22 @@ def test_covariates_of_the_rows_to_forecast_must_be_given_and_matter(
     assert answers[0][0]["q0.5"] != answers[1][0]["q0.5"]
 
 
+def given_and_expected(forecaster):
+    """Three windows of the run's own table, as its export takes them, and their forecasts."""
+    series = read_series(forecaster.config)
+    places = np.array([300, 700, 900])
+    given = {"values": windows(series.values, places, 48, 0)}
+    if forecaster.config.known:
+        given["known"] = windows(series.known, places, 48, 12)
+        given["time"] = series.times[places - 1].as_unit("s").asi8
+    return given, forecaster(given["values"], given.get("known"), given.get("time"))
+
+
 @pytest.mark.parametrize("fixture", ["trained", "trained_with_covariates"])
 def test_export_alone_gives_what_predict_gives(fixture, request, tmp_path):
     run_dir = request.getfixturevalue(fixture)
     trained = Forecaster(run_dir)
-    series = read_series(trained.config)
-    places = np.array([300, 700, 900])
-    given = {"values": windows(series.values, places, 48, 0)}
-    if trained.config.known:
-        given["known"] = windows(series.known, places, 48, 12)
-        given["time"] = series.times[places - 1].as_unit("s").asi8
-    expected = trained(given["values"], given.get("known"), given.get("time"))
+    given, expected = given_and_expected(trained)
     shutil.copytree(run_dir / "export" / "1", tmp_path / "model")
     (tmp_path / "given.json").write_text(json.dumps({name: value.tolist() for name, value in given.items()}))
     done = subprocess.run(
@@ -201,15 +206,9 @@ def test_onnx_gives_what_predict_gives(fixture, request, tmp_path):
     run_dir = shutil.copytree(request.getfixturevalue(fixture), tmp_path / "run")
     assert cli.run(export, [str(run_dir), "--format", "onnx"]) == 0
     network = Forecaster(run_dir)
-    series = read_series(network.config)
-    places = np.array([300, 700, 900])
-    given = {"values": windows(series.values, places, 48, 0)}
-    if network.config.known:
-        given["known"] = windows(series.known, places, 48, 12)
-        given["time"] = series.times[places - 1].as_unit("s").asi8
+    given, expected = given_and_expected(network)
     session = onnxruntime.InferenceSession(str(run_dir / "export" / "model.onnx"))
     (quantiles,) = session.run(["quantiles"], given)
-    expected = network(given["values"], given.get("known"), given.get("time"))
     np.testing.assert_allclose(quantiles, expected, rtol=1e-4, atol=1e-3)
 
 

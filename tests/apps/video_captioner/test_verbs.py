@@ -284,6 +284,7 @@ def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
     assert (run_dir / "report.png").exists()
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_and_ends_as_an_unbroken_one(trained, tmp_path, options):
     assert_killed_training_resumes(APP, options, trained, tmp_path / "killed")
 
