@@ -43,7 +43,7 @@ def run(requests, batching, doubler=None, together=True):
 
 
 def test_each_gets_its_own_rows():
-    requests = [[n] * (1 + n % 3) for n in range(40)]
+    requests = [[10 * n + row for row in range(1 + n % 3)] for n in range(40)]
     answers, batches = run(requests, Batching(max_batch_size=16))
     assert answers == [[2 * n for n in request] for request in requests]
     assert all(len(batch) <= 16 for batch in batches)
