@@ -81,8 +81,8 @@ def serve_ray(
 ):
     """Answer requests for exported runs on the nodes of a Ray cluster, in TensorFlow Serving's protocol over HTTP.
 
-    Every node answers at the port, whichever node's replica does the work. This checkout and the models must lie at
-    the same path on all nodes. It runs until it is stopped, and takes its replicas with it.
+    Every node with a replica answers at the port, whichever replica does the work. This checkout and the models must
+    lie at the same path on all nodes. It runs until it is stopped, and takes its replicas with it.
 
     Args:
         models: Run directories that were exported, or folders of SavedModels, each in a folder named by its version's

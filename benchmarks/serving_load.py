@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -167,8 +168,11 @@ def rounds(port, clients, count, times):
 
 def soak(run_dir, seconds, swap_every=None):
     """A long load; with `swap_every` a new version comes every so many seconds."""
-    folder = Path(run_dir) / "export"
-    with served(run_dir, "--poll", "0.5") as (process, port):
+    with contextlib.ExitStack() as stack:
+        # Versions come and go in a copy: the run stays as it is.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "spam_detector"
+        shutil.copytree(Path(run_dir) / "export" / "1", folder / "1")
+        process, port = stack.enter_context(served(folder, "--poll", "0.5"))
         start, swaps, memories = time.perf_counter(), itertools.count(2), []
 
         def go_on():
@@ -197,14 +201,13 @@ def soak(run_dir, seconds, swap_every=None):
             return result
 
         times, failed, whole = asyncio.run(everything())
-    for path in folder.iterdir():
-        if path.name != "1":
-            shutil.rmtree(path)
+        status = requests.get(f"http://127.0.0.1:{port}{PATH.removesuffix(':predict')}", timeout=60).json()
+        served_last = status["model_version_status"][0]["version"]
     middle, slow = 1000 * np.percentile(times, [50, 99])
     growth = 100 * (memories[-1] / memories[0] - 1)
     return {
         "requests/s": f"{len(times) / whole:.0f}", "p50, ms": f"{middle:.1f}", "p99, ms": f"{slow:.1f}",
-        "failed": str(len(failed)), "requests": f"{len(times):,}", "versions": str(next(swaps) - 1),
+        "failed": str(len(failed)), "requests": f"{len(times):,}", "versions": served_last,
         "memory, MiB": f"{memories[0]:.0f} to {memories[-1]:.0f} ({growth:+.1f} %)",
     }  # fmt: skip
 

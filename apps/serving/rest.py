@@ -82,14 +82,14 @@ class Rest:
                 name = found.get("signature_name", "serving_default")
                 return name, *read(found, version.signature(name), self.service.limits.max_instances)
 
-            name, tensors, form = await (run_in_threadpool(prepared) if len(body) > LARGE else _now(prepared))
+            name, tensors, form = await _called(prepared, len(body) > LARGE)
             outputs = await self.service.answer(version, name, tensors)
             large = sum(array.size for array in outputs.values()) > LARGE // 8
 
             def written():
                 return json.dumps(write(outputs, form)).encode()
 
-            return await (run_in_threadpool(written) if large else _now(written))
+            return await _called(written, large)
 
     async def _body(self, scope, receive):
         most = self.service.limits.max_body
@@ -162,8 +162,8 @@ class Rest:
         return Response(self.service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _now(function):
-    return function()
+async def _called(function, in_a_thread):
+    return await run_in_threadpool(function) if in_a_thread else function()
 
 
 def _read_predict(body, signature, most):
