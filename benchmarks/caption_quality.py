@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from apps.common import cli, runs
+from apps.common import cli, devices, runs
 from apps.common.decoding import Search
 from apps.common.metrics import caption_metrics
 from apps.video_captioner.baseline import most_frequent, nearest
@@ -99,7 +99,8 @@ def train_captioner(config, run_dir, cache):
     clips = read_clips(config, cache)
     splits, files, backbone = look(config, split_clips(clips, config), cache)
     if not (runs.start_run(run_dir, describe_run(config, clips)) and runs.is_finished(run_dir)):
-        fit(config, run_dir, splits, files, backbone, cache)
+        placement = devices.settle(devices.Devices(), config.batch_size)
+        fit(config, run_dir, splits, files, backbone, placement, cache)
     return splits, files
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import tyro
 
-from apps.common import cli, runs
+from apps.common import cli, devices, runs
 from apps.forecaster.baseline import origins_of
 from apps.forecaster.config import Config
 from apps.forecaster.data import settle
@@ -88,7 +88,7 @@ def measured(config, run_dir, horizon, label, first):
     series = read_series(config)
     config = settle(series, config)
     if not (runs.start_run(run_dir, describe_run(config, series), False) and runs.is_finished(run_dir)):
-        fit(config, run_dir, series)
+        fit(config, run_dir, series, devices.settle(devices.Devices(), config.batch_size))
     start = time.perf_counter()
     forecaster, places = Forecaster(run_dir), origins_of(series, config)
     errors = backtest(forecaster, series, places, simple=first)

@@ -16,7 +16,7 @@ import numpy as np
 import tyro
 from sklearn.model_selection import StratifiedGroupKFold
 
-from apps.common import cli, runs
+from apps.common import cli, devices, runs
 from apps.common.metrics import binary_metrics
 from apps.spam_detector.config import Config
 from apps.spam_detector.data import clusters, read_examples, split_examples
@@ -75,7 +75,7 @@ def spam_quality(
 def train_network(train, test, config, run_dir):
     """Trains on `train`, part of which chooses the epoch, and answers `test`: labels, probabilities, seconds."""
     if not (runs.start_run(run_dir, describe_run(config, train)) and runs.is_finished(run_dir)):
-        fit(config, run_dir, split_examples(train, config))
+        fit(config, run_dir, split_examples(train, config), devices.settle(devices.Devices(), config.batch_size))
     probabilities = Detector(run_dir)(test.texts)
     seconds = sum(row["seconds"] for row in runs.read_csv(run_dir / "history.csv"))
     return np.int32(probabilities >= 0.5), probabilities, seconds

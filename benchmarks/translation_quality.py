@@ -16,7 +16,7 @@ from pathlib import Path
 import tensorflow as tf
 import tyro
 
-from apps.common import cli, runs
+from apps.common import cli, devices, runs
 from apps.common.decoding import Search
 from apps.common.metrics import translation_metrics
 from apps.translator.baseline import Dictionary
@@ -85,7 +85,8 @@ def _settings(config, direction, attention):
 def train_translator(config, run_dir):
     pairs = read_pairs(config)
     if not (runs.start_run(run_dir, describe_run(config, pairs)) and runs.is_finished(run_dir)):
-        fit(config, run_dir, split_pairs(pairs, config, read_pairs(config, config.validation_data)))
+        splits = split_pairs(pairs, config, read_pairs(config, config.validation_data))
+        fit(config, run_dir, splits, devices.settle(devices.Devices(), config.batch_size))
 
 
 def _measured(direction, run_dir, test):

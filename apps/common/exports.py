@@ -1,6 +1,10 @@
 """Writing a run's SavedModel, or its ONNX model, whole or not at all."""
 
+import functools
 import logging
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -17,13 +21,25 @@ Format = Literal["saved_model", "onnx"]
 OPSET = 18
 
 
-def require_tensorflow():
-    """Refuses to export on another backend."""
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"a SavedModel is made by TensorFlow, the backend is {keras.backend.backend()}; run the same command with "
-            "KERAS_BACKEND=tensorflow, whichever backend trained the run"
-        )
+def by_tensorflow(export):
+    """Makes an export that has TensorFlow as its backend, in a process of its own where this one has another."""
+
+    @functools.wraps(export)
+    def exported(*arguments, **options):
+        if keras.backend.backend() == "tensorflow":
+            return export(*arguments, **options)
+        before = os.environ.get("KERAS_BACKEND")
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+        try:
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                return process.submit(exported, *arguments, **options).result()
+        finally:
+            if before is None:
+                del os.environ["KERAS_BACKEND"]
+            else:
+                os.environ["KERAS_BACKEND"] = before
+
+    return exported
 
 
 def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):

@@ -8,6 +8,7 @@ behind it is done again, and with the same seed comes out the same.
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import re
 import shutil
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import keras
@@ -24,6 +26,8 @@ import numpy as np
 from .cli import UserError
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)\.keras")
+# In a checkpoint, beside what Keras writes: what it was made of.
+_SEAL = "seal.json"
 
 
 @contextlib.contextmanager
@@ -84,26 +88,69 @@ def read_csv(path):
         return [{key: int(value) if value.isdigit() else float(value) for key, value in row.items()} for row in rows]
 
 
-def save_model(model, path, to_train_on=True):
-    """Saves a model whole or not at all.
+def save_model(model, path):
+    """Saves a model whole or not at all: to predict with, in float32, whatever it is trained in.
 
-    Args:
-        to_train_on: whether with the state of its optimizer, which is two or three times as large as the weights.
+    The state of its optimizer, which is two or three times as large as the weights, is left out.
     """
     optimizer = getattr(model, "optimizer", None)
     try:
-        if not to_train_on:
-            model.optimizer = None
-        with replacing(path) as part:
+        model.optimizer = None
+        with replacing(path) as part, _in_float32(model):
             model.save(part)
     finally:
         model.optimizer = optimizer
 
 
 @contextlib.contextmanager
+def _in_float32(model):
+    mixed = [layer for layer in model._flatten_layers() if layer.compute_dtype != layer.variable_dtype]
+    policies = [layer.dtype_policy for layer in mixed]
+    try:
+        for layer in mixed:
+            layer.dtype_policy = keras.DTypePolicy(layer.variable_dtype)
+        yield
+    finally:
+        for layer, policy in zip(mixed, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+def save_checkpoint(model, path):
+    """Saves a model to train on, whole or not at all, with what tells whether it is the same when it is loaded."""
+    with replacing(path) as part:
+        model.save(part)
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.writestr(_SEAL, json.dumps(_seal(model, path.parent)))
+
+
+def _seal(model, run_dir):
+    digest = hashlib.sha256()
+    for variable in [*model.variables, *model.optimizer.variables]:
+        # Keras does not save the states of dropout, nor does a training that goes on need them.
+        if variable.name != "seed_generator_state":
+            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+    config = hashlib.sha256((run_dir / "config.json").read_bytes())
+    return {"variables": digest.hexdigest(), "config": config.hexdigest()}
+
+
+def _require_sealed(model, path):
+    with zipfile.ZipFile(path) as archive:
+        saved = json.loads(archive.read(_SEAL)) if _SEAL in archive.namelist() else None
+    found = _seal(model, path.parent)
+    if saved != found:
+        other = saved is None or saved["config"] != found["config"]
+        what = "a checkpoint of another run" if other else "not restored as it was saved"
+        raise UserError(
+            f"{path}: {what}; remove it, and the same command goes on from the checkpoint before, or from the start"
+        )
+
+
+@contextlib.contextmanager
 def averaged_weights(model):
     """Puts the moving averages that the model's optimizer keeps, if any, in the place of the weights for a while."""
     optimizer = getattr(model, "optimizer", None)
+    # Which mixed_float16 wraps.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if optimizer is None or not optimizer.use_ema:
         yield
         return
@@ -120,16 +167,19 @@ def load_model(path, compile=False):
     """Loads a model saved by `save_model`; its layers' classes must have been imported.
 
     Args:
-        compile: whether with its loss and optimizer, to train on.
+        compile: whether with its loss and optimizer, to train on: what `save_checkpoint` saved, and verified.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; train first")
     try:
-        return keras.models.load_model(path, compile=compile)
+        model = keras.models.load_model(path, compile=compile)
     except (OSError, ValueError, KeyError, EOFError) as error:
         first = str(error).splitlines()[0][:120]
         raise UserError(f"{path}: not a whole Keras model ({first}); train again into a new run directory") from error
+    if compile:
+        _require_sealed(model, path)
+    return model
 
 
 def open_run(run_dir):
@@ -220,10 +270,11 @@ def finish(run_dir, kept):
     _remove_checkpoints(run_dir)
 
 
-def _remove_checkpoints(run_dir, keep=None):
-    for path in Path(run_dir).iterdir():
-        if _CHECKPOINT.fullmatch(path.name) and path != keep:
-            path.unlink()
+def _remove_checkpoints(run_dir, keep=0):
+    """All but the last `keep`."""
+    found = sorted(path for path in Path(run_dir).iterdir() if _CHECKPOINT.fullmatch(path.name))
+    for path in found[: len(found) - keep]:
+        path.unlink()
 
 
 class SaveEpochs(keras.callbacks.Callback):
@@ -279,11 +330,11 @@ class SaveEpochs(keras.callbacks.Callback):
         self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
         if self.history[-1] is self.kept():
             with averaged_weights(self.model):
-                save_model(self.model, self.run_dir / "model.keras", to_train_on=False)
+                save_model(self.model, self.run_dir / "model.keras")
         write_csv(self.run_dir / "history.csv", self.history)
-        checkpoint = self.run_dir / f"checkpoint-{epoch + 1:04d}.keras"
-        save_model(self.model, checkpoint)
-        _remove_checkpoints(self.run_dir, keep=checkpoint)
+        save_checkpoint(self.model, self.run_dir / f"checkpoint-{epoch + 1:04d}.keras")
+        # The one before, too, should the last turn out to be damaged.
+        _remove_checkpoints(self.run_dir, keep=2)
         self.model.stop_training = self.ended()
 
 

@@ -120,11 +120,12 @@ def count_covariates(config):
     return len(config.known) + 2 * len(config.calendar)
 
 
-def make_dataset(series, scaling, config, part, epochs=None):
+def make_dataset(series, scaling, config, part, epochs=None, share=None):
     """Batches of the windows of `part`, "train", "validation" or "test".
 
     Args:
         epochs: as in `window_dataset`; if absent, the windows come once, in the order of time.
+        share: `devices.Placement.share`, to train on whole batches.
 
     Returns:
         A tf.data.Dataset of ((values, covariates), targets, weights): float32 (batch, window_length, series),
@@ -141,4 +142,7 @@ def make_dataset(series, scaling, config, part, epochs=None):
         return (values[:, :length], covariates), values[:, length:], observed[:, length:]
 
     dataset = window_dataset(arrays, places, length, config.horizon, config.batch_size, config.seed, epochs)
-    return dataset.map(parts, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(parts, tf.data.AUTOTUNE)
+    if share:
+        dataset = share(dataset, len(places) * (1 if epochs is None else len(epochs)))
+    return dataset.prefetch(tf.data.AUTOTUNE)

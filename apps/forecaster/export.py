@@ -9,6 +9,7 @@ from ..common import cli, exports
 from .predict import Forecaster
 
 
+@exports.by_tensorflow
 def export(run_dir: cli.RunDir, format: exports.Format = "saved_model"):
     """Write RUN_DIR/export/1, a TensorFlow SavedModel: recent rows in, forecasts out, both in your units.
 
@@ -16,7 +17,6 @@ def export(run_dir: cli.RunDir, format: exports.Format = "saved_model"):
         run_dir: Folder of a trained run.
         format: Or write RUN_DIR/export/model.onnx, the same for onnxruntime; it does not refuse what is no number.
     """
-    exports.require_tensorflow()
     forecaster = Forecaster(run_dir)
     config = forecaster.config
     length, ahead = config.window_length, config.window_length + config.horizon

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 from keras import ops
 
-from ..common import cli, runs
+from ..common import cli, devices, groups, runs
 from .baseline import Ridge
 from .config import Config
 from .data import Scaling, borders, count_covariates, fit_scaling, make_dataset, settle
@@ -29,6 +29,7 @@ def train(
     run_dir: Path = RUN_DIR,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train a forecaster on series of numbers.
 
@@ -37,22 +38,30 @@ def train(
         run_dir: Folder for everything that the training leaves behind.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
+
+    Returns:
+        Where it ran, a `devices.Placement`.
     """
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    placement = devices.settle(on, config.batch_size)
     series = read_series(config)
     config = settle(series, config)
-    if runs.start_run(run_dir, describe_run(config, series), overwrite) and runs.is_finished(run_dir):
-        print(f"{run_dir} is trained already; --overwrite starts anew")
-        return
-    print(series.summary)
-    print(f"the next {config.horizon} rows from the last {config.window_length}; ", end="")
-    parts = borders(len(series), config).items()
-    print(", ".join(f"rows {start + 1} to {stop} for {part}" for part, (start, stop) in parts if start < stop))
-    fit(config, run_dir, series, tensorboard)
+    about = describe_run(config, series) | {"precision": on.precision}
+    with groups.run_directory(run_dir, about, overwrite, placement) as (folder, begun):
+        if begun and runs.is_finished(folder):
+            print(f"{run_dir} is trained already; --overwrite starts anew")
+            return placement
+        print(series.summary)
+        print(f"the next {config.horizon} rows from the last {config.window_length}; ", end="")
+        parts = borders(len(series), config).items()
+        print(", ".join(f"rows {start + 1} to {stop} for {part}" for part, (start, stop) in parts if start < stop))
+        fit(config, folder, series, placement, tensorboard)
+    return placement
 
 
-def fit(config, run_dir, series, tensorboard=False):
+def fit(config, run_dir, series, placement, tensorboard=False):
     """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
     keras.utils.set_random_seed(config.seed)
     done, checkpoint = runs.latest_checkpoint(run_dir)
@@ -65,14 +74,15 @@ def fit(config, run_dir, series, tensorboard=False):
         callbacks = [plateau, saving]
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
-        _fit_epochs(config, series, scaling, checkpoint, range(done, config.epochs), callbacks)
+        with placement.scope():
+            _fit_epochs(config, series, scaling, checkpoint, range(done, config.epochs), callbacks, placement)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
     runs.finish(run_dir, kept | settle_model(config, run_dir, series, scaling))
 
 
-def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks):
-    dataset = make_dataset(series, scaling, config, "train", epochs)
+def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks, placement):
+    dataset = make_dataset(series, scaling, config, "train", epochs, placement.share)
     steps = int(dataset.cardinality()) // len(epochs)
     if checkpoint:
         print(f"going on after epoch {epochs.start}")
@@ -83,7 +93,7 @@ def _fit_epochs(config, series, scaling, checkpoint, epochs, callbacks):
     print(f"{model.count_params():,} weights, {steps} steps an epoch", flush=True)
     model.fit(
         dataset,
-        validation_data=make_dataset(series, scaling, config, "validation"),
+        validation_data=make_dataset(series, scaling, config, "validation", share=placement.share),
         epochs=config.epochs,
         initial_epoch=epochs.start,
         steps_per_epoch=steps,
@@ -106,7 +116,7 @@ def settle_model(config, run_dir, series, scaling):
         print(f"the network's share of the forecast {found['share']:.0%}, the rest a straight line's over the window")
     if len(config.quantiles) > 1:
         calibrate(model, config, series, scaling)
-    runs.save_model(model, run_dir / "model.keras", to_train_on=False)
+    runs.save_model(model, run_dir / "model.keras")
     return found
 
 
@@ -165,11 +175,11 @@ def loss_of(config):
 class PointwiseLoss(keras.losses.Loss):
     """A loss of targets (batch, horizon, series) and forecasts (batch, horizon, series, outputs).
 
-    The mean over the values of weight 1.
+    The mean over the values, by their weights, see `batches.whole_batches`.
     """
 
     def __init__(self, name, **kwargs):
-        super().__init__(name=name, reduction="mean_with_sample_weight")
+        super().__init__(name=name)
 
 
 @keras.saving.register_keras_serializable("forecaster")

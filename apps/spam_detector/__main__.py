@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from ..common import cli, runs
+from ..common import cli, devices, runs
 from .config import Config
 from .evaluate import evaluate
 from .export import export
@@ -26,6 +26,7 @@ def spam_detector(
     run_dir: Path = RUN_DIR,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train, evaluate, predict a few messages and export; each is also a command of its own.
 
@@ -34,9 +35,11 @@ def spam_detector(
         run_dir: Folder for everything that the run leaves behind.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
     """
     print("== train")
-    train(config, run_dir, overwrite, tensorboard)
+    if train(config, run_dir, overwrite, tensorboard, on).process:
+        return  # the rest is for the first process of a group
     if config.test_fraction:
         print("\n== evaluate")
         evaluate(run_dir)

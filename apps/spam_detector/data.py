@@ -241,7 +241,7 @@ def _describe(texts, config):
     return tokens, subword_features(tokens.flat_values, NGRAM_WIDTHS)[:, : config.max_features]
 
 
-def make_dataset(examples, encoder, config, epochs=None):
+def make_dataset(examples, encoder, config, epochs=None, share=None):
     """Batches of messages of about the same length.
 
     Lengths are padded to powers of two, so that there are few shapes to compile for.
@@ -250,6 +250,7 @@ def make_dataset(examples, encoder, config, epochs=None):
         epochs: the epochs to run through, a range, each in an order that hangs on the seed and the epoch
             alone, so that a resumed training sees what an unbroken one would. If absent, the rows come once
             as they stand.
+        share: `devices.Placement.share`, to train on whole batches with weights of the rows.
 
     Returns:
         A tf.data.Dataset of int32 (batch, tokens, features) and float32 (batch, 1); its cardinality is the
@@ -263,4 +264,6 @@ def make_dataset(examples, encoder, config, epochs=None):
         edges.append(2 * edges[-1])
     lengths = features.row_lengths()
     dataset = bucketed((features, labels), lengths, edges, config.batch_size, config.seed, epochs)
+    if share:
+        dataset = share(dataset, count * (1 if epochs is None else len(epochs)))
     return dataset.prefetch(tf.data.AUTOTUNE)

@@ -9,6 +9,7 @@ from ..common import cli, exports
 from .predict import Detector, Threshold
 
 
+@exports.by_tensorflow
 def export(
     run_dir: cli.RunDir,
     threshold: tyro.conf.OmitArgPrefixes[Threshold] = Threshold(),
@@ -21,7 +22,6 @@ def export(
         run_dir: Folder of a trained run.
         threshold: Where the line is drawn.
     """
-    exports.require_tensorflow()
     detector = Detector(run_dir)
     limit = threshold.resolve(run_dir)
     names = tf.constant(detector.class_names)

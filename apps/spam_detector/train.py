@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tyro
 
-from ..common import cli, runs
+from ..common import cli, devices, groups, runs
 from .config import Config
 from .data import Encoder, clusters, make_dataset, read_examples, split_examples
 from .model import build_model, load_model
@@ -23,6 +23,7 @@ def train(
     run_dir: Path = RUN_DIR,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train a spam detector on labelled messages.
 
@@ -31,20 +32,27 @@ def train(
         run_dir: Folder for everything that the training leaves behind.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
+
+    Returns:
+        Where it ran, a `devices.Placement`.
     """
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    placement = devices.settle(on, config.batch_size)
     examples = read_examples(config)
     splits = split_examples(examples, config)
-    begun = runs.start_run(run_dir, describe_run(config, examples), overwrite)
-    if begun and runs.is_finished(run_dir):
-        print(f"{run_dir} is trained already; --overwrite starts anew")
-        return
-    print_rows(examples, splits)
-    fit(config, run_dir, splits, tensorboard)
+    about = describe_run(config, examples) | {"precision": on.precision}
+    with groups.run_directory(run_dir, about, overwrite, placement) as (folder, begun):
+        if begun and runs.is_finished(folder):
+            print(f"{run_dir} is trained already; --overwrite starts anew")
+            return placement
+        print_rows(examples, splits)
+        fit(config, folder, splits, placement, tensorboard)
+    return placement
 
 
-def fit(config, run_dir, splits, tensorboard=False):
+def fit(config, run_dir, splits, placement, tensorboard=False):
     """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
     keras.utils.set_random_seed(config.seed)
     encoder = Encoder.fit(splits["train"].texts, config)
@@ -56,7 +64,8 @@ def fit(config, run_dir, splits, tensorboard=False):
         callbacks = [saving]
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
-        _fit_epochs(config, splits, encoder, checkpoint, range(done, config.epochs), callbacks)
+        with placement.scope():
+            _fit_epochs(config, splits, encoder, checkpoint, range(done, config.epochs), callbacks, placement)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
     validation = splits["validation"]
@@ -65,9 +74,9 @@ def fit(config, run_dir, splits, tensorboard=False):
     runs.finish(run_dir, kept)
 
 
-def _fit_epochs(config, splits, encoder, checkpoint, epochs, callbacks):
+def _fit_epochs(config, splits, encoder, checkpoint, epochs, callbacks, placement):
     train_rows = splits["train"]
-    dataset = make_dataset(train_rows, encoder, config, epochs)
+    dataset = make_dataset(train_rows, encoder, config, epochs, placement.share)
     steps = int(dataset.cardinality()) // len(epochs)
     if checkpoint:
         print(f"going on after epoch {epochs.start}")
@@ -77,7 +86,7 @@ def _fit_epochs(config, splits, encoder, checkpoint, epochs, callbacks):
         compile_model(model, config, steps * config.epochs)
     model.fit(
         dataset,
-        validation_data=make_dataset(splits["validation"], encoder, config),
+        validation_data=make_dataset(splits["validation"], encoder, config, share=placement.share),
         epochs=config.epochs,
         initial_epoch=epochs.start,
         steps_per_epoch=steps,
@@ -97,7 +106,7 @@ def compile_model(model, config, steps):
     model.compile(
         optimizer=keras.optimizers.Adam(schedule),
         loss=keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=["accuracy", keras.metrics.AUC(curve="PR", name="pr_auc")],
+        weighted_metrics=["accuracy", keras.metrics.AUC(curve="PR", name="pr_auc")],
     )
 
 

@@ -207,12 +207,13 @@ def encode_all(subwords, texts):
     return tf.concat(parts, axis=0)
 
 
-def make_dataset(pairs, subwords, config, epochs=None):
+def make_dataset(pairs, subwords, config, epochs=None, share=None):
     """Batches of pairs of about the same length; pairs of more than `max_tokens` are left out.
 
     Args:
         subwords: (source, target).
         epochs: the epochs to run through; if absent, the pairs come once as they stand.
+        share: `devices.Placement.share`, to train on whole batches.
 
     Returns:
         A tf.data.Dataset of ((source, given), target, weights): int32 (batch, time) twice, where `given` is the target
@@ -228,7 +229,10 @@ def make_dataset(pairs, subwords, config, epochs=None):
         print(f"left out {np.sum(~fits)} of {len(pairs)} pairs: longer than --max-tokens {config.max_tokens} subwords")
     parts = tuple(tf.ragged.boolean_mask(side, fits) for side in (sources, targets))
     dataset = bucketed(parts, lengths[fits], padded_lengths(config), config.batch_size, config.seed, epochs)
-    return dataset.map(_shifted, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    dataset = dataset.map(_shifted, tf.data.AUTOTUNE)
+    if share:
+        dataset = share(dataset, int(fits.sum()) * (1 if epochs is None else len(epochs)))
+    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def padded_lengths(config):

@@ -12,6 +12,7 @@ from .data import encode_ended
 from .predict import Translator
 
 
+@exports.by_tensorflow
 def export(
     run_dir: cli.RunDir,
     search: tyro.conf.OmitArgPrefixes[Search] = Search(),
@@ -24,7 +25,6 @@ def export(
         run_dir: Folder of a trained run.
         search: How the best translation is looked for.
     """
-    exports.require_tensorflow()
     translator = Translator(run_dir, search)
     limit = translator.config.max_tokens
 

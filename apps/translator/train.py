@@ -10,7 +10,7 @@ import keras
 import tyro
 from keras import ops
 
-from ..common import cli, runs
+from ..common import cli, devices, groups, runs
 from .config import Config
 from .data import clusters, fit_subwords, load_subwords, make_dataset, read_pairs, split_pairs
 from .model import build_model, load_model
@@ -23,6 +23,7 @@ def train(
     run_dir: Path = RUN_DIR,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train a translator on pairs of sentences.
 
@@ -31,23 +32,30 @@ def train(
         run_dir: Folder for everything that the training leaves behind.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
+
+    Returns:
+        Where it ran, a `devices.Placement`.
     """
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    placement = devices.settle(on, config.batch_size)
     pairs = read_pairs(config)
     validation = read_pairs(config, config.validation_data) if config.validation_data else None
     splits = split_pairs(pairs, config, validation)
-    begun = runs.start_run(run_dir, describe_run(config, pairs), overwrite)
-    if begun and runs.is_finished(run_dir):
-        print(f"{run_dir} is trained already; --overwrite starts anew")
-        return
-    together = len(pairs) - clusters(pairs).max() - 1
-    print(f"{len(pairs)} pairs; {together} stay on the side of a pair that they share a sentence with")
-    print(", ".join(f"{len(part)} for {name}" for name, part in splits.items()))
-    fit(config, run_dir, splits, tensorboard)
+    about = describe_run(config, pairs) | {"precision": on.precision}
+    with groups.run_directory(run_dir, about, overwrite, placement) as (folder, begun):
+        if begun and runs.is_finished(folder):
+            print(f"{run_dir} is trained already; --overwrite starts anew")
+            return placement
+        together = len(pairs) - clusters(pairs).max() - 1
+        print(f"{len(pairs)} pairs; {together} stay on the side of a pair that they share a sentence with")
+        print(", ".join(f"{len(part)} for {name}" for name, part in splits.items()))
+        fit(config, folder, splits, placement, tensorboard)
+    return placement
 
 
-def fit(config, run_dir, splits, tensorboard=False):
+def fit(config, run_dir, splits, placement, tensorboard=False):
     """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps."""
     keras.utils.set_random_seed(config.seed)
     done, checkpoint = runs.latest_checkpoint(run_dir)
@@ -64,14 +72,15 @@ def fit(config, run_dir, splits, tensorboard=False):
         callbacks = [keras.callbacks.SwapEMAWeights(), plateau, saving]
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))
-        _fit_epochs(config, splits, subwords, checkpoint, range(done, config.epochs), callbacks)
+        with placement.scope():
+            _fit_epochs(config, splits, subwords, checkpoint, range(done, config.epochs), callbacks, placement)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
     runs.finish(run_dir, kept)
 
 
-def _fit_epochs(config, splits, subwords, checkpoint, epochs, callbacks):
-    dataset = make_dataset(splits["train"], subwords, config, epochs)
+def _fit_epochs(config, splits, subwords, checkpoint, epochs, callbacks, placement):
+    dataset = make_dataset(splits["train"], subwords, config, epochs, placement.share)
     steps = int(dataset.cardinality()) // len(epochs)
     if checkpoint:
         print(f"going on after epoch {epochs.start}")
@@ -82,7 +91,7 @@ def _fit_epochs(config, splits, subwords, checkpoint, epochs, callbacks):
     print(f"{model.count_params():,} weights, {steps} steps an epoch", flush=True)
     model.fit(
         dataset,
-        validation_data=make_dataset(splits["validation"], subwords, config),
+        validation_data=make_dataset(splits["validation"], subwords, config, share=placement.share),
         epochs=config.epochs,
         initial_epoch=epochs.start,
         steps_per_epoch=steps,
@@ -109,7 +118,7 @@ def compile_model(model, config, steps):
 
 @keras.saving.register_keras_serializable("translator")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy with smoothed labels, in nats a subword; the mean over those of weight 1.
+    """Cross-entropy with smoothed labels, in nats a subword; the mean, by their weights.
 
     Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7.
 
@@ -118,7 +127,7 @@ class SmoothedCrossentropy(keras.losses.Loss):
     """
 
     def __init__(self, smoothing, name="smoothed_crossentropy", **kwargs):
-        super().__init__(name=name, reduction="mean_with_sample_weight")
+        super().__init__(name=name)
         self.smoothing = smoothing
 
     def call(self, targets, logits):

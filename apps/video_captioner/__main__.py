@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tyro
 
-from ..common import cli, runs
+from ..common import cli, devices, runs
 from .config import Config
 from .data import split_clips
 from .evaluate import evaluate
@@ -23,6 +23,7 @@ def video_captioner(
     strict: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train, evaluate, caption a few clips and export; each is also a command of its own.
 
@@ -33,9 +34,11 @@ def video_captioner(
         strict: Stop at a clip that cannot be read, or has no captions, or is not there, in place of leaving it out.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
     """
     print("== train")
-    train(config, run_dir, cache, strict, overwrite, tensorboard)
+    if train(config, run_dir, cache, strict, overwrite, tensorboard, on).process:
+        return  # the rest is for the first process of a group
     clips = ()
     test = split_clips(read_clips(config, cache), config)["test"]
     if len(test):

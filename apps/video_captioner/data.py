@@ -73,7 +73,7 @@ def load_subwords(run_dir):
     return Subwords(pieces)
 
 
-def make_dataset(clips, files, subwords, config, epochs=None):
+def make_dataset(clips, files, subwords, config, epochs=None, share=None):
     """Batches of clips with some of their captions.
 
     Args:
@@ -81,6 +81,7 @@ def make_dataset(clips, files, subwords, config, epochs=None):
         epochs: the epochs to run through, a range, each with clips in an order and captions drawn by chances that hang
             on the seed and the epoch alone, so that a resumed training sees what an unbroken one would. If absent, the
             clips come once as they stand, with their first captions.
+        share: `devices.Placement.share`, to train on whole batches; a process loads the frames of its own clips alone.
 
     Returns:
         A tf.data.Dataset of ((frames, lengths, given), target, weights): uint8 (batch, frames, height, width, 3) or
@@ -101,25 +102,31 @@ def make_dataset(clips, files, subwords, config, epochs=None):
         order = rows if epochs is None else np.random.default_rng([config.seed, epochs[epoch]]).permutation(rows)
         drawing = None if epochs is None else np.random.default_rng([config.seed, epochs[epoch], place])
         chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
-        return _batch(
-            [arrays[row] for row in chosen], [_drawn(captions[row], config, drawing) for row in chosen], config
-        )
+        return chosen.astype("int32"), *_written([_drawn(captions[row], config, drawing) for row in chosen], config)
 
     # TensorFlow wants to know types and shapes before it sees a batch.
     sample = np.load(arrays[rows[0]], mmap_mode="r")
     of_frames, of_text = (None, config.max_frames, *sample.shape[1:]), (None, config.captions_per_clip, None)
 
-    def load(number):
-        parts = tf.numpy_function(batch, [number], [sample.dtype, tf.int32, tf.int32, tf.int32])
-        shapes = (of_frames, (None,), of_text, of_text)
-        frames, lengths, given, target = (
-            tf.ensure_shape(part, shape) for part, shape in zip(parts, shapes, strict=True)
+    def write(number):
+        chosen, given, target = tf.numpy_function(batch, [number], [tf.int32] * 3)
+        given, target = tf.ensure_shape(given, of_text), tf.ensure_shape(target, of_text)
+        return (tf.ensure_shape(chosen, (None,)), given), target, tf.cast(tf.not_equal(target, 0), tf.float32)
+
+    def load(inputs, target, weights):
+        chosen, given = inputs
+        frames, lengths = tf.numpy_function(
+            lambda own: _loaded([arrays[row] for row in own], config), [chosen], [sample.dtype, tf.int32]
         )
-        return (frames, lengths, given), target, tf.cast(tf.not_equal(target, 0), tf.float32)
+        frames = tf.ensure_shape(frames, (chosen.shape[0], *of_frames[1:]))
+        return (frames, tf.ensure_shape(lengths, chosen.shape), given), target, weights
 
     # Not `from_generator`, which makes TensorFlow give memory back all the time and slows every step.
     numbers = tf.data.Dataset.range(steps * (1 if epochs is None else len(epochs)))
-    return numbers.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+    dataset = numbers.map(write, num_parallel_calls=2, deterministic=True)
+    if share:
+        dataset = share(dataset, len(rows) * (1 if epochs is None else len(epochs)))
+    return dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
 def _encoded(clips, subwords, config):
@@ -140,18 +147,19 @@ def _drawn(captions, config, generator):
     return [captions[place] for place in chosen]
 
 
-def _batch(files, written, config):
-    loaded = [np.load(file) for file in files]
-    frames = padded_frames(loaded, config.max_frames)
-    longest = max(len(caption) for own in written for caption in own)
+def _written(captions, config):
+    longest = max(len(caption) for own in captions for caption in own)
     # Few lengths are few shapes to compile for.
-    target = np.zeros((len(files), config.captions_per_clip, -(-longest // 8) * 8), "int32")
-    for clip, own in enumerate(written):
+    target = np.zeros((len(captions), config.captions_per_clip, -(-longest // 8) * 8), "int32")
+    for clip, own in enumerate(captions):
         for place, caption in enumerate(own):
             target[clip, place, : len(caption)] = caption
-    given = np.pad(target[..., :-1], [[0, 0], [0, 0], [1, 0]], constant_values=START_ID)
-    lengths = np.array([len(part) for part in loaded], "int32")
-    return frames, lengths, given, target
+    return np.pad(target[..., :-1], [[0, 0], [0, 0], [1, 0]], constant_values=START_ID), target
+
+
+def _loaded(files, config):
+    loaded = [np.load(file) for file in files]
+    return padded_frames(loaded, config.max_frames), np.array([len(part) for part in loaded], "int32")
 
 
 def padded_frames(parts, count):

@@ -12,6 +12,7 @@ from .predict import Describer
 from .video import fit
 
 
+@exports.by_tensorflow
 def export(
     run_dir: cli.RunDir,
     search: tyro.conf.OmitArgPrefixes[Search] = Search(),
@@ -27,7 +28,6 @@ def export(
         format: Or write RUN_DIR/export/model.onnx, for onnxruntime, which knows no text: it takes frames of the model's
             number and size and answers with the numbers of subwords in vocabulary.json and the score.
     """
-    exports.require_tensorflow()
     describer = Describer(run_dir, search)
     config = describer.config
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 import tyro
 
-from ..common import cli, runs
+from ..common import cli, devices, groups, runs
 from .backbone import build_backbone
 from .config import Config
 from .data import fit_subwords, load_subwords, make_dataset, split_clips
@@ -27,6 +27,7 @@ def train(
     strict: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
+    on: tyro.conf.OmitArgPrefixes[devices.Devices] = devices.Devices(),
 ):
     """Train a video captioner on a folder of clips with captions.
 
@@ -37,18 +38,29 @@ def train(
         strict: Stop at a clip that cannot be read, or has no captions, or is not there, in place of leaving it out.
         overwrite: Throw away the run that stands in --run-dir.
         tensorboard: Write a TensorBoard log to --run-dir/tensorboard.
+        on: Devices.
+
+    Returns:
+        Where it ran, a `devices.Placement`.
     """
     if tensorboard and not importlib.util.find_spec("tensorboard"):
         raise cli.UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    placement = devices.settle(on, config.batch_size)
     clips = read_clips(config, cache, strict=strict)
-    splits, about = split_clips(clips, config), describe_run(config, clips)
-    if runs.check_run(run_dir, about, overwrite) and runs.is_finished(run_dir):
+    splits = split_clips(clips, config)
+    about = describe_run(config, clips) | {"precision": on.precision}
+
+    def is_finished():
+        return runs.check_run(run_dir, about, overwrite) and runs.is_finished(run_dir)
+
+    if groups.told_by_first(is_finished, placement):
         print(f"{run_dir} is trained already; --overwrite starts anew")
-        return
+        return placement
     splits, files, backbone = look(config, splits, cache, strict)
-    runs.start_run(run_dir, about, overwrite)
-    print(", ".join(f"{len(part)} clips for {name}" for name, part in splits.items()))
-    fit(config, run_dir, splits, files, backbone, cache, tensorboard)
+    with groups.run_directory(run_dir, about, overwrite, placement) as (folder, _):
+        print(", ".join(f"{len(part)} clips for {name}" for name, part in splits.items()))
+        fit(config, folder, splits, files, backbone, placement, cache, tensorboard)
+    return placement
 
 
 def look(config, splits, cache, strict=False):
@@ -68,7 +80,7 @@ def look(config, splits, cache, strict=False):
     return {name: part for name, (part, _) in seen.items()}, files, backbone
 
 
-def fit(config, run_dir, splits, files, backbone, cache=CACHE, tensorboard=False):
+def fit(config, run_dir, splits, files, backbone, placement, cache=CACHE, tensorboard=False):
     """Trains from the last checkpoint, or from the start, until the last epoch or until it no longer helps.
 
     Args:
@@ -85,12 +97,16 @@ def fit(config, run_dir, splits, files, backbone, cache=CACHE, tensorboard=False
     saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=patience)
     callbacks = [saving, *([keras.callbacks.TensorBoard(run_dir / "tensorboard")] if tensorboard else [])]
     if done < config.epochs and not saving.ended():
-        model = _begun(config, checkpoint, splits, subwords, backbone)
-        _fit_epochs(model, config, splits, files, subwords, range(done, config.epochs), callbacks)
+        with placement.scope():
+            model = _begun(config, checkpoint, splits, subwords, backbone)
+            epochs = range(done, config.epochs)
+            _fit_epochs(model, config, splits, files, subwords, epochs, callbacks, placement)
     last = config.epochs + config.fine_tune_epochs
     if config.fine_tune_epochs and len(saving.history) < last:
-        model, files = _to_fine_tune(config, run_dir, splits), _frames(config, cache, splits)
-        _fit_epochs(model, config, splits, files, subwords, range(len(saving.history), last), callbacks)
+        files, epochs = _frames(config, cache, splits), range(len(saving.history), last)
+        with placement.scope():
+            model = _to_fine_tune(config, run_dir, splits)
+            _fit_epochs(model, config, splits, files, subwords, epochs, callbacks, placement)
     kept = saving.kept()
     print(f"kept epoch {kept['epoch']}, validation loss {kept['val_loss']:.4f}: {run_dir}/model.keras")
     runs.finish(run_dir, kept)
@@ -128,12 +144,12 @@ def _frames(config, cache, splits):
     return files
 
 
-def _fit_epochs(model, config, splits, files, subwords, epochs, callbacks):
+def _fit_epochs(model, config, splits, files, subwords, epochs, callbacks, placement):
     if epochs.start:
         print(f"going on after epoch {epochs.start}")
 
     def batches(name, epochs=None):
-        return make_dataset(splits[name], files, subwords, config, epochs)
+        return make_dataset(splits[name], files, subwords, config, epochs, placement.share)
 
     dataset = batches("train", epochs)
     steps = int(dataset.cardinality()) // len(epochs)
@@ -154,7 +170,7 @@ def compile_model(model, config, learning_rate, steps):
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
         optimizer=keras.optimizers.Adam(falling, global_clipnorm=config.clip_norm),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight"),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
 

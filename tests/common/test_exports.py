@@ -1,5 +1,6 @@
 """A SavedModel is written whole, and one that cannot be written leaves the one before."""
 
+import os
 import sys
 
 import keras
@@ -46,11 +47,22 @@ def test_failure_leaves_the_model_before(tmp_path, monkeypatch):
         exports.write_saved_model(tmp_path, lambda x: {"y": x}, INPUTS)
 
 
-def test_other_backends_are_sent_to_tensorflow(monkeypatch):
-    exports.require_tensorflow()
+def test_other_backends_leave_it_to_a_process_with_tensorflow(monkeypatch):
+    assert whose() == ("tensorflow", os.getpid())
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(UserError, match=r"the backend is jax.*KERAS_BACKEND=tensorflow"):
-        exports.require_tensorflow()
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    backend, process = whose()
+    assert backend == "tensorflow" and process != os.getpid()
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    with pytest.raises(UserError, match="no such run"):
+        whose("no such run")
+
+
+@exports.by_tensorflow
+def whose(refusal=None):
+    if refusal:
+        raise UserError(refusal)
+    return keras.backend.backend(), os.getpid()
 
 
 SPECS = {"x": tf.TensorSpec([None], tf.float32), "n": tf.TensorSpec([None], tf.int64)}

@@ -267,7 +267,9 @@ def test_run_trained_on_jax_is_forecast_with_and_exported_by_tensorflow(tmp_path
     assert cli.run(predict, [str(run_dir)]) == 0
     pairs = zip(table_of(on_jax.stdout), table_of(capsys.readouterr().out), strict=True)
     assert all(float(one["q0.5"]) == pytest.approx(float(other["q0.5"]), rel=1e-3) for one, other in pairs)
-    assert cli.run(export, [str(run_dir)]) == 0
+    done = run_module(f"{APP}.export", run_dir, env=ON_JAX)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
 @pytest.mark.parametrize("verb", [forecaster, train, evaluate, predict, export])

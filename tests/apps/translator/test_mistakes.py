@@ -116,8 +116,8 @@ def test_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_weigh
     run_dir = tmp_path / "run"
     right = training.make_dataset
 
-    def poisoned(pairs, subwords, config, epochs=None):
-        dataset = right(pairs, subwords, config, epochs)
+    def poisoned(pairs, subwords, config, epochs=None, share=None):
+        dataset = right(pairs, subwords, config, epochs, share)
         if epochs is None:
             return dataset
         good = 2 * int(dataset.cardinality()) // len(epochs)

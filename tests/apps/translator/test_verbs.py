@@ -13,6 +13,7 @@ import requests
 
 from apps.common import cli, runs
 from apps.common.decoding import Search
+from apps.common.devices import Devices, settle
 from apps.translator.__main__ import translator
 from apps.translator.data import make_dataset, read_pairs, split_pairs
 from apps.translator.evaluate import evaluate
@@ -83,7 +84,8 @@ def assert_kept_weights_are_the_validated_ones(run_dir):
     translator = Translator(run_dir)
     validation = split_pairs(read_pairs(translator.config), translator.config)["validation"]
     translator.model.compile(loss=SmoothedCrossentropy(translator.config.label_smoothing))
-    dataset = make_dataset(validation, (translator.source, translator.target), translator.config)
+    share = settle(Devices(), translator.config.batch_size).share
+    dataset = make_dataset(validation, (translator.source, translator.target), translator.config, share=share)
     kept = runs.read_json(run_dir / "finished.json")["kept"]
     assert translator.model.evaluate(dataset, verbose=0) == pytest.approx(kept["val_loss"], rel=1e-4)
 
@@ -240,7 +242,9 @@ def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, o
     assert [answer["translation"] for answer in answers] == translations
     np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-4)
     assert_kept_weights_are_the_validated_ones(run_dir)
-    assert cli.run(export, [str(run_dir)]) == 0
+    done = run_module(f"{APP}.export", run_dir, env=ON_JAX)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
 def test_plain_encoder_decoder_runs_through_every_verb(tmp_path, options):

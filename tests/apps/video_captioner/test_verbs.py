@@ -358,7 +358,9 @@ def test_run_trained_on_jax_is_captioned_and_exported_by_tensorflow(tmp_path, op
     captions, scores = describer([frames_of(clip, describer.config) for clip in clips[:2]])
     assert [answer["caption"] for answer in answers] == captions
     np.testing.assert_allclose([answer["score"] for answer in answers], scores, atol=1e-3)
-    assert cli.run(export, [str(run_dir)]) == 0
+    done = run_module(f"{APP}.export", run_dir, env=ON_JAX)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
 @pytest.mark.parametrize("model", ["s2vt", "mean"])

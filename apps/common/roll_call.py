@@ -1,0 +1,150 @@
+"""Whether every process of a group is there, before JAX is asked, and while it works.
+
+JAX, when one never comes or is lost, ends the others after a while with a stack trace that names nobody. So they first
+call each other here, at the address at which JAX will, and keep the line open for as long as they work.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+# Lines to the others by their number: the first process has one to each, the others to the first.
+_lines = {}
+_ENDED = b"ended\n"
+# Seconds to end by itself for a process that has the same reason as the one that is lost.
+_GRACE = 2
+
+
+def answer(address, number, count, timeout):
+    """Waits until every process of a group is there. One that is lost from then on ends this one, with status 2.
+
+    Args:
+        address: "HOST:PORT" of process 0, on which it listens meanwhile.
+        number: of this process.
+        count: of processes.
+        timeout: seconds.
+
+    Raises:
+        ConnectionError: says which processes have not come.
+    """
+    host, _, port = address.rpartition(":")
+    place, deadline = (host.strip("[]"), int(port)), time.monotonic() + timeout
+    wrong = _call(place, count, deadline) if number == 0 else _come(place, number, count, deadline)
+    if wrong is None:
+        raise ConnectionError(
+            f"process 0 of the group was not at {address} in {timeout} s; start the same command there"
+        )
+    if wrong:
+        raise ConnectionError(f"the group did not come together: {wrong}")
+    for other, (name, line) in _lines.items():
+        threading.Thread(target=_watch, args=(other, name, line), daemon=True).start()
+
+
+def leave():
+    """Tells the others that this process has done its part."""
+    for _, line in _lines.values():
+        with contextlib.suppress(OSError):
+            line.sendall(_ENDED)
+    _lines.clear()
+
+
+def abandon():
+    """Lets the others know that this process, which has failed, will not do its part."""
+    for _, line in _lines.values():
+        with contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_RDWR)
+    _lines.clear()
+    # JAX would wait for the others at the end, and then abort; and abort the others, did the first end before them.
+    atexit.register(_end, 2 * _GRACE)
+
+
+def _end(seconds=0):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    time.sleep(seconds)
+    os._exit(2)
+
+
+def await_end():
+    """For one whose computation failed: time to learn whether another process was the reason, and to end of that."""
+    if _lines:
+        time.sleep(2 * _GRACE)
+
+
+def _call(place, count, deadline):
+    """What is wrong, in words, an empty text if nothing is; all that came are told."""
+    wrong = ""
+    with socket.create_server(place) as listener:
+        while len(_lines) + 1 < count and not wrong:
+            listener.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                line = _kept_alive(listener.accept()[0])
+                line.settimeout(max(deadline - time.monotonic(), 0.001))
+                told = json.loads(line.makefile().readline())
+                number, host = int(told["process"]), str(told["host"])
+            except TimeoutError:
+                break
+            except (ValueError, KeyError, TypeError, OSError):
+                continue  # not one of the group
+            if told["processes"] != count:
+                wrong = f"process {number} on {host} has a group of {told['processes']}, process 0 one of {count}"
+            elif number in (0, *_lines):
+                wrong = f"{host} and {_lines.get(number, [socket.gethostname()])[0]} both are process {number}"
+            _lines.setdefault(number, (host, line))
+    if len(_lines) + 1 < count and not wrong:
+        here = {0: socket.gethostname()} | {number: host for number, (host, _) in _lines.items()}
+        missing = [str(each) for each in range(count) if each not in here]
+        present = ", ".join(f"{number} on {host}" for number, host in sorted(here.items()))
+        wrong = f"of {count} processes {', '.join(missing)} did not come; here are {present}"
+    for _, line in _lines.values():
+        line.settimeout(None)
+        with contextlib.suppress(OSError):
+            line.sendall(json.dumps({"wrong": wrong, "host": socket.gethostname()}).encode() + b"\n")
+    return wrong
+
+
+def _come(place, number, count, deadline):
+    """What process 0 says is wrong; None if it is not there."""
+    own = {"process": number, "processes": count, "host": socket.gethostname()}
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            line = _kept_alive(socket.create_connection(place, timeout=left))
+            line.sendall(json.dumps(own).encode() + b"\n")
+            # Process 0 has the same time limit, and may have begun later.
+            line.settimeout(None)
+            told = json.loads(line.makefile().readline())
+            _lines[0] = told["host"], line
+            return told["wrong"]
+        except (OSError, ValueError):
+            time.sleep(0.2)
+    return None
+
+
+def _kept_alive(line):
+    """Notices within a minute that the other machine is gone."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, seconds in (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            line.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    return line
+
+
+def _watch(number, host, line):
+    try:
+        if line.recv(len(_ENDED)):
+            return
+    except OSError:
+        pass
+    time.sleep(_GRACE)
+    if _lines:
+        print(
+            f"error: the group lost process {number} on {host}; start the same command again in all processes: it goes "
+            "on after the last whole epoch",
+            file=sys.stderr,
+        )
+        _end()

@@ -1,0 +1,106 @@
+"""The whole training step of every app, on JAX, at its own settings: forward, loss, backward, optimizer, metrics."""
+
+import jax
+import keras
+import numpy as np
+
+# Of the text of a batch.
+TIME = 32
+
+
+def spam_detector(batch_size):
+    from apps.spam_detector.config import Config
+    from apps.spam_detector.model import build_model
+    from apps.spam_detector.train import compile_model
+
+    config = Config()
+    model = build_model(config, config.vocabulary_size)
+    compile_model(model, config, 1000)
+    features = _shaped("int32", batch_size, TIME, config.max_features)
+    return model, (features, _shaped("float32", batch_size, 1), _shaped("float32", batch_size))
+
+
+def translator(batch_size):
+    from apps.translator.config import Config
+    from apps.translator.model import build_model
+    from apps.translator.train import compile_model
+
+    config = Config()
+    model = build_model(config, config.vocabulary_size, config.vocabulary_size)
+    compile_model(model, config, 1000)
+    text = _shaped("int32", batch_size, TIME)
+    return model, ((text, text), text, _shaped("float32", batch_size, TIME))
+
+
+def forecaster(batch_size):
+    from apps.forecaster.config import Config
+    from apps.forecaster.data import count_covariates
+    from apps.forecaster.model import build_model
+    from apps.forecaster.train import loss_of
+
+    # What the sample's settings are once its rows are known: hours, of four weeks with a season of a day.
+    config = Config(horizon=24).for_rows(24, 10_000)
+    model = build_model(config, 4, count_covariates(config))
+    model.compile(keras.optimizers.Adam(config.learning_rate), loss=loss_of(config))
+    values = _shaped("float32", batch_size, config.window_length, 4)
+    known = _shaped("float32", batch_size, config.window_length + config.horizon, count_covariates(config))
+    ahead = _shaped("float32", batch_size, config.horizon, 4)
+    return model, ((values, known), ahead, ahead)
+
+
+def video_captioner(batch_size):
+    from apps.video_captioner.config import Config
+    from apps.video_captioner.model import build_model
+    from apps.video_captioner.train import compile_model
+
+    config = Config()
+    model = build_model(config, config.vocabulary_size)
+    compile_model(model, config, config.learning_rate, 1000)
+    frames = _shaped("uint8", batch_size, config.max_frames, config.frame_size, config.frame_size, 3)
+    shape = (batch_size, config.captions_per_clip, TIME)
+    captions = _shaped("int32", *shape)
+    return model, ((frames, _shaped("int32", batch_size), captions), captions, _shaped("float32", *shape))
+
+
+STEPS = {each.__name__: each for each in (spam_detector, translator, forecaster, video_captioner)}
+
+
+def _shaped(dtype, *shape):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def training_step(app, batch_size, precision="float32"):
+    """A training step that nothing has run yet.
+
+    Args:
+        app: name of one.
+        batch_size: rows of the step.
+        precision: of the computation, as `--precision`.
+
+    Returns:
+        Function of (state, batch) that gives the logs and the new state; the state, lists of arrays; the shapes of the
+        batch.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model, batch = STEPS[app](batch_size)
+    finally:
+        keras.config.set_dtype_policy(before)
+    # Builds what Keras builds with the first batch of a training, without running anything.
+    model._symbolic_build(
+        data_batch=keras.tree.map_structure(lambda each: keras.KerasTensor(each.shape, each.dtype), batch)
+    )
+    kinds = model.trainable_variables, model.non_trainable_variables, model.optimizer.variables, model.metrics_variables
+    return model.train_step, tuple([variable.value for variable in kind] for kind in kinds), batch
+
+
+def random_batch(batch, seed=0):
+    """Arrays of a batch's shapes that any of the models can learn from."""
+    generator = np.random.default_rng(seed)
+    made = {
+        "i": lambda shape: generator.integers(1, 4, shape, "int32"),
+        "u": lambda shape: generator.integers(0, 256, shape, "uint8"),
+        "f": lambda shape: generator.random(shape, "float32"),
+    }
+    return keras.tree.map_structure(lambda each: made[np.dtype(each.dtype).kind](each.shape), batch)
