@@ -95,17 +95,24 @@ def _call(place, count, deadline):
                 wrong = f"process {number} on {host} has a group of {told['processes']}, process 0 one of {count}"
             elif number in (0, *_lines):
                 wrong = f"{host} and {_lines.get(number, [socket.gethostname()])[0]} both are process {number}"
-            _lines.setdefault(number, (host, line))
+            if number in _lines:
+                _tell(line, wrong)
+            else:
+                _lines[number] = host, line
     if len(_lines) + 1 < count and not wrong:
         here = {0: socket.gethostname()} | {number: host for number, (host, _) in _lines.items()}
         missing = [str(each) for each in range(count) if each not in here]
         present = ", ".join(f"{number} on {host}" for number, host in sorted(here.items()))
         wrong = f"of {count} processes {', '.join(missing)} did not come; here are {present}"
     for _, line in _lines.values():
-        line.settimeout(None)
-        with contextlib.suppress(OSError):
-            line.sendall(json.dumps({"wrong": wrong, "host": socket.gethostname()}).encode() + b"\n")
+        _tell(line, wrong)
     return wrong
+
+
+def _tell(line, wrong):
+    line.settimeout(None)
+    with contextlib.suppress(OSError):
+        line.sendall(json.dumps({"wrong": wrong, "host": socket.gethostname()}).encode() + b"\n")
 
 
 def _come(place, number, count, deadline):

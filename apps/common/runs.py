@@ -154,7 +154,7 @@ def averaged_weights(model):
     if optimizer is None or not optimizer.use_ema:
         yield
         return
-    weights = [keras.ops.convert_to_numpy(variable) for variable in model.trainable_variables]
+    weights = [variable.numpy() for variable in model.trainable_variables]
     optimizer.finalize_variable_values(model.trainable_variables)
     try:
         yield

@@ -1,10 +1,13 @@
 """Files that are whole or absent."""
 
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import keras
+import numpy as np
 import pytest
 
 from apps.common import runs
@@ -91,3 +94,93 @@ def test_resumed_decay_decides_as_an_unbroken_one():
     assert whole == [1e-3, 1e-3, 5e-4, 2.5e-4, 2.5e-4, 1.25e-4, 1.25e-4, 6.25e-5, 3.125e-5]
     for done in range(1, len(losses)):
         assert rates(done) == whole[done:]
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(4), keras.layers.Dropout(0.5), keras.layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    model.fit(np.ones((8, 3)), np.ones((8, 1)), verbose=0)
+    return model
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    runs.write_json(tmp_path / "config.json", {"units": 4})
+    runs.save_checkpoint(network(), tmp_path / "checkpoint-0001.keras")
+    return tmp_path / "checkpoint-0001.keras"
+
+
+def test_checkpoint_is_restored_with_the_state_of_its_optimizer(checkpoint):
+    again = runs.load_model(checkpoint, compile=True)
+    for one, other in zip(again.optimizer.variables, network().optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_checkpoint_of_another_run_is_refused(checkpoint, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    runs.write_json(other / "config.json", {"units": 5})
+    shutil.copy(checkpoint, other)
+    with pytest.raises(UserError, match=r"other/checkpoint-0001.keras: a checkpoint of another run; remove it"):
+        runs.load_model(other / checkpoint.name, compile=True)
+    network().save(checkpoint)
+    with pytest.raises(UserError, match="a checkpoint of another run"):
+        runs.load_model(checkpoint, compile=True)
+
+
+def test_checkpoint_that_is_not_restored_as_it_was_saved_is_refused(checkpoint):
+    """As when Keras skips, with a warning, what it cannot find: here the weights are another training's."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        seal = archive.read("seal.json")
+    network(seed=1).save(checkpoint)
+    with zipfile.ZipFile(checkpoint, "a") as archive:
+        archive.writestr("seal.json", seal)
+    with pytest.raises(UserError, match=r"not restored as it was saved; remove it, and the same command goes on from"):
+        runs.load_model(checkpoint, compile=True)
+
+
+def test_the_last_two_checkpoints_are_kept(tmp_path):
+    runs.write_json(tmp_path / "config.json", {})
+    model = network()
+    saving = runs.SaveEpochs(tmp_path, 0, seed=0, min_epochs=1, patience=9)
+    model.fit(np.ones((8, 3)), np.ones((8, 1)), validation_data=(np.ones((8, 3)), np.ones((8, 1))), epochs=4,
+              callbacks=[saving], verbose=0)  # fmt: skip
+    assert [path.name for path in sorted(tmp_path.glob("checkpoint-*"))] == [
+        "checkpoint-0003.keras", "checkpoint-0004.keras",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_model_trained_in_mixed_precision_is_kept_in_float32(tmp_path, precision):
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = network()
+        runs.save_model(model, tmp_path / "model.keras")
+        assert {layer.compute_dtype for layer in model.layers} == {precision.removeprefix("mixed_")}
+        assert model.optimizer is not None
+    finally:
+        keras.config.set_dtype_policy("float32")
+    kept = runs.load_model(tmp_path / "model.keras")
+    assert [layer.compute_dtype for layer in kept.layers] == ["float32"] * 3
+    for one, other in zip(kept.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_averages_of_an_optimizer_that_scales_its_loss_take_the_place_of_the_weights():
+    model = network()
+    model.compile(
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)), "mse"
+    )
+    for _ in range(3):
+        model.train_on_batch(np.ones((8, 3)), np.ones((8, 1)))
+    before = model.get_weights()
+    with runs.averaged_weights(model):
+        averages = [each.numpy() for each in model.optimizer.inner_optimizer._model_variables_moving_average]
+        for weight, average in zip(model.get_weights(), averages, strict=True):
+            np.testing.assert_array_equal(weight, average)
+    assert any((average != own).any() for average, own in zip(averages, before, strict=True))
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)

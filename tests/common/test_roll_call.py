@@ -1,0 +1,104 @@
+"""Processes that wait for each other, on the loopback address; none of them needs JAX."""
+
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+CODE = """
+import sys, time
+from apps.common import roll_call
+address, number, count, timeout, what = sys.argv[1:]
+try:
+    roll_call.answer(address, int(number), int(count), float(timeout))
+except ConnectionError as error:
+    sys.exit(str(error))
+print("together", flush=True)
+{"leave": roll_call.leave, "abandon": roll_call.abandon, "stay": lambda: time.sleep(60)}[what]()
+"""
+
+
+@pytest.fixture
+def address():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+def process(address):
+    started = []
+
+    def start(number, count, timeout=30, what="leave"):
+        command = [sys.executable, "-c", CODE, address, str(number), str(count), str(timeout), what]
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+        each.communicate()
+
+
+def ends(process):
+    out, error = process.communicate(timeout=60)
+    return process.returncode, out.strip(), error.strip()
+
+
+def test_group_comes_together_whoever_is_first(process):
+    started = [process(number, 3) for number in (2, 0, 1)]
+    assert [ends(each) for each in started] == [(0, "together", "")] * 3
+
+
+def test_missing_processes_are_named_to_all_that_came(process):
+    for each in [process(number, 4, timeout=3) for number in (0, 2)]:
+        status, _, error = ends(each)
+        assert status == 1
+        assert re.search(r"of 4 processes 1, 3 did not come; here are 0 on \S+, 2 on \S+$", error)
+
+
+def test_first_process_that_is_not_there_is_named_with_its_address(process, address):
+    status, _, error = ends(process(1, 2, timeout=1))
+    assert (status, error) == (1, f"process 0 of the group was not at {address} in 1.0 s; start the same command there")
+
+
+def test_two_of_the_same_number_are_refused(process):
+    found = [ends(each) for each in [process(0, 3, timeout=20), process(1, 3), process(1, 3)]]
+    assert all(status == 1 and "both are process 1" in error for status, _, error in found)
+
+
+def test_groups_of_different_sizes_are_refused(process):
+    found = [ends(each) for each in [process(0, 2, timeout=20), process(1, 3)]]
+    assert all(status == 1 and "process 1 on" in error and "a group of 3" in error for status, _, error in found)
+
+
+def test_strangers_at_the_port_do_no_harm(process, address):
+    first = process(0, 2)
+    host, port = address.split(":")
+    for said in (b"GET / HTTP/1.1\r\n\r\n", b"{}\n", b"3\n"):
+        while True:
+            try:
+                with socket.create_connection((host, int(port)), timeout=5) as stranger:
+                    stranger.sendall(said)
+                break
+            except ConnectionRefusedError:
+                assert first.poll() is None
+    assert ends(process(1, 2)) == ends(first) == (0, "together", "")
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_killed_process_ends_the_others_with_its_name(process, lost):
+    both = [process(number, 2, what="stay") for number in (0, 1)]
+    assert [each.stdout.readline() for each in both] == ["together\n"] * 2
+    both[lost].kill()
+    status, _, error = ends(both[1 - lost])
+    assert status == 2 and error.startswith(f"error: the group lost process {lost} on ") and error.count("\n") == 0
+
+
+def test_process_that_gives_up_ends_the_others_and_itself(process):
+    first, other = process(0, 2, what="abandon"), process(1, 2, what="stay")
+    assert ends(other)[0] == ends(first)[0] == 2
