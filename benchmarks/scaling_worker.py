@@ -16,6 +16,25 @@ def tensorflow(devices, app, *arguments):
     return cli.run(importlib.import_module(f"apps.{app}.train").train, arguments)
 
 
+def nudged(app, *arguments):
+    """Trains from weights that are about one in their last binary place off."""
+    import keras
+
+    from apps.common import cli
+
+    training = importlib.import_module(f"apps.{app}.train")
+    build_model = training.build_model
+
+    def build(*settings):
+        model = build_model(*settings)
+        for variable in model.trainable_variables:
+            variable.assign(variable * (1 + 2 * keras.config.epsilon()))
+        return model
+
+    training.build_model = build
+    return cli.run(training.train, arguments)
+
+
 def memory(app, batch_size, *counts):
     """Prints GiB of a device for a training step of so many rows, for each number of devices."""
     import jax
@@ -38,4 +57,4 @@ def memory(app, batch_size, *counts):
 
 
 if __name__ == "__main__":
-    sys.exit({f.__name__: f for f in (tensorflow, memory)}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({f.__name__: f for f in (tensorflow, nudged, memory)}[sys.argv[1]](*sys.argv[2:]))

@@ -24,18 +24,21 @@ def bucketed(parts, lengths, edges, batch_size, seed=0, epochs=None):
         over all epochs, as many in each.
     """
     count = len(lengths)
-    lengths = np.asarray(lengths, "int32")
+    lengths, edges = np.asarray(lengths, "int32"), np.asarray(edges, "int32")
 
     def batches(order):
         rows = tf.data.Dataset.from_tensor_slices(order)
-        rows = rows.map(lambda row: (tf.gather(lengths, row), *(part[row] for part in parts)))
         rows = rows.bucket_by_sequence_length(
-            lambda length, *row: length,
-            bucket_boundaries=[edge + 1 for edge in edges],
+            lambda row: tf.gather(lengths, row),
+            bucket_boundaries=(edges + 1).tolist(),
             bucket_batch_sizes=[batch_size] * (len(edges) + 1),
-            pad_to_bucket_boundary=True,
         )
-        return rows.map(lambda length, *row: tuple(row))
+        return rows.map(gathered, tf.data.AUTOTUNE)
+
+    def gathered(rows):
+        longest = tf.reduce_max(tf.gather(lengths, rows))
+        edge = tf.gather(edges, tf.searchsorted(edges, longest[None])[0])
+        return tuple(_padded(tf.gather(part, rows), edge) for part in parts)
 
     def one_epoch(epoch):
         return batches(tf.random.experimental.stateless_shuffle(tf.range(count), seed=[seed, epoch]))
@@ -47,3 +50,10 @@ def bucketed(parts, lengths, edges, batch_size, seed=0, epochs=None):
     in_bucket = np.bincount(np.searchsorted(edges, lengths), minlength=1)
     steps = int(np.ceil(in_bucket / batch_size).sum()) * (1 if epochs is None else len(epochs))
     return dataset.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def _padded(part, length):
+    if not isinstance(part, tf.RaggedTensor):
+        return part
+    shape = part.bounding_shape(out_type=tf.int32)
+    return part.to_tensor(0, shape=tf.concat([shape[:1], [length], shape[2:]], axis=0))

@@ -11,6 +11,7 @@ import tyro
 from keras import ops
 
 from ..common import cli, devices, groups, runs
+from ..common.optimizers import Adam
 from .config import Config
 from .data import clusters, fit_subwords, load_subwords, make_dataset, read_pairs, split_pairs
 from .model import build_model, load_model
@@ -102,7 +103,7 @@ def _fit_epochs(config, splits, subwords, checkpoint, epochs, callbacks, placeme
 
 
 def compile_model(model, config, steps):
-    optimizer = keras.optimizers.Adam(
+    optimizer = Adam(
         config.learning_rate,
         global_clipnorm=config.clip_norm,
         use_ema=True,

@@ -9,6 +9,7 @@ import keras
 import tyro
 
 from ..common import cli, devices, groups, runs
+from ..common.optimizers import Adam
 from .backbone import build_backbone
 from .config import Config
 from .data import fit_subwords, load_subwords, make_dataset, split_clips
@@ -169,7 +170,7 @@ def _fit_epochs(model, config, splits, files, subwords, epochs, callbacks, place
 def compile_model(model, config, learning_rate, steps):
     falling = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
-        optimizer=keras.optimizers.Adam(falling, global_clipnorm=config.clip_norm),
+        optimizer=Adam(falling, global_clipnorm=config.clip_norm),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
