@@ -11,10 +11,10 @@ from apps.common.devices import Devices, settle
 from benchmarks.results import write_results
 
 NOTES = (
-    "Each app on its sample at its own settings. The first epoch, in which everything is compiled, is not counted; then "
-    "the batches of an epoch are taken one by one from the pipeline as the training does, and each is learned from "
-    "before the next is asked for. The pipeline works on the same two cores meanwhile. Alone, on both cores, it makes "
-    "as many batches as the last column says: how fast a device may be until it waits.",
+    "Each app on its sample at its own settings. The first epoch, in which everything is compiled, is not counted; the "
+    "batches of the next are taken one by one from the pipeline, as the training does, and each is learned from before "
+    "the next is asked for. The pipeline works on the same two cores meanwhile. Alone, on both cores, it makes as many "
+    "batches as the last column says: how fast a device may be until it waits.",
 )
 
 
