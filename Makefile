@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 # It asks for the package tensorflow; requirements.txt brings its smaller build, tensorflow-cpu, in its place.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow lint bench chromium
+.PHONY: demo test test-slow lint bench chromium tpu-check
 
 # Train, measure, try and export the spam detector on messages that it makes itself.
 demo: $(READY)
@@ -23,6 +23,11 @@ test-slow: $(READY)
 # The browser that the tests of the server's page need.
 chromium:
 	@command -v chromedriver > /dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver) > /dev/null 2>&1 || echo "no Chromium, and it cannot be installed: the tests of the page are skipped"
+
+# Google's compiler for TPUs, which no other command is to find: JAX would look for a TPU.
+tpu-check: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/libtpu "libtpu>=0.0.42,<0.0.43"
+	PYTHONPATH=$(VENV)/libtpu $(BIN)/python -m benchmarks.tpu_check
 
 lint: $(READY)
 	$(BIN)/ruff check .

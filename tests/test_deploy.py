@@ -1,9 +1,13 @@
 """What stands in deploy/ names what there is; no container was ever built of it here."""
 
+import dataclasses
 import re
 
 import yaml
 
+from apps.common import groups
+from apps.common.devices import Devices
+from apps.translator.config import Config
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -31,3 +35,41 @@ def test_manifests_agree_with_each_other_and_with_the_image():
     assert found["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
     name = re.search(r"^ARG NAME=(\w+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1]
     assert container["readinessProbe"]["httpGet"]["path"] == f"/v1/models/{name}"
+
+
+def assert_trains(command):
+    """A command that the translator's training takes, with settings that it accepts."""
+    assert "-m apps.translator.train" in command
+    given = dict(re.findall(r"--([a-z-]+)[= ](\S+)", command.partition("apps.translator.train")[2]))
+    assert {"data", "run-dir", "batch-size", "precision"} <= set(given)
+    names = {field.name.replace("_", "-") for kind in (Config, Devices) for field in dataclasses.fields(kind)}
+    assert set(given) - {"run-dir"} <= names
+    assert int(given["batch-size"]) % 16 == 0, "four machines of four GPUs share it"
+    assert given["precision"] == "mixed_bfloat16"
+
+
+def test_slurm_starts_a_process_for_each_gpu():
+    script = (DEPLOY / "slurm.sh").read_text(encoding="utf-8")
+    options = dict(re.findall(r"^#SBATCH --([a-z-]+)=(\S+)$", script, re.MULTILINE))
+    assert options["gpus-per-node"] == options["ntasks-per-node"]
+    assert "export KERAS_BACKEND=jax\n" in script
+    assert_trains(script.replace("\\\n", " "))
+
+
+def test_jobset_names_the_group_as_the_apps_expect_it():
+    jobset = yaml.safe_load((DEPLOY / "jobset.yaml").read_text(encoding="utf-8"))
+    (job,) = jobset["spec"]["replicatedJobs"]
+    pods = job["template"]["spec"]
+    (container,) = pods["template"]["spec"]["containers"]
+    assert_trains(" ".join([*container["command"], *container["args"]]))
+    variables = {each["name"]: each for each in container["env"]}
+    assert set(variables) == {groups.ADDRESS, groups.COUNT, groups.NUMBER}
+    assert int(variables[groups.COUNT]["value"]) == pods["completions"] == pods["parallelism"]
+    name = jobset["metadata"]["name"]
+    assert variables[groups.ADDRESS]["value"].startswith(f"{name}-{job['name']}-0-0.{name}:")
+    image = (DEPLOY / "Dockerfile.train").read_text(encoding="utf-8")
+    assert f"-t {container['image']} ." in image and "ENV KERAS_BACKEND=jax" in image
+    folder = re.search(r"^WORKDIR (\S+)", image, re.MULTILINE)[1]
+    assert container["volumeMounts"][0]["mountPath"] == f"{folder}/runs"
+    for copied in re.findall(r"^COPY (\S+) ", image, re.MULTILINE):
+        assert (ROOT / copied).exists()

@@ -38,7 +38,7 @@ def test_server_is_asked_as_the_readme_says(trained, capsys):
     assert capsys.readouterr().out.strip() in ("ham", "spam")
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow", "tpu-check"])
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)

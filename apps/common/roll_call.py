@@ -30,7 +30,7 @@ def answer(address, number, count, timeout):
         timeout: seconds.
 
     Raises:
-        ConnectionError: says which processes have not come.
+        ConnectionError: says which processes have not come, or that process 0 cannot listen.
     """
     host, _, port = address.rpartition(":")
     place, deadline = (host.strip("[]"), int(port)), time.monotonic() + timeout
@@ -79,7 +79,14 @@ def await_end():
 def _call(place, count, deadline):
     """What is wrong, in words, an empty text if nothing is; all that came are told."""
     wrong = ""
-    with socket.create_server(place) as listener:
+    try:
+        listener = socket.create_server(place)
+    except OSError as error:
+        raise ConnectionError(
+            f"process 0 cannot listen at {place[0]}:{place[1]} ({os.strerror(error.errno)}); expected an address of its "
+            "own machine, and a port that is free"
+        ) from None
+    with listener:
         while len(_lines) + 1 < count and not wrong:
             listener.settimeout(max(deadline - time.monotonic(), 0.001))
             try:

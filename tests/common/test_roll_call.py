@@ -66,6 +66,13 @@ def test_first_process_that_is_not_there_is_named_with_its_address(process, addr
     assert (status, error) == (1, f"process 0 of the group was not at {address} in 1.0 s; start the same command there")
 
 
+def test_port_that_is_taken_is_named(process, address):
+    host, port = address.split(":")
+    with socket.create_server((host, int(port))):
+        status, _, error = ends(process(0, 2))
+    assert status == 1 and error.startswith(f"process 0 cannot listen at {address} (Address already in use); expected")
+
+
 def test_two_of_the_same_number_are_refused(process):
     found = [ends(each) for each in [process(0, 3, timeout=20), process(1, 3), process(1, 3)]]
     assert all(status == 1 and "both are process 1" in error for status, _, error in found)
