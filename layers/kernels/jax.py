@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.experimental import rnn
 
 from .packing import pack, unpack
-from .through_time import advance, preceding, products, retreat, rows, unrows, weight_gradients
+from .through_time import advance, preceding, products, retreat, weight_gradients
 
 
 def loop(step, carry, sequences, emits, reverse=False):
@@ -35,7 +35,7 @@ def _advance(equations, keep, run, remember=False):
     x = run.inputs
     if _is_small(x.shape[1]):
         blocks = run.weights.kernel.shape[-1] // run.start[0].shape[-1]
-        x = [unrows(p, x) for p in products(rows(x), run.weights.kernel, blocks)]
+        x = products(x, run.weights.kernel, blocks)
     return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep, remember)
 
 
@@ -54,23 +54,15 @@ def _forward(equations, emit, run):
 def _backward(equations, emit, residuals, gradients):
     run, kept = residuals
     d_states, d_hidden = gradients
-    inputs = rows(run.inputs)
-    kept, a = kept[: len(run.start)], [rows(v) for v in kept[len(run.start) :]]
+    kept, a = kept[: len(run.start)], kept[len(run.start) :]
     last, seen = preceding(run.start, kept, run.drop)
-    a = a or equations.recompute(inputs, seen, rows(kept[0]), run.weights)
+    # Time and batch stay two axes: were they made one, devices that share the batch would each have to get all of it.
+    a = a or equations.recompute(run.inputs, seen, kept[0], run.weights)
     d_start, d_a = retreat(
-        loop,
-        equations,
-        [unrows(v, run.inputs) for v in a],
-        run.weights.recurrent_kernel,
-        last,
-        run.mask,
-        run.drop,
-        d_hidden,
-        d_states,
+        loop, equations, a, run.weights.recurrent_kernel, last, run.mask, run.drop, d_hidden, d_states
     )
-    d_inputs, d_weights = weight_gradients(equations, run.weights, inputs, a, seen, [rows(d) for d in d_a])
-    return (run._replace(inputs=unrows(d_inputs, run.inputs), weights=d_weights, start=d_start, mask=None, drop=None),)
+    d_inputs, d_weights = weight_gradients(equations, run.weights, run.inputs, a, seen, d_a)
+    return (run._replace(inputs=d_inputs, weights=d_weights, start=d_start, mask=None, drop=None),)
 
 
 _through_time.defvjp(_forward, _backward)

@@ -90,6 +90,7 @@ def _backward(equations, run, kept, d_hidden, d_states):
         flat = rows(inputs)
         here = [read(k, index) for k in kept]
         last, seen = preceding(start, here, drop)
+        seen = rows(seen)
         a = equations.recompute(flat, seen, rows(here[0]), run.weights)
         d_states, d_a = _retreat(equations, units)(
             [unrows(v, inputs) for v in a], run.weights.recurrent_kernel, last, mask, drop, d_out, d_states, steps

@@ -116,7 +116,7 @@ def joint_products(inputs, seen, weights, of=slice(None)):
     """x W_k + seen U_k + b_k of those gates, each one product: the bias is the weight of an input that is 1."""
     values, matrices = [inputs, seen], [weights.kernel, weights.recurrent_kernel]
     if weights.bias is not None:
-        values.append(ops.ones_like(seen[:, :1]))
+        values.append(ops.ones_like(seen[..., :1]))
         matrices.append(weights.bias[None])
     blocks = weights.kernel.shape[-1] // seen.shape[-1]
     return products(ops.concatenate(values, axis=-1), ops.concatenate(matrices, axis=0), blocks, of=of)
@@ -162,9 +162,9 @@ def advance(loop, equations, x, weights, start, mask, drop, keep, remember=False
 
 
 def preceding(start, kept, drop):
-    """The states before each step, from those after it, and the hidden states that the gates saw, as `rows`."""
+    """The states before each step, from those after it, and the hidden states that the gates saw."""
     last = [ops.concatenate([s[None], k[:-1]], axis=0) for s, k in zip(start, kept, strict=True)]
-    return last, rows(_seen(last[0], drop))
+    return last, _seen(last[0], drop)
 
 
 def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states):
@@ -201,7 +201,7 @@ def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_
 def weight_gradients(equations, weights, inputs, a, seen, d_a):
     """Every weight's gradient as one product over all steps, and the inputs' gradient.
 
-    All arguments are over (time * batch, ...), as `rows` gives them.
+    All arguments are over (time, batch, ...), or over (time * batch, ...), as `rows` gives them.
 
     Returns:
         Gradients for the inputs and for the `Weights`.
@@ -211,11 +211,21 @@ def weight_gradients(equations, weights, inputs, a, seen, d_a):
     back = [ops.matmul(d, ops.transpose(k)) for d, k in zip(d_x, columns(weights.kernel, blocks), strict=True)]
     operands = equations.recurrent_operands(a, seen, d_a)
     return reduce(plus, back), Weights(
-        _join([ops.matmul(ops.transpose(inputs), d) for d in d_x]),
-        _join([ops.matmul(ops.transpose(left), right) for left, right in operands]),
-        None if weights.bias is None else _join([ops.sum(d, axis=0) for d in d_x]),
-        None if weights.recurrent_bias is None else _join([ops.sum(right, axis=0) for _, right in operands]),
+        _join([_over_steps(inputs, d) for d in d_x]),
+        _join([_over_steps(left, right) for left, right in operands]),
+        None if weights.bias is None else _join([_sum(d) for d in d_x]),
+        None if weights.recurrent_bias is None else _join([_sum(right) for _, right in operands]),
     )
+
+
+def _over_steps(left, right):
+    """left^T right, over all axes but the last."""
+    axes = list(range(len(left.shape) - 1))
+    return ops.tensordot(left, right, axes=(axes, axes))
+
+
+def _sum(values):
+    return ops.sum(values, axis=tuple(range(len(values.shape) - 1)))
 
 
 def _join(blocks):
