@@ -83,8 +83,8 @@ def _call(place, count, deadline):
         listener = socket.create_server(place)
     except OSError as error:
         raise ConnectionError(
-            f"process 0 cannot listen at {place[0]}:{place[1]} ({os.strerror(error.errno)}); expected an address of its "
-            "own machine, and a port that is free"
+            f"process 0 cannot listen at {place[0]}:{place[1]} ({os.strerror(error.errno)}); expected an address of "
+            "its own machine, and a port that is free"
         ) from None
     with listener:
         while len(_lines) + 1 < count and not wrong:

@@ -57,17 +57,20 @@ import json
 import keras, numpy as np, tensorflow as tf
 import layers
 from apps.common.devices import Devices, settle
+from apps.common.optimizers import Adam
 (processor,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
-x = np.random.default_rng(0).normal(size=(22, 5, 3)).astype("float32")
+x = np.random.default_rng(0).integers(0, 6, (22, 5))
 weights = np.arange(22, dtype="float32")
 for way in ("none", "mirrored"):
     placement = settle(Devices(distribute=way), 8)
-    data = tf.data.Dataset.from_tensor_slices((x, (x[:, 0, :1] > 0).astype("float32"), weights)).batch(8)
+    data = tf.data.Dataset.from_tensor_slices((x, (x[:, :1] > 2).astype("float32"), weights)).batch(8)
     keras.utils.set_random_seed(0)
     with placement.scope():
-        model = keras.Sequential([keras.Input((5, 3)), layers.LSTM(4), keras.layers.Dense(1, activation="sigmoid")])
-        model.compile("adam", "binary_crossentropy", weighted_metrics=["accuracy", keras.metrics.AUC()])
+        network = [layers.LSTM(4), keras.layers.Dense(1, activation="sigmoid")]
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Embedding(6, 3), *network])
+        optimizer = Adam(0.05, use_ema=True, global_clipnorm=1e-4)
+        model.compile(optimizer, "binary_crossentropy", weighted_metrics=["accuracy", keras.metrics.AUC()])
         shared = placement.share(data, 22)
         history = model.fit(shared, validation_data=shared, epochs=3, shuffle=False, verbose=0).history
     print(json.dumps([[*row] for row in zip(*history.values())]))

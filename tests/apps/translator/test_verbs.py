@@ -214,6 +214,7 @@ def test_server_gives_what_predict_gives(trained, expected):
         assert [row["translation"] for row in answer.json()["predictions"]] == expected[0]
 
 
+@pytest.mark.slow
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
     done = run_module(APP, "--run-dir", run_dir, *options)
     assert (done.returncode, done.stderr) == (0, "")
@@ -247,6 +248,7 @@ def test_run_trained_on_jax_is_translated_and_exported_by_tensorflow(tmp_path, o
     assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
+@pytest.mark.slow
 def test_plain_encoder_decoder_runs_through_every_verb(tmp_path, options):
     run_dir = str(tmp_path / "run")
     arguments = ["--attention", "none", "--family", "lstm", "--reverse", "--epochs", "1"]

@@ -275,6 +275,7 @@ def test_server_gives_what_predict_gives(trained, expected):
         assert requests.post(url, json=body, timeout=60).json()["outputs"]["caption"] == captions[:2]
 
 
+@pytest.mark.slow
 def test_whole_story_runs_and_a_second_time_trains_no_more(run_dir, options):
     done = run_module(APP, "--run-dir", run_dir, *options)
     assert (done.returncode, done.stderr) == (0, "")
@@ -301,6 +302,7 @@ def tuned(tmp_path, options):
     return [*options, *map(str, arguments)], backbone
 
 
+@pytest.mark.slow
 def test_frozen_then_fine_tuned(tmp_path, tuned, cache, monkeypatch):
     """The first phase leaves the backbone as it came from the file, the second moves its last layers."""
     arguments, backbone = tuned
