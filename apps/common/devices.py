@@ -20,12 +20,12 @@ class Devices:
     """What a training runs on."""
 
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
-    """auto takes TPUs if there are any, else GPUs, else the processor."""
+    """With auto TPUs if there are any, else GPUs, else the processor."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Of the computation; weights stay float32. bfloat16 suits TPUs and GPUs since 2020, float16 older GPUs."""
     distribute: Literal["auto", "none", "mirrored", "data_parallel"] = "auto"
-    """How devices share each batch: mirrored on TensorFlow, data_parallel on JAX, where processes can be a group. auto
-    takes what fits if there are several devices."""
+    """How devices share each batch: mirrored on TensorFlow, data_parallel on JAX, where processes can be a group. With
+    auto they do what fits the backend, if there are several."""
     group_timeout: int = 300
     """Seconds to wait for the processes of a group."""
 

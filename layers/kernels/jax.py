@@ -4,6 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import keras
 from jax.experimental import rnn
 
 from .packing import pack, unpack
@@ -129,6 +130,9 @@ def _run_cudnn(run, return_sequences):
 
 def against_cudnn():
     """Why cuDNN cannot be used here and now, for another reason than the layer; None if it can."""
+    distribution = keras.distribution.distribution()
+    if distribution is not None and distribution.device_mesh.devices.size > 1:
+        return "devices share the batch, and a call of cuDNN would be made for all of it on each"
     return None
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -466,6 +467,40 @@ def test_cudnn_on_jax_gets_what_it_expects(monkeypatch, generator, sequences, ma
     assert layers.which_kernel(layer).kernel == "cudnn"
     ours = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
     assert_equal(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@only_jax
+def test_cudnn_is_left_alone_where_devices_share_the_batch(monkeypatch):
+    mesh = types.SimpleNamespace(devices=np.arange(2))
+    monkeypatch.setattr(keras.distribution, "distribution", lambda: types.SimpleNamespace(device_mesh=mesh))
+    choice = layers.which_kernel(layers.LSTM(UNITS), training=True, device="gpu")
+    assert choice.kernel == "compiled" and "devices share the batch" in choice.reason
+    mesh.devices = mesh.devices[:1]
+    assert layers.which_kernel(layers.LSTM(UNITS), training=True, device="gpu").kernel == "cudnn"
+
+
+SHARED = """
+import jax, keras, numpy as np, layers
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+mesh = Mesh(np.array(jax.devices()), ("batch",))
+whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+for units in (8, 256):
+    for layer in (layers.SimpleRNN(units), layers.GRU(units), layers.GRU(units, reset_after=False), layers.LSTM(units)):
+        layer.build((None, 5, 3))
+        weights, others = ([v.value for v in kind] for kind in (layer.trainable_variables, layer.non_trainable_variables))
+        loss = lambda weights, x: layer.stateless_call(weights, others, x, training=True)[0].sum()
+        step = jax.jit(jax.grad(loss), in_shardings=(whole, shared), out_shardings=whole)
+        program = step.lower(weights, np.ones((64, 5, 3), "float32")).compile().as_text()
+        print(program.count("all-gather("), program.count("all-reduce(") > 0, layers.which_kernel(layer).kernel)
+"""
+
+
+@only_jax
+def test_devices_that_share_a_batch_send_each_other_the_weights_gradients_alone():
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    command = [sys.executable, "-c", SHARED]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | flags, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["0 True compiled"] * 8
 
 
 @only_jax
