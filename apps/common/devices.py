@@ -107,13 +107,13 @@ def settle(on, batch_size):
     """
     backend = keras.backend.backend()
     _require_way(on.distribute, backend)
-    process, processes = 0, 1
     if on.distribute != "none":
         if backend == "jax":
-            process, processes = groups.join(on.group_timeout, asked=on.distribute == "data_parallel")
+            groups.join(on.group_timeout, asked=on.distribute == "data_parallel")
         else:
             _require_no_group(backend)
     kind, devices = _find(backend, on.device)
+    process, processes = _number(backend)
     way = WAYS.get(backend) if on.distribute == "auto" else on.distribute
     if way in (None, "none") or len(devices) == 1:
         if on.distribute not in ("auto", "none"):
@@ -152,13 +152,26 @@ def _require_shares(batch_size, count, kind):
         raise UserError(f"--batch-size {batch_size}: {count} {kind} devices cannot share it equally; {could} would do")
 
 
+def _number(backend):
+    """Of this process, and of processes."""
+    if backend != "jax":
+        return 0, 1
+    import jax
+
+    return jax.process_index(), jax.process_count()
+
+
 def _find(backend, asked) -> tuple[str, list[Any]]:
     """The kind, CPU, GPU or TPU, and the devices of it."""
     try:
         found = _list(backend)
-    except RuntimeError as error:
-        # JAX, told by JAX_PLATFORMS of a device that is not there.
-        raise UserError(f"{backend} finds no devices: {' '.join(str(error).split())[:200]}") from None
+    except (RuntimeError, AssertionError) as error:
+        # JAX, by the one or the other, told of a device that is not there.
+        told = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS')}"
+        said = f" ({' '.join(str(error).split())[:200]})" if str(error) else ""
+        raise UserError(
+            f"{told}: {backend} finds no such device{said}; unset it, or install what README.md says"
+        ) from None
     kinds = [kind for kind in ("tpu", "gpu", "cpu") if found.get(kind)]
     kind = kinds[0] if asked == "auto" else asked
     if kind not in kinds:
@@ -177,9 +190,11 @@ def _list(backend):
     if backend == "jax":
         import jax
 
-        # The processor is there beside any other device, and then not among `jax.devices()`.
-        platform = {"cuda": "gpu", "rocm": "gpu"}.get(jax.default_backend(), jax.default_backend())
-        return {"cpu": jax.devices("cpu"), platform: jax.devices()}
+        found = {{"cuda": "gpu", "rocm": "gpu"}.get(jax.default_backend(), jax.default_backend()): jax.devices()}
+        # Beside any other device there is the processor, unless JAX_PLATFORMS leaves it out.
+        with contextlib.suppress(RuntimeError):
+            found.setdefault("cpu", jax.devices("cpu"))
+        return found
     import torch
 
     return {"gpu": list(range(torch.cuda.device_count())), "cpu": [0]}

@@ -48,13 +48,13 @@ def join(timeout, asked=False):
         timeout: seconds to wait for the others.
         asked: look for a group also where the environment says nothing of one.
 
-    Returns:
-        (this process' number, number of processes); (0, 1) if there is no group.
+    Raises:
+        UserError: the environment names no group that can be, or a process of it does not come.
     """
     import jax
 
     if jax.distributed.is_initialized():
-        return jax.process_index(), jax.process_count()
+        return
     if sign() == COUNT:
         address, number, count = _named()
         if count > 1:
@@ -76,7 +76,6 @@ def join(timeout, asked=False):
                     f"{sign()} says that this is one of several processes, and JAX does not find the group ({error}); "
                     f"set {ADDRESS}, {COUNT} and {NUMBER}, or --distribute none"
                 ) from None
-    return jax.process_index(), jax.process_count()
 
 
 def _named():

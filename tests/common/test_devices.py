@@ -5,7 +5,7 @@ import json
 import keras
 import pytest
 
-from apps.common import devices
+from apps.common import devices, groups
 from apps.common.cli import UserError
 from apps.common.devices import Devices, settle
 
@@ -83,6 +83,29 @@ def test_group_is_refused_on_tensorflow_with_the_way_that_works(monkeypatch, var
     with pytest.raises(UserError, match=r"one of several processes.*KERAS_BACKEND=jax.*--distribute none"):
         settle(Devices(), 32)
     settle(Devices(distribute="none"), 32)
+
+
+NAMED = dict(zip((groups.ADDRESS, groups.COUNT, groups.NUMBER), ("127.0.0.1:1", "2", "0"), strict=True))
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        (groups.NUMBER, None, "PROCESS_ID is not set; a group is named by"),
+        (groups.NUMBER, "two", "PROCESS_ID: expected a number, found 'two'"),
+        (groups.NUMBER, "2", "PROCESS_ID is 2, KERAS_DISTRIBUTION_NUM_PROCESSES 2: expected 0 to 1"),
+        (groups.COUNT, "", "NUM_PROCESSES: expected a number, found ''"),
+        (groups.ADDRESS, "localhost", "JOB_ADDRESSES: expected HOST:PORT of process 0, found 'localhost'"),
+        (groups.ADDRESS, "no-such-host.invalid:29500", "cannot listen at no-such-host.invalid:29500"),
+    ],
+)
+def test_group_that_is_named_wrongly_is_refused_with_the_variable(monkeypatch, name, value, message):
+    for key, right in (NAMED | {name: value}).items():
+        monkeypatch.delenv(key, raising=False)
+        if right is not None:
+            monkeypatch.setenv(key, right)
+    with pytest.raises(UserError, match=message):
+        groups.join(timeout=1)
 
 
 def test_one_task_of_a_launcher_is_no_group(monkeypatch):

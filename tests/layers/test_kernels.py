@@ -487,7 +487,8 @@ whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("ba
 for units in (8, 256):
     for layer in (layers.SimpleRNN(units), layers.GRU(units), layers.GRU(units, reset_after=False), layers.LSTM(units)):
         layer.build((None, 5, 3))
-        weights, others = ([v.value for v in kind] for kind in (layer.trainable_variables, layer.non_trainable_variables))
+        kinds = layer.trainable_variables, layer.non_trainable_variables
+        weights, others = ([variable.value for variable in kind] for kind in kinds)
         loss = lambda weights, x: layer.stateless_call(weights, others, x, training=True)[0].sum()
         step = jax.jit(jax.grad(loss), in_shardings=(whole, shared), out_shardings=whole)
         program = step.lower(weights, np.ones((64, 5, 3), "float32")).compile().as_text()
