@@ -11,6 +11,7 @@ import tyro
 from keras import ops
 
 from ..common import cli, devices, groups, runs
+from ..common.epochs import DecayOnPlateau, SaveEpochs
 from .baseline import Ridge
 from .config import Config
 from .data import Scaling, borders, count_covariates, fit_scaling, make_dataset, settle
@@ -68,9 +69,9 @@ def fit(config, run_dir, series, placement, tensorboard=False):
     if not checkpoint:
         fit_scaling(series, borders(len(series), config)["train"][1]).save(run_dir)
     scaling = Scaling.load(run_dir)
-    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
+    saving = SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
     if done < config.epochs and not saving.ended():
-        plateau = runs.DecayOnPlateau(config.learning_rate, config.decay, config.decay_patience, 0.0, saving.history)
+        plateau = DecayOnPlateau(config.learning_rate, config.decay, config.decay_patience, 0.0, saving.history)
         callbacks = [plateau, saving]
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(run_dir / "tensorboard"))

@@ -10,6 +10,7 @@ import numpy as np
 import tyro
 
 from ..common import cli, devices, groups, runs
+from ..common.epochs import SaveEpochs
 from .config import Config
 from .data import Encoder, clusters, make_dataset, read_examples, split_examples
 from .model import build_model, load_model
@@ -59,7 +60,7 @@ def fit(config, run_dir, splits, placement, tensorboard=False):
     runs.write_json(run_dir / "vocabulary.json", encoder.vocabulary)
     done, checkpoint = runs.latest_checkpoint(run_dir)
     min_epochs = int(config.kept_from * config.epochs) + 1
-    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs, config.patience)
+    saving = SaveEpochs(run_dir, done, config.seed, min_epochs, config.patience)
     if done < config.epochs and not saving.ended():
         callbacks = [saving]
         if tensorboard:

@@ -11,6 +11,7 @@ import tyro
 from keras import ops
 
 from ..common import cli, devices, groups, runs
+from ..common.epochs import DecayOnPlateau, SaveEpochs
 from ..common.optimizers import Adam
 from .config import Config
 from .data import clusters, fit_subwords, load_subwords, make_dataset, read_pairs, split_pairs
@@ -64,9 +65,9 @@ def fit(config, run_dir, splits, placement, tensorboard=False):
         source, target = fit_subwords(splits["train"], config)
         runs.write_json(run_dir / "vocabulary.json", {"source": source.pieces, "target": target.pieces})
     subwords = load_subwords(run_dir)
-    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
+    saving = SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=config.patience)
     if done < config.epochs and not saving.ended():
-        plateau = runs.DecayOnPlateau(
+        plateau = DecayOnPlateau(
             config.learning_rate, config.decay, config.decay_patience, config.decay_threshold, saving.history
         )
         # Validation sees the averaged weights, which are the ones that are kept.

@@ -9,6 +9,7 @@ import keras
 import tyro
 
 from ..common import cli, devices, groups, runs
+from ..common.epochs import SaveEpochs
 from ..common.optimizers import Adam
 from .backbone import build_backbone
 from .config import Config
@@ -95,7 +96,7 @@ def fit(config, run_dir, splits, files, backbone, placement, cache=CACHE, tensor
     subwords = load_subwords(run_dir)
     # Two phases of a fixed length: what a resumed training is in the middle of hangs on the epoch alone.
     patience = config.epochs + config.fine_tune_epochs if config.fine_tune_epochs else config.patience
-    saving = runs.SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=patience)
+    saving = SaveEpochs(run_dir, done, config.seed, min_epochs=1, patience=patience)
     callbacks = [saving, *([keras.callbacks.TensorBoard(run_dir / "tensorboard")] if tensorboard else [])]
     if done < config.epochs and not saving.ended():
         with placement.scope():

@@ -74,28 +74,6 @@ def test_run_goes_on_with_the_same_config_alone(tmp_path):
     assert runs.open_run(run) == {"units": 4}
 
 
-def test_resumed_decay_decides_as_an_unbroken_one():
-    losses = [3.0, 2.0, 2.1, 1.95, 1.8, 1.75, 1.65, 1.6, 1.58]
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-
-    def rates(done):
-        model.compile(keras.optimizers.Adam(0.5), "mse")
-        before = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate(losses[:done], 1)]
-        callback = runs.DecayOnPlateau(1e-3, 0.5, 1, 0.1, before)
-        callback.set_model(model)
-        callback.on_train_begin()
-        found = []
-        for epoch, loss in enumerate(losses[done:], done):
-            callback.on_epoch_end(epoch, {"val_loss": loss})
-            found.append(round(float(model.optimizer.learning_rate), 8))
-        return found
-
-    whole = rates(0)
-    assert whole == [1e-3, 1e-3, 5e-4, 2.5e-4, 2.5e-4, 1.25e-4, 1.25e-4, 6.25e-5, 3.125e-5]
-    for done in range(1, len(losses)):
-        assert rates(done) == whole[done:]
-
-
 def network(seed=0):
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
@@ -140,17 +118,6 @@ def test_checkpoint_that_is_not_restored_as_it_was_saved_is_refused(checkpoint):
         archive.writestr("seal.json", seal)
     with pytest.raises(UserError, match=r"not restored as it was saved; remove it, and the same command goes on from"):
         runs.load_model(checkpoint, compile=True)
-
-
-def test_the_last_two_checkpoints_are_kept(tmp_path):
-    runs.write_json(tmp_path / "config.json", {})
-    model = network()
-    saving = runs.SaveEpochs(tmp_path, 0, seed=0, min_epochs=1, patience=9)
-    model.fit(np.ones((8, 3)), np.ones((8, 1)), validation_data=(np.ones((8, 3)), np.ones((8, 1))), epochs=4,
-              callbacks=[saving], verbose=0)  # fmt: skip
-    assert [path.name for path in sorted(tmp_path.glob("checkpoint-*"))] == [
-        "checkpoint-0003.keras", "checkpoint-0004.keras",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

@@ -11,6 +11,7 @@ import requests
 import tensorflow as tf
 
 from apps.common import cli, runs
+from apps.common.epochs import SaveEpochs
 from apps.spam_detector.__main__ import spam_detector
 from apps.spam_detector.evaluate import evaluate
 from apps.spam_detector.export import export
@@ -228,7 +229,7 @@ def test_stopping_is_read_off_the_history(tmp_path):
     rows = [{"epoch": number, "val_loss": loss} for number, loss in enumerate(losses, 1)]
     runs.write_csv(tmp_path / "history.csv", rows)
     for done, kept, ended in ((1, 1, False), (2, 2, False), (5, 3, False), (6, 3, True), (7, 7, False)):
-        saving = runs.SaveEpochs(tmp_path, done, seed=0, min_epochs=2, patience=3)
+        saving = SaveEpochs(tmp_path, done, seed=0, min_epochs=2, patience=3)
         assert (saving.kept()["epoch"], saving.ended()) == (kept, ended)
 
 
