@@ -124,7 +124,10 @@ def _seal(model, run_dir):
     for variable in [*model.variables, *model.optimizer.variables]:
         # Keras does not save the states of dropout, nor does a training that goes on need them.
         if variable.name != "seed_generator_state":
-            digest.update(np.ascontiguousarray(variable.numpy()).tobytes())
+            value = variable.numpy()
+            # Backends count in integers of different sizes.
+            value = value.astype("int64") if value.dtype.kind in "iu" else value
+            digest.update(np.ascontiguousarray(value).tobytes())
     config = hashlib.sha256((run_dir / "config.json").read_bytes())
     return {"variables": digest.hexdigest(), "config": config.hexdigest()}
 

@@ -12,7 +12,7 @@ import pytest
 
 from apps.common import runs
 from apps.common.cli import UserError
-from tests.conftest import ROOT
+from tests.conftest import ON_JAX, ROOT
 
 
 def test_file_is_replaced_only_when_it_is_whole(tmp_path):
@@ -95,6 +95,21 @@ def test_checkpoint_is_restored_with_the_state_of_its_optimizer(checkpoint):
     again = runs.load_model(checkpoint, compile=True)
     for one, other in zip(again.optimizer.variables, network().optimizer.variables, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+SAVED_ON_JAX = """
+import sys
+from pathlib import Path
+from apps.common import runs
+from tests.common.test_runs import network
+runs.save_checkpoint(network(), Path(sys.argv[1]))
+"""
+
+
+def test_checkpoint_of_another_backend_is_the_same_to_go_on_from(checkpoint):
+    subprocess.run([sys.executable, "-c", SAVED_ON_JAX, checkpoint], cwd=ROOT, env=ON_JAX, check=True)
+    again = runs.load_model(checkpoint, compile=True)
+    assert int(again.optimizer.iterations) == 1
 
 
 def test_checkpoint_of_another_run_is_refused(checkpoint, tmp_path):
