@@ -114,7 +114,22 @@ def watched(processes):
         ) from None
 
 
-def told_by_first(function, placement):
+def is_trained(run_dir, about, overwrite, placement):
+    """Whether the run that the first process has in `run_dir` came to its end, so that there is nothing left to do.
+
+    For what takes long before `run_directory`, which refuses the same.
+    """
+
+    def ended():
+        return runs.check_run(run_dir, about, overwrite) and runs.is_finished(run_dir)
+
+    if not _told_by_first(ended, placement):
+        return False
+    roll_call.leave()
+    return True
+
+
+def _told_by_first(function, placement):
     """The answer, of plain values, of `function`, which the first process alone calls; its `UserError` is all's."""
     if placement.processes == 1:
         return function()
@@ -149,26 +164,18 @@ def run_directory(run_dir, about, overwrite, placement):
     if placement.processes == 1:
         yield Path(run_dir), runs.start_run(run_dir, about, overwrite)
         return
-    try:
-        yield from _run_directory(run_dir, about, overwrite, placement)
-    except BaseException:
-        roll_call.abandon()
-        raise
-    roll_call.leave()
-
-
-def _run_directory(run_dir, about, overwrite, placement):
     require_alike(about, placement)
-    begun = told_by_first(lambda: runs.start_run(run_dir, about, overwrite), placement)
+    begun = _told_by_first(lambda: runs.start_run(run_dir, about, overwrite), placement)
     packed = _sent(_packed(run_dir) if placement.process == 0 else b"")
     if placement.process == 0:
         yield Path(run_dir), begun
-        return
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
-        with contextlib.redirect_stdout(nowhere):
-            yield Path(folder), begun
+    else:
+        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:
+            with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+                archive.extractall(folder, filter="data")
+            with contextlib.redirect_stdout(nowhere):
+                yield Path(folder), begun
+    roll_call.leave()
 
 
 def require_alike(about, placement):

@@ -16,6 +16,7 @@ import time
 # Lines to the others by their number: the first process has one to each, the others to the first.
 _lines = {}
 _ENDED = b"ended\n"
+_ending = threading.Event()
 # Seconds to end by itself for a process that has the same reason as the one that is lost.
 _GRACE = 2
 
@@ -43,6 +44,7 @@ def answer(address, number, count, timeout):
         raise ConnectionError(f"the group did not come together: {wrong}")
     for other, (name, line) in _lines.items():
         threading.Thread(target=_watch, args=(other, name, line), daemon=True).start()
+    atexit.register(_give_up)
 
 
 def leave():
@@ -53,27 +55,30 @@ def leave():
     _lines.clear()
 
 
-def abandon():
-    """Lets the others know that this process, which has failed, will not do its part."""
+def _give_up(lost=None):
+    """Ends a process that has not done its part; the others hear of it, and of which one is `lost`."""
+    if _ending.is_set():
+        time.sleep(4 * _GRACE)  # another thread is about to
+    if not _lines:
+        return
+    _ending.set()
+    is_first = 0 not in _lines
     for _, line in _lines.values():
         with contextlib.suppress(OSError):
+            line.sendall(f"{lost}\n".encode() if lost else b"")
             line.shutdown(socket.SHUT_RDWR)
     _lines.clear()
-    # JAX would wait for the others at the end, and then abort; and abort the others, did the first end before them.
-    atexit.register(_end, 2 * _GRACE)
-
-
-def _end(seconds=0):
     sys.stdout.flush()
     sys.stderr.flush()
-    time.sleep(seconds)
+    # JAX would wait for the others at the end; and aborts the others as soon as the first is gone.
+    time.sleep(2 * _GRACE if is_first else 0)
     os._exit(2)
 
 
 def await_end():
     """For one whose computation failed: time to learn whether another process was the reason, and to end of that."""
     if _lines:
-        time.sleep(2 * _GRACE)
+        time.sleep(3 * _GRACE)
 
 
 def _call(place, count, deadline):
@@ -150,15 +155,17 @@ def _kept_alive(line):
 
 def _watch(number, host, line):
     try:
-        if line.recv(len(_ENDED)):
-            return
+        said = line.recv(1024)
     except OSError:
-        pass
+        said = b""
+    if said == _ENDED:
+        return
     time.sleep(_GRACE)
     if _lines:
+        lost = said.decode().strip() or f"process {number} on {host}"
         print(
-            f"error: the group lost process {number} on {host}; start the same command again in all processes: it goes "
-            "on after the last whole epoch",
+            f"error: the group lost {lost}; start the same command again in all processes: it goes on after the last "
+            "whole epoch",
             file=sys.stderr,
         )
-        _end()
+        _give_up(lost)

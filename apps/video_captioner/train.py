@@ -51,11 +51,7 @@ def train(
     clips = read_clips(config, cache, strict=strict)
     splits = split_clips(clips, config)
     about = describe_run(config, clips) | {"precision": on.precision}
-
-    def is_finished():
-        return runs.check_run(run_dir, about, overwrite) and runs.is_finished(run_dir)
-
-    if groups.told_by_first(is_finished, placement):
+    if groups.is_trained(run_dir, about, overwrite, placement):
         print(f"{run_dir} is trained already; --overwrite starts anew")
         return placement
     splits, files, backbone = look(config, splits, cache, strict)

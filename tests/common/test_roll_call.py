@@ -18,7 +18,7 @@ try:
 except ConnectionError as error:
     sys.exit(str(error))
 print("together", flush=True)
-{"leave": roll_call.leave, "abandon": roll_call.abandon, "stay": lambda: time.sleep(60)}[what]()
+{"leave": roll_call.leave, "end": lambda: None, "stay": lambda: time.sleep(60)}[what]()
 """
 
 
@@ -97,15 +97,19 @@ def test_strangers_at_the_port_do_no_harm(process, address):
     assert ends(process(1, 2)) == ends(first) == (0, "together", "")
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, 2])
 def test_killed_process_ends_the_others_with_its_name(process, lost):
-    both = [process(number, 2, what="stay") for number in (0, 1)]
-    assert [each.stdout.readline() for each in both] == ["together\n"] * 2
-    both[lost].kill()
-    status, _, error = ends(both[1 - lost])
-    assert status == 2 and error.startswith(f"error: the group lost process {lost} on ") and error.count("\n") == 0
+    group = [process(number, 3, what="stay") for number in range(3)]
+    assert [each.stdout.readline() for each in group] == ["together\n"] * 3
+    group.pop(lost).kill()
+    for status, _, error in map(ends, group):
+        assert status == 2 and error.startswith(f"error: the group lost process {lost} on ") and error.count("\n") == 0
 
 
-def test_process_that_gives_up_ends_the_others_and_itself(process):
-    first, other = process(0, 2, what="abandon"), process(1, 2, what="stay")
-    assert ends(other)[0] == ends(first)[0] == 2
+@pytest.mark.parametrize("early", [0, 1])
+def test_process_that_ends_before_its_part_is_done_ends_the_others(process, early):
+    found = [
+        ends(each) for each in [process(number, 2, what="end" if number == early else "stay") for number in (0, 1)]
+    ]
+    assert [status for status, *_ in found] == [2, 2]
+    assert f"the group lost process {early} on " in found[1 - early][2] and not found[early][2]
