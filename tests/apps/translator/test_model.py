@@ -156,7 +156,7 @@ EIGHT = {
 }
 
 
-@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@pytest.mark.parametrize("kind", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_learns_eight_pairs_by_heart(kind):
     keras.utils.set_random_seed(0)
     free = {"dropout": 0.0, "output_dropout": 0.0, "label_smoothing": 0.0, "learning_rate": 0.02, "max_tokens": 30}

@@ -365,7 +365,7 @@ def test_run_trained_on_jax_is_captioned_and_exported_by_tensorflow(tmp_path, op
     assert (run_dir / "export" / "1" / "saved_model.pb").exists()
 
 
-@pytest.mark.parametrize("model", ["s2vt", "mean"])
+@pytest.mark.parametrize("model", [pytest.param("s2vt", marks=pytest.mark.slow), "mean"])
 def test_other_models_run_through_every_verb(tmp_path, options, cache, clips, model):
     run_dir = str(tmp_path / "run")
     arguments = ["--model", model, "--epochs", "1", "--sampling", "fps", "--fps", "2"]
