@@ -38,20 +38,11 @@ def nudged(app, *arguments):
 def memory(app, batch_size, *counts):
     """Prints GiB of a device for a training step of so many rows, for each number of devices."""
     import jax
-    import numpy as np
-    from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-    from benchmarks.steps import training_step
+    from benchmarks.steps import memory_on, training_step
 
     step, state, batch = training_step(app, int(batch_size))
-    found = []
-    for count in map(int, counts):
-        mesh = Mesh(np.array(jax.devices()[:count]), ("batch",))
-        whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-        jitted = jax.jit(step, in_shardings=(whole, shared), out_shardings=whole, donate_argnums=0)
-        used = jitted.lower(state, batch).compile().memory_analysis()
-        total = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
-        found.append((total + used.temp_size_in_bytes) / 2**30)
+    found = [memory_on(jax.devices()[: int(count)], step, state, batch) for count in counts]
     print(json.dumps(found))
     return 0
 

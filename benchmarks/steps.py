@@ -3,6 +3,7 @@
 import jax
 import keras
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 # Of the text of a batch.
 TIME = 32
@@ -95,12 +96,11 @@ def training_step(app, batch_size, precision="float32"):
     return model.train_step, tuple([variable.value for variable in kind] for kind in kinds), batch
 
 
-def random_batch(batch, seed=0):
-    """Arrays of a batch's shapes that any of the models can learn from."""
-    generator = np.random.default_rng(seed)
-    made = {
-        "i": lambda shape: generator.integers(1, 4, shape, "int32"),
-        "u": lambda shape: generator.integers(0, 256, shape, "uint8"),
-        "f": lambda shape: generator.random(shape, "float32"),
-    }
-    return keras.tree.map_structure(lambda each: made[np.dtype(each.dtype).kind](each.shape), batch)
+def memory_on(devices, step, state, batch):
+    """GiB that each of the devices needs for a step whose rows they share, as the compiler counts them."""
+    mesh = Mesh(np.array(devices), ("batch",))
+    whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
+    jitted = jax.jit(step, in_shardings=(whole, shared), out_shardings=whole, donate_argnums=0)
+    used = jitted.lower(state, batch).compile().memory_analysis()
+    kept = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
+    return (kept + used.temp_size_in_bytes + used.generated_code_size_in_bytes) / 2**30

@@ -22,13 +22,11 @@ import sys
 import time
 
 import jax
-import numpy as np
 from jax.experimental import topologies
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from apps.common import cli
 from benchmarks.results import write_results
-from benchmarks.steps import STEPS, training_step
+from benchmarks.steps import STEPS, memory_on, training_step
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 # Name of a topology of one host, GiB of a chip (Google Cloud's pages on each, "HBM2 capacity and bandwidth").
@@ -57,7 +55,9 @@ def main(batch_size: int = 1024, precision: str = "mixed_bfloat16", lower_only: 
         exported = jax.export.export(jax.jit(step), platforms=PLATFORMS)(state, batch)
         print(f"{app}: lowered for {', '.join(exported.platforms)}", flush=True)
         for chip, (topology, memory) in {} if lower_only else CHIPS.items():
-            seconds, needed = compile_for(topology, step, state, batch)
+            begun, devices = time.perf_counter(), topologies.get_topology_desc(topology, platform="tpu").devices
+            needed = memory_on(devices, step, state, batch)
+            seconds = time.perf_counter() - begun
             fits = "yes" if needed < memory else "no"
             row = {"app": app, "chip": f"4 x {chip}", "compiled in s": f"{seconds:.0f}", "GiB a chip": f"{needed:.2f}"}
             rows.append(row | {"chip has": memory, "fits": fits})
@@ -66,18 +66,6 @@ def main(batch_size: int = 1024, precision: str = "mixed_bfloat16", lower_only: 
         title = f"Training steps compiled for TPUs, {batch_size} rows, {precision}"
         options = f"--batch-size {batch_size} --precision {precision}"
         write_results("tpu_check", title, rows, ("keras", "jax"), time.perf_counter() - start, NOTES, options)
-
-
-def compile_for(topology, step, state, batch):
-    """Seconds that it took, and GiB that a chip needs."""
-    mesh = Mesh(np.array(topologies.get_topology_desc(topology, platform="tpu").devices), ("batch",))
-    whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
-    start = time.perf_counter()
-    jitted = jax.jit(step, in_shardings=(whole, shared), out_shardings=whole, donate_argnums=0)
-    used = jitted.lower(state, batch).compile().memory_analysis()
-    seconds = time.perf_counter() - start
-    needed = used.argument_size_in_bytes + used.output_size_in_bytes - used.alias_size_in_bytes
-    return seconds, (needed + used.temp_size_in_bytes + used.generated_code_size_in_bytes) / 2**30
 
 
 if __name__ == "__main__":

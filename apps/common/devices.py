@@ -36,7 +36,7 @@ class Placement:
 
     backend: str
     devices: list
-    """That share a batch; TensorFlow's or JAX' own objects, of every process. None on other backends."""
+    """That share a batch: the backend's own objects, of every process."""
     kind: str
     way: str
     precision: str
@@ -87,10 +87,15 @@ class Placement:
             with keras.distribution.DataParallel(devices=names, auto_shard_dataset=False).scope():
                 yield
 
-    def share(self, dataset, rows):
-        """Batches that the devices can share, of which this process gets its part: see `batches.whole_batches`."""
+    def share(self, dataset, rows, epochs=None):
+        """Batches that the devices can share, of which this process gets its part: see `batches.whole_batches`.
+
+        Args:
+            rows: that the dataset has, in each of the `epochs` if these are given.
+        """
         from .batches import whole_batches
 
+        rows *= 1 if epochs is None else len(epochs)
         return whole_batches(dataset, self.batch_size, rows, self.process, self.processes)
 
 

@@ -144,5 +144,5 @@ def make_dataset(series, scaling, config, part, epochs=None, share=None):
     dataset = window_dataset(arrays, places, length, config.horizon, config.batch_size, config.seed, epochs)
     dataset = dataset.map(parts, tf.data.AUTOTUNE)
     if share:
-        dataset = share(dataset, len(places) * (1 if epochs is None else len(epochs)))
+        dataset = share(dataset, len(places), epochs)
     return dataset.prefetch(tf.data.AUTOTUNE)

@@ -265,5 +265,5 @@ def make_dataset(examples, encoder, config, epochs=None, share=None):
     lengths = features.row_lengths()
     dataset = bucketed((features, labels), lengths, edges, config.batch_size, config.seed, epochs)
     if share:
-        dataset = share(dataset, count * (1 if epochs is None else len(epochs)))
+        dataset = share(dataset, count, epochs)
     return dataset.prefetch(tf.data.AUTOTUNE)

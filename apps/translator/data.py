@@ -231,7 +231,7 @@ def make_dataset(pairs, subwords, config, epochs=None, share=None):
     dataset = bucketed(parts, lengths[fits], padded_lengths(config), config.batch_size, config.seed, epochs)
     dataset = dataset.map(_shifted, tf.data.AUTOTUNE)
     if share:
-        dataset = share(dataset, int(fits.sum()) * (1 if epochs is None else len(epochs)))
+        dataset = share(dataset, int(fits.sum()), epochs)
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 

@@ -125,7 +125,7 @@ def make_dataset(clips, files, subwords, config, epochs=None, share=None):
     numbers = tf.data.Dataset.range(steps * (1 if epochs is None else len(epochs)))
     dataset = numbers.map(write, num_parallel_calls=2, deterministic=True)
     if share:
-        dataset = share(dataset, len(rows) * (1 if epochs is None else len(epochs)))
+        dataset = share(dataset, len(rows), epochs)
     return dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
