@@ -4,7 +4,9 @@ Each is a drop-in for the layer of the same name in `keras.layers`: same argumen
 configuration, masks and states.
 """
 
-from .bidirectional import Bidirectional
+from keras.layers import Bidirectional
+from keras.saving import get_custom_objects
+
 from .conversion import from_keras, to_keras
 from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
@@ -22,6 +24,9 @@ from .variants import (
     PeepholeLSTM,
     PeepholeLSTMCell,
 )
+
+# Models that were saved when this package had a class of its own.
+get_custom_objects()["engram>Bidirectional"] = Bidirectional
 
 __all__ = [
     "GRU",

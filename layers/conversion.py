@@ -4,16 +4,15 @@ import copy
 
 import keras
 
-from .bidirectional import Bidirectional
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 
-_OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell, Bidirectional)}
+_OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell)}
 
 
 def from_keras(model):
-    """The same model with every `SimpleRNN`, `LSTM`, `GRU` and `Bidirectional` of Keras, and cells, replaced by ours.
+    """The same model with every `SimpleRNN`, `LSTM` and `GRU` of Keras, and their cells, replaced by ours.
 
     Wherever they stand: alone, in a wrapper, in nested models, shared. Anything that Keras can serialize is taken, a
     single layer too.

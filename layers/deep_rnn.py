@@ -6,6 +6,8 @@ Graves, "Generating Sequences With Recurrent Neural Networks", arXiv:1308.0850, 
 import keras
 from keras import ops
 
+from .recurrent import read_sequences, read_states
+
 
 @keras.saving.register_keras_serializable(package="engram")
 class DeepRNN(keras.layers.Layer):
@@ -29,8 +31,9 @@ class DeepRNN(keras.layers.Layer):
 
     Call arguments:
         sequences: (batch, time, features).
-        initial_state: the states of all levels in one list, level by level; zeros if absent.
-        mask: boolean (batch, time), True = keep. A step that is masked leaves all states as they were.
+        initial_state: the states of all levels in one list, level by level, (batch, units) or (1, units) each; zeros if
+            absent.
+        mask: (batch, time), True = keep, of any dtype. A masked step leaves all states as they were.
         training: whether dropout is active.
 
     Returns:
@@ -59,13 +62,12 @@ class DeepRNN(keras.layers.Layer):
             below = level.compute_output_shape((batch, time, features))[0][-1]
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        sequences, mask = read_sequences(sequences, mask, self.compute_dtype)
+        sizes = [size for level in self.levels for size in level.state_size]
+        waiting = None if initial_state is None else read_states(initial_state, sizes, sequences)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = ops.flip(mask, axis=1) if mask is not None else None
-        waiting = list(initial_state) if initial_state is not None else None
-        if waiting is not None and len(waiting) != self.num_states:
-            raise ValueError(f"`initial_state` must hold {self.num_states} tensors. Received: {len(waiting)}")
         outputs, last_states = [], []
         for level in self.levels:
             inputs = ops.concatenate([sequences, outputs[-1]], axis=-1) if outputs else sequences

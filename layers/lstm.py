@@ -138,9 +138,11 @@ class LSTMCell(RecurrentCell):
             **kwargs,
         )
 
-    def initial_bias(self, shape, dtype=None):
-        if not self.unit_forget_bias:
-            return super().initial_bias(shape, dtype)
+    @property
+    def initial_bias(self):
+        return self._bias_with_open_forget_gate if self.unit_forget_bias else super().initial_bias
+
+    def _bias_with_open_forget_gate(self, shape, dtype=None):
         before, after = ((self.units,), (2 * self.units,))
         return ops.concatenate(
             [

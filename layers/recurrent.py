@@ -54,6 +54,67 @@ def _fits(shape, expected):
     )
 
 
+def read_sequences(sequences, mask, dtype):
+    """Converts what a layer is called with.
+
+    Args:
+        sequences: (batch, time, features), of any dtype.
+        mask: None, or (batch, time) or (batch, time, 1) of any dtype, alone or in a list.
+        dtype: that of the result.
+
+    Returns:
+        The sequences, zero where they are masked, and the boolean mask (batch, time), or None.
+
+    Raises:
+        ValueError: for a mask of another shape.
+    """
+    sequences = ops.cast(sequences, dtype)
+    if mask is None:
+        return sequences, None
+    mask = ops.convert_to_tensor(keras.tree.flatten(mask)[0])
+    if len(mask.shape) == 3 and mask.shape[2] == 1:
+        mask = mask[:, :, 0]
+    expected = tuple(sequences.shape[:2])
+    if not _fits(mask.shape, expected):
+        raise ValueError(
+            f"Received an invalid `mask`, expected shape {expected}, (batch, time), got {tuple(mask.shape)}."
+        )
+    mask = ops.cast(mask, "bool")
+    # A gradient is zero there, and zero times what is not finite would not be.
+    return ops.where(mask[:, :, None], sequences, ops.zeros_like(sequences)), mask
+
+
+def read_states(states, sizes, sequences):
+    """Converts the states that a layer is called with.
+
+    Args:
+        states: tensors (batch, size), or (1, size) for all rows alike, in any structure.
+        sizes: the size of each.
+        sequences: (batch, time, features).
+
+    Returns:
+        Tensors (batch, size), of the dtype of the sequences.
+
+    Raises:
+        ValueError: for another number of states, or other shapes.
+    """
+    states = [ops.convert_to_tensor(state, dtype=sequences.dtype) for state in keras.tree.flatten(states)]
+    batch = sequences.shape[0]
+    expected, shapes = [(batch, size) for size in sizes], [tuple(state.shape) for state in states]
+    if len(shapes) != len(sizes) or not all(
+        _fits(shape, wanted) or _fits(shape, (1, wanted[1])) for shape, wanted in zip(shapes, expected, strict=True)
+    ):
+        raise ValueError(
+            f"Received an invalid `initial_state`, expected {len(sizes)} tensors of shapes {expected}, (batch, units), "
+            f"got shapes {shapes}."
+        )
+    rows = ops.shape(sequences)[0]
+    return [
+        ops.broadcast_to(state, (rows, size)) if state.shape[0] == 1 != batch else state
+        for state, size in zip(states, sizes, strict=True)
+    ]
+
+
 class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     """One step of a recurrent layer.
 
@@ -63,18 +124,22 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     gates = ()
     num_states = 1
+    # When seeds are drawn decides every weight that is drawn later: Keras' SimpleRNNCell makes its generator first.
+    seeds_before_initializers = False
 
-    def __init__(self, *, name=None, dtype=None, trainable=True, **options):
-        # Keras uses it to choose between two orders of the same sums.
-        options.pop("implementation", None)
-        for option in options.keys() - _options(type(self)).keys():
-            raise TypeError(f"{type(self).__name__} has no argument `{option}`. Received: {options[option]!r}")
-        super().__init__(name=name, dtype=dtype, trainable=trainable)
+    def __init__(self, *, implementation=2, **arguments):
+        options = {name: arguments.pop(name) for name in _options(type(self)) if name in arguments}
+        super().__init__(**arguments)
+        # Keras chooses by it between two orders of the same sums; nothing here depends on it.
+        self.implementation = implementation
+        if self.seeds_before_initializers:
+            self.seed_generator = keras.random.SeedGenerator(options["seed"])
         for option, value in options.items():
             kind = _kind(option)
             setattr(self, option, kind.get(value) if kind else value)
         self._check_options()
-        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        if not self.seeds_before_initializers:
+            self.seed_generator = keras.random.SeedGenerator(self.seed)
         self.state_size = [self.units] * self.num_states if self.num_states > 1 else self.units
         self.output_size = self.units
 
@@ -118,8 +183,10 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             constraint=getattr(self, f"{role}_constraint"),
         )
 
-    def initial_bias(self, shape, dtype=None):
-        return self.bias_initializer(shape, dtype=dtype)
+    @property
+    def initial_bias(self):
+        """The initializer of the whole bias."""
+        return self.bias_initializer
 
     @property
     def input_bias(self):
@@ -215,11 +282,10 @@ class RecurrentLayer(keras.layers.RNN):
     cell's are attributes of the layer too.
 
     Call arguments:
-        sequences: (batch, time, features).
-        initial_state: one (batch, units) tensor for each state; zeros if absent.
-        mask: boolean (batch, time), True = keep. A step that is masked leaves the states as they were, and its
-            output is the last one; before a row begins it is, as with Keras, the start state on JAX and zeros
-            elsewhere.
+        sequences: (batch, time, features), of any dtype.
+        initial_state: one tensor for each state, (batch, units), or (1, units) for all rows alike; zeros if absent.
+        mask: (batch, time), True = keep, of any dtype. A masked step leaves the states as they were, and its output is
+            the previous one; before a row begins it is, as with Keras, the start state on JAX and zeros elsewhere.
         training: whether dropout is active.
 
     Returns:
@@ -264,36 +330,10 @@ class RecurrentLayer(keras.layers.RNN):
         self.supports_jit = keras.backend.backend() != "tensorflow" or getattr(self, "use_cudnn", None) is not True
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        mask = keras.tree.flatten(mask)[0] if mask is not None else None
-        initial_state = None if initial_state is None else keras.tree.flatten(initial_state)
-        self.check(sequences, initial_state, mask)
-        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
-
-    def check(self, sequences, initial_state, mask):
-        """Raises ValueError for a mask or states that do not fit the sequences."""
-        self._check_mask(sequences, mask)
+        sequences, mask = read_sequences(sequences, mask, self.compute_dtype)
         if initial_state is not None:
-            self._check_states(sequences, initial_state)
-
-    def _check_mask(self, sequences, mask):
-        if mask is None:
-            return
-        dtype = keras.backend.standardize_dtype(mask.dtype)
-        expected = tuple(sequences.shape[:2])
-        if dtype != "bool" or not _fits(mask.shape, expected):
-            raise ValueError(
-                f"Received an invalid `mask`, expected a boolean tensor of shape {expected}, (batch, time), "
-                f"got {dtype} of shape {tuple(mask.shape)}."
-            )
-
-    def _check_states(self, sequences, states):
-        expected = (sequences.shape[0], self.units)
-        shapes = [tuple(state.shape) for state in states]
-        if len(shapes) != self.cell.num_states or not all(_fits(shape, expected) for shape in shapes):
-            raise ValueError(
-                f"Received an invalid `initial_state`, expected {self.cell.num_states} tensors of shape {expected}, "
-                f"(batch, units), got shapes {shapes}."
-            )
+            initial_state = read_states(initial_state, [self.units] * self.cell.num_states, sequences)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def compute_mask(self, sequences, mask=None):
         """The mask goes on with a sequence and ends where there is one output; states have none."""
@@ -307,9 +347,7 @@ class RecurrentLayer(keras.layers.RNN):
                 sequences = self.cell.add_noise(sequences)
             return super().inner_loop(sequences, initial_state, mask, training=training)
         run = self.prepare(sequences, initial_state, mask, training)
-        ((hidden, states),) = kernels.run(
-            kernel, self.cell.derived_equations, [run], self.return_sequences, bool(training)
-        )
+        hidden, states = kernels.run(kernel, self.cell, run, bool(self.return_sequences), bool(training))
         outputs = self.finish(hidden, states, run.mask)
         return outputs[:, -1], outputs, states
 

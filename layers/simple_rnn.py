@@ -62,6 +62,7 @@ class SimpleRNNCell(RecurrentCell):
     """
 
     gates = ("hidden",)
+    seeds_before_initializers = True
 
     def __init__(
         self,

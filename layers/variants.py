@@ -54,10 +54,8 @@ class CoupledLSTMCell(LSTMCell):
 
     gates = ("forget_gate", "cell_candidate", "output_gate")
 
-    def initial_bias(self, shape, dtype=None):
+    def _bias_with_open_forget_gate(self, shape, dtype=None):
         bias = self.bias_initializer(shape, dtype=dtype)
-        if not self.unit_forget_bias:
-            return bias
         return ops.concatenate([ops.ones((self.units,), dtype=dtype), bias[self.units :]])
 
     def step(self, inputs, states, training):

@@ -11,7 +11,9 @@ from importlib import import_module
 from typing import NamedTuple
 
 import keras
-from keras import ops
+
+# Keras has no public way to read a variable in its own dtype within a layer of mixed precision.
+from keras.src.backend.common.variables import AutocastScope
 
 from .derivatives import derivative, is_of_value
 from .through_time import Equations, Run, Weights, add, columns, joint_products, products
@@ -35,7 +37,10 @@ __all__ = [
 
 KERNELS = ("portable", "compiled", "cudnn")
 _BACKENDS = ("tensorflow", "jax")
+# What a thread chose itself, and what any thread has chosen and not yet left: threads that libraries start, such as
+# the replicas of MirroredStrategy, inherit no context.
 _forced = ContextVar("forced", default=None)
+_in_force = {}
 
 
 class Choice(NamedTuple):
@@ -47,17 +52,28 @@ class Choice(NamedTuple):
 
 @contextmanager
 def use_kernel(kernel):
-    """Within it layers take this kernel: "portable", "compiled" or "cudnn".
+    """Force layers to run with one kernel: "portable", "compiled" or "cudnn".
 
-    A layer that cannot raises ValueError and says why. In a graph it counts when the graph is made.
+    The setting applies to this thread and to every thread without a setting of its own. A graph keeps the kernel that
+    was in force when it was traced.
+
+    Raises:
+        ValueError: for another name, or from a layer that this kernel cannot run.
     """
     if kernel not in KERNELS:
         raise ValueError(f"Received an invalid kernel, expected one of {KERNELS}, got {kernel!r}.")
-    token = _forced.set(kernel)
+    setting, token = object(), _forced.set(kernel)
+    _in_force[setting] = kernel
     try:
         yield
     finally:
+        del _in_force[setting]
         _forced.reset(token)
+
+
+def _kernel_in_force():
+    """The kernel that `use_kernel` forces in this thread, or None."""
+    return _forced.get() or next(reversed(list(_in_force.values())), None)
 
 
 def _backend():
@@ -101,42 +117,45 @@ def _against_cudnn(layer, training, device):
 
 def choose(layer, time, training, device=None):
     """The kernel that a call made here and now takes. See `layers.which_kernel`."""
-    forced, use_cudnn = _forced.get(), getattr(layer, "use_cudnn", None)
+    forced, use_cudnn = _kernel_in_force(), getattr(layer, "use_cudnn", None)
     if forced == "portable":
         return Choice("portable", "use_kernel('portable') is in force")
     against = _against_ours(layer, time)
     against_cudnn = against or _against_cudnn(layer, training, device or _backend().device())
+    against_compiled = against or _backend().against_compiled()
     asked = forced == "cudnn" or (use_cudnn is True and forced is None)
     if asked:
         by = "use_kernel('cudnn') is in force" if forced else "use_cudnn=True was given"
         if against_cudnn:
             raise ValueError(f"{by}, but {against_cudnn}.")
         return Choice("cudnn", by)
-    if forced == "compiled" and against:
-        raise ValueError(f"use_kernel('compiled') is in force, but {against}.")
+    if forced == "compiled":
+        if against_compiled:
+            raise ValueError(f"use_kernel('compiled') is in force, but {against_compiled}.")
+        return Choice("compiled", "use_kernel('compiled') is in force")
     if against:
         return Choice("portable", against)
-    if forced == "compiled":
-        return Choice("compiled", "use_kernel('compiled') is in force")
-    if not training and _backend().may_be_saved():
-        return Choice("portable", "a graph for inference is being made by other than Keras, and it may be saved")
+    if _backend().may_be_saved():
+        return Choice("portable", "the graph is not one of Keras' fit, evaluate or predict, so it may be saved")
     if use_cudnn == "auto" and not against_cudnn:
         return Choice("cudnn", "cuDNN runs this layer")
+    if against_compiled:
+        return Choice("portable", against_compiled)
     return Choice("compiled", "use_cudnn=False was given" if use_cudnn is False else against_cudnn)
 
 
 def weights_of(cell):
-    """A cell's weights as a kernel takes them."""
-    weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
-    return Weights(*(None if w is None else ops.convert_to_tensor(w, cell.compute_dtype) for w in weights))
+    """A cell's weights as a kernel takes them: in their own dtype, in which their gradients are summed."""
+    with AutocastScope(None):
+        weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
+        return Weights(*(w.value if isinstance(w, keras.Variable) else w for w in weights))
 
 
-def run(kernel, equations, runs, return_sequences, training):
-    """One of our kernels over each `Run`, all in one loop if there are several, whose shapes must then be the same.
+def run(kernel, cell, run, return_sequences, training):
+    """Runs a cell over its sequences with one of our kernels.
 
     Returns:
-        For each the hidden states (batch, time, units), or None without `return_sequences`, and the states after
-        the last step.
+        The hidden states (batch, time, units), or None without `return_sequences`, and the states after the last step.
     """
     chosen = _backend().run if kernel == "compiled" else _backend().run_cudnn
-    return chosen(equations, runs, return_sequences, training)
+    return chosen(cell, cell.derived_equations, run, return_sequences, training)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import keras
 from jax.experimental import rnn
 
+from .jax_linear import linear_call
 from .packing import pack, unpack
 from .through_time import advance, preceding, products, retreat, weight_gradients
 
@@ -40,75 +41,87 @@ def _advance(equations, keep, run, remember=False):
     return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep, remember)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _over_steps(left, right, dtype):
+    axes = list(range(left.ndim - 1))
+    return jnp.tensordot(left, right, (axes, axes), preferred_element_type=dtype)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _through_time(equations, emit, run):
+    """The states after the last step and, with `emit`, the hidden states; of a run whose weights are not yet cast."""
+    return _outputs(equations, emit, run)
+
+
+def _outputs(equations, emit, run):
+    run = run._replace(weights=run.weights.cast(run.inputs.dtype))
     states, kept = _advance(equations, int(emit), run)
     return states, kept[0] if emit else None
 
 
-def _forward(equations, emit, run):
-    remember = equations.needs_a and _is_large(run)
-    states, kept = _advance(equations, len(run.start), run, remember)
-    return (states, kept[0] if emit else None), (run, kept)
+@_through_time.defjvp
+def _differentiate(equations, emit, primals, tangents):
+    (run,), (d_run,) = primals, tangents
+    cast = run._replace(weights=run.weights.cast(run.inputs.dtype))
+    remember = equations.needs_a and _is_large(cast)
+    states, kept = _advance(equations, len(run.start), cast, remember)
+    outputs = states, kept[0] if emit else None
+    directions = d_run.inputs, d_run.weights, d_run.start
+    forward, backward = partial(_forward, equations, emit), partial(_backward, equations)
+    return outputs, linear_call(forward, backward, (run, kept), directions, like=outputs)
 
 
-def _backward(equations, emit, residuals, gradients):
+def _forward(equations, emit, residuals, directions):
+    """The outputs' derivatives along directions of inputs, weights and start states: forward mode."""
+    run, _ = residuals
+
+    def outputs(inputs, weights, start):
+        return _outputs(equations, emit, run._replace(inputs=inputs, weights=weights, start=start))
+
+    return jax.jvp(outputs, (run.inputs, run.weights, run.start), directions)[1]
+
+
+def _backward(equations, residuals, gradients):
+    """The gradients for inputs, weights and start states: reverse mode, by hand."""
     run, kept = residuals
     d_states, d_hidden = gradients
+    weights = run.weights.cast(run.inputs.dtype)
     kept, a = kept[: len(run.start)], kept[len(run.start) :]
     last, seen = preceding(run.start, kept, run.drop)
     # Time and batch stay two axes: were they made one, devices that share the batch would each have to get all of it.
-    a = a or equations.recompute(run.inputs, seen, kept[0], run.weights)
-    d_start, d_a = retreat(
-        loop, equations, a, run.weights.recurrent_kernel, last, run.mask, run.drop, d_hidden, d_states
+    a = a or equations.recompute(run.inputs, seen, kept[0], weights)
+    d_start, d_a = retreat(loop, equations, a, weights.recurrent_kernel, last, run.mask, run.drop, d_hidden, d_states)
+    d_inputs, d_weights = weight_gradients(
+        equations, weights, run.inputs, a, seen, d_a, _over_steps, run.weights.kernel.dtype
     )
-    d_inputs, d_weights = weight_gradients(equations, run.weights, run.inputs, a, seen, d_a)
-    return (run._replace(inputs=d_inputs, weights=d_weights, start=d_start, mask=None, drop=None),)
-
-
-_through_time.defvjp(_forward, _backward)
+    return d_inputs, d_weights, d_start
 
 
 # Outside a compiled model it keeps what was compiled for these shapes.
-@partial(jax.jit, static_argnums=(0, 1))
-def _compiled(equations, emit, runs):
-    if len(runs) == 1:
-        return [_through_time(equations, emit, runs[0])]
-    together = jax.tree.map(lambda *tensors: jnp.stack(tensors), *runs)
-    results = jax.vmap(partial(_through_time, equations, emit))(together)
-    return [jax.tree.map(lambda tensor, index=index: tensor[index], results) for index in range(len(runs))]
+_compiled = jax.jit(_through_time, static_argnums=(0, 1))
 
 
-def run(equations, runs, return_sequences, training):
-    """Several `Run` of the same shapes in one loop.
+def run(owner, equations, run, return_sequences, training):
+    """Runs a layer over its sequences.
 
     Returns:
-        For each the hidden states (batch, time, units), or None without `return_sequences`, and the states after
-        the last step.
+        The hidden states (batch, time, units), or None without `return_sequences`, and the states after the last step.
     """
-    runs = [
-        run._replace(
-            inputs=jnp.swapaxes(run.inputs, 0, 1),
-            mask=None if run.mask is None else jnp.swapaxes(run.mask, 0, 1)[:, :, None],
-            drop=None if run.drop is None else jax.lax.stop_gradient(run.drop),
-        )
-        for run in runs
-    ]
-    results = _compiled(equations, return_sequences, runs)
-    return [(jnp.swapaxes(hidden, 0, 1) if return_sequences else None, states) for states, hidden in results]
+    run = run._replace(
+        inputs=jnp.swapaxes(run.inputs, 0, 1),
+        mask=None if run.mask is None else jnp.swapaxes(run.mask, 0, 1)[:, :, None],
+        drop=None if run.drop is None else jax.lax.stop_gradient(run.drop),
+    )
+    states, hidden = _compiled(equations, return_sequences, run)
+    return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
 
 
 # Those of cuDNN's networks that JAX offers.
 CUDNN = ("lstm",)
 
 
-def run_cudnn(equations, runs, return_sequences, training):
+def run_cudnn(owner, equations, run, return_sequences, training):
     """As `run`, by cuDNN's LSTM."""
-    return [_run_cudnn(run, return_sequences) for run in runs]
-
-
-def _run_cudnn(run, return_sequences):
-    sequences, weights, start, mask, _ = run
+    sequences, weights, start, mask, _ = run._replace(weights=run.weights.cast(run.inputs.dtype))
     features, units = weights.kernel.shape[0], start[0].shape[-1]
     bias = jnp.zeros(4 * units, sequences.dtype) if weights.bias is None else weights.bias
     blob = [weights.kernel.T.ravel(), weights.recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
@@ -133,6 +146,11 @@ def against_cudnn():
     distribution = keras.distribution.distribution()
     if distribution is not None and distribution.device_mesh.devices.size > 1:
         return "devices share the batch, and a call of cuDNN would be made for all of it on each"
+    return None
+
+
+def against_compiled():
+    """Why the compiled kernel cannot be used here and now, for another reason than the layer; None if it can."""
     return None
 
 

@@ -65,12 +65,15 @@ class Equations:
 
 
 class Weights(NamedTuple):
-    """Of one layer, in its compute dtype; None where it has no such bias."""
+    """The weights of one layer; None where it has no such bias."""
 
     kernel: Any
     recurrent_kernel: Any
     bias: Any
     recurrent_bias: Any
+
+    def cast(self, dtype):
+        return Weights(*(None if w is None else ops.cast(w, dtype) for w in self))
 
 
 class Run(NamedTuple):
@@ -78,6 +81,7 @@ class Run(NamedTuple):
 
     Attributes:
         inputs: (batch, time, features).
+        weights: in the dtype of the variables; a kernel computes in the dtype of the inputs.
         start: the states before the first step, (batch, units) each.
         mask: boolean (batch, time), True = keep, or None.
         drop: recurrent dropout's factors (batch, units), or None.
@@ -198,10 +202,14 @@ def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_
     return loop(step, d_states, (a, last, mask, d_hidden), emits=len(a), reverse=True)
 
 
-def weight_gradients(equations, weights, inputs, a, seen, d_a):
+def weight_gradients(equations, weights, inputs, a, seen, d_a, over_steps, dtype):
     """Every weight's gradient as one product over all steps, and the inputs' gradient.
 
-    All arguments are over (time, batch, ...), or over (time * batch, ...), as `rows` gives them.
+    Args:
+        inputs, a, seen, d_a: over (time, batch, ...), or over (time * batch, ...), as `rows` gives them.
+        over_steps: the backend's `over_steps(left, right, dtype)`: left^T right over all axes but the last, summed in
+            `dtype`.
+        dtype: of the weights' gradients. Half precision would lose most of a sum over time and batch, or overflow.
 
     Returns:
         Gradients for the inputs and for the `Weights`.
@@ -211,21 +219,15 @@ def weight_gradients(equations, weights, inputs, a, seen, d_a):
     back = [ops.matmul(d, ops.transpose(k)) for d, k in zip(d_x, columns(weights.kernel, blocks), strict=True)]
     operands = equations.recurrent_operands(a, seen, d_a)
     return reduce(plus, back), Weights(
-        _join([_over_steps(inputs, d) for d in d_x]),
-        _join([_over_steps(left, right) for left, right in operands]),
-        None if weights.bias is None else _join([_sum(d) for d in d_x]),
-        None if weights.recurrent_bias is None else _join([_sum(right) for _, right in operands]),
+        _join([over_steps(inputs, d, dtype) for d in d_x]),
+        _join([over_steps(left, right, dtype) for left, right in operands]),
+        None if weights.bias is None else _join([_sum(d, dtype) for d in d_x]),
+        None if weights.recurrent_bias is None else _join([_sum(right, dtype) for _, right in operands]),
     )
 
 
-def _over_steps(left, right):
-    """left^T right, over all axes but the last."""
-    axes = list(range(len(left.shape) - 1))
-    return ops.tensordot(left, right, axes=(axes, axes))
-
-
-def _sum(values):
-    return ops.sum(values, axis=tuple(range(len(values.shape) - 1)))
+def _sum(values, dtype):
+    return ops.sum(ops.cast(values, dtype), axis=tuple(range(len(values.shape) - 1)))
 
 
 def _join(blocks):

@@ -1,8 +1,10 @@
 """What the tests of the layers begin with."""
 
+import keras
 import numpy as np
 import pytest
 
+from layers import kernels
 from tests.layers.families import BATCH, FAMILIES, FEATURES, TIME, family_name
 
 
@@ -19,3 +21,22 @@ def generator():
 @pytest.fixture
 def sequences(generator):
     return generator.normal(size=(BATCH, TIME, FEATURES)).astype("float32")
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The names of the kernels that ran, in order."""
+    names = []
+
+    def spy(owner, method, name):
+        original = getattr(owner, method)
+
+        def call(*arguments, **keywords):
+            names.append(name or arguments[0])
+            return original(*arguments, **keywords)
+
+        monkeypatch.setattr(owner, method, call)
+
+    spy(kernels, "run", None)
+    spy(keras.layers.RNN, "inner_loop", "portable")
+    return names

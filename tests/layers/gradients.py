@@ -14,7 +14,7 @@ def gradients(layer, sequences, states, mask):
         weights, (inputs, *initial) = arguments[:count], arguments[count:]
         mapping = list(zip(layer.trainable_weights, weights, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            outputs = layer(inputs, initial_state=initial, mask=mask)
+            outputs = layer(inputs, initial_state=initial or None, mask=mask)
         return sum(ops.sum(ops.square(output)) for output in keras.tree.flatten(outputs))
 
     if keras.backend.backend() == "jax":

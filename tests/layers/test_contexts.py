@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import layers
 from tests.layers.families import (
     BATCH,
     FEATURES,
@@ -188,8 +189,8 @@ def test_output_mask_is_handed_on_where_there_are_steps(family, sequences):
 
 @pytest.mark.parametrize(
     "mask",
-    [np.ones((BATCH, TIME), "float32"), np.ones((BATCH, TIME + 1), bool), np.ones((BATCH,), bool)],
-    ids=["float", "another length", "another rank"],
+    [np.ones((BATCH, TIME + 1), bool), np.ones((BATCH + 1, TIME), bool), np.ones((BATCH,), bool)],
+    ids=["another length", "another batch", "another rank"],
 )
 def test_wrong_mask_is_refused(family, sequences, mask):
     with pytest.raises(ValueError, match="`mask`"):
@@ -203,3 +204,39 @@ def test_wrong_states_are_refused(family, sequences, shapes):
     shapes = shapes * family.states if len(shapes) == 1 else shapes
     with pytest.raises(ValueError, match="`initial_state`"):
         family.make(UNITS)(sequences, initial_state=[np.zeros(shape, "float32") for shape in shapes])
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "float16", "float64"])
+@pytest.mark.parametrize("time", [TIME, 300])
+def test_inputs_of_any_dtype_are_read_alike(family, generator, kind, time):
+    numbers = generator.integers(0, 2, size=(BATCH, time, FEATURES))
+    layer = family.make(UNITS, return_sequences=True)
+    assert_equal(layer(numbers.astype(kind)), layer(numbers.astype("float32")))
+
+
+def test_one_row_of_states_serves_the_whole_batch(family, generator, sequences):
+    row = [generator.normal(size=(1, UNITS)) for _ in range(family.states)]
+    inputs = keras.Input((None, FEATURES))
+    states = [keras.Input(batch_shape=(1, UNITS)) for _ in range(family.states)]
+    layer = family.make(UNITS)
+    expected = layer(sequences, initial_state=[np.repeat(state, BATCH, axis=0) for state in row])
+    assert_equal(layer(sequences, initial_state=row), expected)
+    model = keras.Model([inputs, *states], layer(inputs, initial_state=states))
+    assert_equal(model([sequences, *row]), expected)
+    deep = layers.DeepRNN([family.make(UNITS).cell, family.make(UNITS).cell])
+    assert_equal(
+        deep(sequences, initial_state=row * 2),
+        deep(sequences, initial_state=[np.repeat(state, BATCH, axis=0) for state in row] * 2),
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"bias_initializer": "random_normal"}, {"recurrent_dropout": 0.5, "seed": 3}])
+def test_one_seed_draws_the_weights_that_it_draws_with_keras(family, options):
+    drawn = []
+    for kind in (family.ours, family.theirs):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential(
+            [keras.Input((TIME, FEATURES)), kind(UNITS, **family.options, **options), keras.layers.Dense(2)]
+        )
+        drawn.append(model.get_weights())
+    assert_equal(*drawn, rtol=0, atol=0)

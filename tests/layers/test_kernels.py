@@ -11,9 +11,9 @@ import pytest
 from keras import ops
 
 import layers
-from layers import bidirectional, kernels
+from layers import kernels
 from layers.kernels import derivatives
-from tests.conftest import ROOT, clean_environment
+from tests.conftest import ROOT
 from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal, random_weights
 from tests.layers.gradients import gradients
 
@@ -21,25 +21,6 @@ BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND not in ("tensorflow", "jax"), reason=f"no kernels on {BACKEND}")
 only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
-
-
-@pytest.fixture
-def ran(monkeypatch):
-    """The names of the kernels that ran, in order."""
-    names = []
-
-    def spy(owner, method, name):
-        original = getattr(owner, method)
-
-        def call(*arguments, **keywords):
-            names.append(name or arguments[0])
-            return original(*arguments, **keywords)
-
-        monkeypatch.setattr(owner, method, call)
-
-    spy(kernels, "run", None)
-    spy(keras.layers.RNN, "inner_loop", "portable")
-    return names
 
 
 class Training:
@@ -154,29 +135,6 @@ def test_a_kernel_that_cannot_run_is_refused_with_the_reason(sequences):
 
 
 @only_tensorflow
-def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, sequences, tmp_path):
-    import tensorflow as tf
-
-    model = keras.Sequential([keras.Input((None, FEATURES)), layers.LSTM(UNITS)])
-    model.compile("sgd", "mse")
-    targets = np.zeros((BATCH, UNITS), "float32")
-    for run in (
-        lambda: model.fit(sequences, targets, verbose=0),
-        lambda: model.evaluate(sequences, targets, verbose=0),
-        lambda: model.predict(sequences, verbose=0),
-        lambda: model.predict_on_batch(sequences),
-        lambda: tf.function(lambda: model(sequences, training=True))(),
-    ):
-        ran.clear()
-        run()
-        assert "compiled" in ran
-    ran.clear()
-    model.export(tmp_path / "model", verbose=False)
-    tf.function(model)(sequences)
-    assert ran and set(ran) == {"portable"}
-
-
-@only_tensorflow
 @pytest.mark.parametrize("time", [300, None])
 def test_a_model_that_xla_compiles_whole_learns_the_same(ran, family, generator, time):
     sequences = generator.normal(size=(4, 300, 3)).astype("float32")
@@ -189,29 +147,6 @@ def test_a_model_that_xla_compiles_whole_learns_the_same(ran, family, generator,
         model.fit(sequences, targets, batch_size=2, shuffle=False, verbose=0)
         assert "compiled" in ran
     assert_equal(models[0].get_weights(), models[1].get_weights())
-
-
-@only_tensorflow
-@pytest.mark.parametrize("wrapper", [lambda layer: layer, layers.Bidirectional])
-def test_an_export_holds_no_function_that_must_be_compiled(family, generator, sequences, tmp_path, wrapper):
-    import tensorflow as tf
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    model = keras.Sequential([keras.Input((None, FEATURES)), wrapper(family.make(UNITS))])
-    model.compile("sgd", "mse")
-    model.fit(sequences, np.zeros((BATCH, model.output_shape[-1])), verbose=0)
-    model.predict(sequences, verbose=0)
-    model.export(tmp_path / "exported", verbose=False)
-    tf.saved_model.save(model, tmp_path / "saved")
-    for folder in ("exported", "saved"):
-        saved = saved_model_pb2.SavedModel.FromString((tmp_path / folder / "saved_model.pb").read_bytes())
-        functions = saved.meta_graphs[0].graph_def.library.function
-        assert len(functions) > 3
-        for function in functions:
-            nodes = [function.attr, *(node.attr for node in function.node_def)]
-            assert not any(attributes["_XlaMustCompile"].b for attributes in nodes if "_XlaMustCompile" in attributes)
-    loaded = tf.saved_model.load(tmp_path / "exported")
-    assert_equal(loaded.serve(sequences), model(sequences))
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -288,90 +223,6 @@ def test_derivatives_equal_finite_differences():
         assert off.sum() <= 2, activation.__name__
         if derivatives.is_of_value(activation):
             assert_equal(derivatives.derivative(activation, None, ops.convert_to_tensor(y)), ours)
-
-
-@only_tensorflow
-@pytest.mark.parametrize("loss", [lambda y: y, lambda y: y**2], ids=["linear", "square"])
-def test_a_second_derivative_is_refused_on_the_compiled_kernel(family, sequences, loss):
-    import tensorflow as tf
-
-    layer, inputs = family.make(UNITS), tf.constant(sequences)
-
-    def second():
-        with tf.GradientTape() as outer:
-            outer.watch(inputs)
-            with tf.GradientTape() as inner:
-                inner.watch(inputs)
-                value = tf.reduce_sum(loss(layer(inputs, training=True)))
-            first = tf.reduce_sum(inner.gradient(value, inputs) ** 2)
-        return outer.gradient(first, inputs)
-
-    for call in (second, tf.function(second)):
-        with pytest.raises(NotImplementedError, match="use_kernel"):
-            call()
-    with layers.use_kernel("portable"):
-        assert np.abs(second()).max() > 0
-
-
-@only_jax
-def test_second_derivatives_agree(family, generator, sequences):
-    import jax
-
-    layer = family.make(UNITS)
-    layer.build(sequences.shape)
-    layer.set_weights(random_weights(layer, generator))
-
-    def second(inputs):
-        first = jax.grad(lambda inputs: ops.sum(layer(inputs) ** 2))
-        return jax.grad(lambda inputs: ops.sum(first(inputs) ** 2))(inputs)
-
-    compiled = second(sequences)
-    with layers.use_kernel("portable"):
-        assert_equal(compiled, second(sequences), rtol=1e-4, atol=1e-5)
-
-
-@only_jax
-def test_forward_mode_is_refused_on_the_compiled_kernel_and_had_on_the_portable_one(family, sequences):
-    import jax
-
-    layer = family.make(UNITS)
-    layer.build(sequences.shape)
-    with pytest.raises(TypeError, match="custom_vjp"):
-        jax.jvp(layer, (sequences,), (sequences,))
-    with layers.use_kernel("portable"):
-        _, slope = jax.jvp(layer, (sequences,), (sequences,))
-    assert np.abs(slope).max() > 0
-
-
-COUNT = """
-import os, sys
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np, tensorflow as tf
-import layers
-model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(4), keras.layers.Dense(1)])
-model.compile("sgd", "mse")
-shapes = [(batch, time) for time in range(9, 25) for batch in (16, 15)]
-rows = lambda: ((np.ones((*shape, 3), "float32"), np.ones((shape[0], 1), "float32")) for shape in shapes)
-data = tf.data.Dataset.from_generator(
-    rows, output_signature=(tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, 1)))
-)
-model.fit(data.apply(tf.data.experimental.assert_cardinality(len(shapes))), verbose=0)
-long = [model.fit(np.ones((16, time, 3)), np.ones((16, 1)), verbose=0) for time in (300, 301, 700, 1500)]
-print(len(shapes))
-"""
-
-
-@only_tensorflow
-def test_many_lengths_compile_few_programs(tmp_path):
-    environment = clean_environment(tmp_path)
-    environment["env"] = {**environment["env"], "XLA_FLAGS": f"--xla_dump_to={tmp_path}/dump", "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run([sys.executable, "-c", COUNT], check=True, capture_output=True, text=True, **environment)
-    assert answer.stdout.split()[-1] == "32"
-    programs = [name for name in os.listdir(tmp_path / "dump") if name.endswith("before_optimizations.txt")]
-    # One forward and one backward for each of two batch sizes, at four lengths in each doubling and at the 256 steps
-    # of a chunk.
-    lengths = len([10, 12, 14, 16, 20, 24]) + 1
-    assert lengths < len(programs) <= 2 * 2 * lengths
 
 
 @only_jax
@@ -519,57 +370,3 @@ def test_a_training_step_is_lowered_for_gpu_and_tpu(family, sequences):
     step = jax.jit(jax.grad(loss))
     exported = jax.export.export(step, platforms=["cpu", "cuda", "tpu"])(weights, sequences)
     assert exported.platforms == ("cpu", "cuda", "tpu")
-
-
-@pytest.mark.parametrize("return_sequences,merge_mode", [(False, "concat"), (True, None)])
-@pytest.mark.parametrize("mask", [None, "empty row"])
-def test_both_directions_in_one_loop_agree(
-    monkeypatch, family, generator, sequences, mask, return_sequences, merge_mode
-):
-    layer = layers.Bidirectional(
-        family.make(UNITS, return_sequences=return_sequences, return_state=True), merge_mode=merge_mode
-    )
-    layer.build(sequences.shape)
-    layer.set_weights(random_weights(layer, generator))
-    states = [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(2 * family.states)]
-    mask = None if mask is None else ops.convert_to_tensor(MASKS[mask])
-    found = []
-    for units in (0, UNITS):
-        monkeypatch.setattr(bidirectional, "ONE_LOOP_UNITS", {BACKEND: units})
-        monkeypatch.setattr(bidirectional, "ONE_LOOP_BATCH", BATCH)
-        assert layer.in_one_loop(BATCH, TIME) == (units > 0)
-        values = layer(sequences), layer(sequences, initial_state=states, mask=mask)
-        found.append((values, gradients(layer, sequences, states, mask)))
-    assert_equal(*found, rtol=1e-4, atol=1e-5)
-
-
-def test_one_loop_is_for_layers_that_differ_in_direction_alone(sequences):
-    def one_loop(layer, **arguments):
-        layer.build((1, TIME, FEATURES))
-        return layer.in_one_loop(1, TIME, **arguments)
-
-    plain = one_loop(layers.Bidirectional(layers.LSTM(UNITS)))
-    assert plain == (BACKEND == "jax")
-    assert not layers.Bidirectional(layers.LSTM(UNITS)).in_one_loop(1, TIME)
-    for other in (
-        keras.layers.LSTM(UNITS),
-        layers.LSTM(UNITS, stateful=True),
-        layers.LSTM(UNITS, unroll=True),
-        layers.LSTM(1000),
-        layers.PeepholeLSTM(UNITS),
-    ):
-        assert not one_loop(layers.Bidirectional(other))
-    back = layers.GRU(UNITS, go_backwards=True)
-    assert not one_loop(layers.Bidirectional(layers.LSTM(UNITS), backward_layer=back))
-
-
-def test_bidirectional_survives_save_and_load(sequences, tmp_path):
-    model = keras.Sequential([keras.Input((TIME, FEATURES)), layers.Bidirectional(layers.GRU(UNITS), merge_mode="sum")])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert type(loaded.layers[0]) is layers.Bidirectional
-    assert_equal(loaded(sequences), model(sequences))
-    theirs = layers.to_keras(model)
-    assert type(theirs.layers[0]) is keras.layers.Bidirectional
-    assert_equal(theirs(sequences), model(sequences))
-    assert type(layers.from_keras(theirs).layers[0]) is layers.Bidirectional

@@ -1,0 +1,236 @@
+"""Graphs that others than the layers make: which kernel stands in them, and what they know of shapes."""
+
+import concurrent.futures
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import layers
+from tests.conftest import ROOT
+from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal
+
+BACKEND = keras.backend.backend()
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+
+
+@only_tensorflow
+def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, sequences, tmp_path):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, FEATURES)), layers.LSTM(UNITS)])
+    model.compile("sgd", "mse")
+    targets = np.zeros((BATCH, UNITS), "float32")
+    for run in (
+        lambda: model.fit(sequences, targets, verbose=0),
+        lambda: model.evaluate(sequences, targets, verbose=0),
+        lambda: model.predict(sequences, verbose=0),
+        lambda: model.train_on_batch(sequences, targets),
+        lambda: model.test_on_batch(sequences, targets),
+        lambda: model.predict_on_batch(sequences),
+    ):
+        ran.clear()
+        run()
+        assert "compiled" in ran
+    for run in (
+        lambda: model.export(tmp_path / "model", verbose=False),
+        lambda: tf.function(model)(sequences),
+        lambda: tf.function(lambda: model(sequences, training=True))(),
+        lambda: tf.function(lambda: tf.function(lambda: model(sequences, training=True))())(),
+        lambda: list(tf.data.Dataset.from_tensors(sequences).map(model)),
+    ):
+        ran.clear()
+        run()
+        assert ran and set(ran) == {"portable"}
+    ran.clear()
+    with layers.use_kernel("compiled"):
+        tf.function(model)(sequences)
+    assert set(ran) == {"compiled"}
+
+
+def assert_holds_no_xla(folder):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    functions = saved.meta_graphs[0].graph_def.library.function
+    assert len(functions) > 3
+    for function in functions:
+        nodes = [function.attr, *(node.attr for node in function.node_def)]
+        assert not any(attributes["_XlaMustCompile"].b for attributes in nodes if "_XlaMustCompile" in attributes)
+
+
+@only_tensorflow
+@pytest.mark.parametrize("wrapper", [lambda layer: layer, keras.layers.Bidirectional])
+def test_an_export_holds_no_function_that_must_be_compiled(family, sequences, tmp_path, wrapper):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, FEATURES)), wrapper(family.make(UNITS))])
+    model.compile("sgd", "mse")
+    model.fit(sequences, np.zeros((BATCH, model.output_shape[-1])), verbose=0)
+    model.predict(sequences, verbose=0)
+    model.export(tmp_path / "exported", verbose=False)
+    tf.saved_model.save(model, tmp_path / "saved")
+    for folder in ("exported", "saved"):
+        assert_holds_no_xla(tmp_path / folder)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    assert_equal(loaded.serve(sequences), model(sequences))
+
+
+@only_tensorflow
+def test_a_saved_training_step_holds_no_function_that_must_be_compiled(family, sequences, tmp_path):
+    """As models that go on learning on a device are saved."""
+    import tensorflow as tf
+
+    class Learner(tf.Module):
+        def __init__(self):
+            self.layer = family.make(UNITS)
+            self.layer.build(sequences.shape)
+            self.weights = [weight.value for weight in self.layer.trainable_weights]
+
+        @tf.function(input_signature=[tf.TensorSpec((None, TIME, FEATURES))])
+        def train(self, inputs):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(self.layer(inputs, training=True) ** 2)
+            for weight, gradient in zip(self.weights, tape.gradient(loss, self.weights), strict=True):
+                weight.assign_sub(0.1 * gradient)
+            return loss
+
+    learner = Learner()
+    tf.saved_model.save(learner, tmp_path / "learner")
+    assert_holds_no_xla(tmp_path / "learner")
+    loaded = tf.saved_model.load(tmp_path / "learner")
+    losses = [float(loaded.train(sequences)) for _ in range(5)]
+    assert losses[-1] < losses[0]
+
+
+DEBUGGING = """
+import os, sys, tempfile
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np, tensorflow as tf
+import layers
+sequences, targets = np.ones((4, 6, 3), "float32"), np.ones((4, 1), "float32")
+def run(kind):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((None, 3)), kind(5), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    loss = model.fit(sequences, targets, verbose=0).history["loss"][0]
+    return [loss, *model.predict(sequences, verbose=0).ravel()[:2], *model(sequences).numpy().ravel()[:2]]
+names = ("SimpleRNN", "GRU", "LSTM")
+before = [run(getattr(layers, name)) for name in names]
+if sys.argv[1] == "check":
+    tf.debugging.enable_check_numerics()
+else:
+    tf.debugging.experimental.enable_dump_debug_info(tempfile.mkdtemp(), "FULL_HEALTH")
+for name, found in zip(names, before):
+    np.testing.assert_allclose(run(getattr(layers, name)), found, rtol=1e-4)
+    print(layers.which_kernel(getattr(layers, name)(3)).kernel)
+try:
+    with layers.use_kernel("compiled"):
+        layers.LSTM(3)(sequences)
+except ValueError as error:
+    print(error)
+"""
+
+
+@only_tensorflow
+@pytest.mark.parametrize("mode", ["check", pytest.param("dump", marks=pytest.mark.slow)])
+def test_numeric_debugging_sees_every_operation(mode):
+    command = [sys.executable, "-c", DEBUGGING, mode]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:3] == ["portable"] * 3
+    assert "numeric debugging" in done.stdout
+
+
+def test_a_forced_kernel_reaches_threads_and_leaves_the_settings_of_others(family):
+    layer = family.make(UNITS)
+
+    def here():
+        return layers.which_kernel(layer).kernel
+
+    def elsewhere():
+        with layers.use_kernel("compiled"):
+            return here()
+
+    kernels_exist = BACKEND in ("tensorflow", "jax")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        default = here()
+        assert pool.submit(here).result() == default
+        with layers.use_kernel("portable"):
+            assert pool.submit(here).result() == "portable"
+            if kernels_exist:
+                assert pool.submit(elsewhere).result() == "compiled"
+            assert here() == "portable"
+        assert here() == pool.submit(here).result() == default
+
+
+@only_tensorflow
+def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(ran, sequences):
+    import tensorflow as tf
+
+    devices = ["CPU:0", "CPU:0"]
+    strategy = tf.distribute.MirroredStrategy(devices[:1])
+    with strategy.scope():
+        layer = layers.LSTM(UNITS)
+        layer.build(sequences.shape)
+    for kernel in ("portable", "compiled"):
+        ran.clear()
+        with layers.use_kernel(kernel):
+            strategy.run(tf.function(lambda: layer(sequences)))
+        assert set(ran) == {kernel}
+
+
+class Shapes(keras.layers.Layer):
+    """Notes the static shapes that it is called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def call(self, *tensors):
+        self.seen.append([tuple(tensor.shape) for tensor in tensors])
+        return tensors[0]
+
+
+@only_tensorflow
+@pytest.mark.parametrize(
+    "batch,time,masked,backwards",
+    [(None, 7, False, False), (4, None, True, True), (4, 300, True, False), (None, None, False, True)],
+)
+def test_graphs_know_the_static_shapes_that_they_know_behind_keras_layers(generator, batch, time, masked, backwards):
+    sequences = generator.normal(size=(4, time or 5, FEATURES)).astype("float32")
+    options = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
+    seen = []
+    for whose in ("ours", "theirs"):
+        inputs = keras.Input(batch_shape=(batch, time, FEATURES))
+        start = keras.layers.Masking()(inputs) if masked else inputs
+        shapes, results = Shapes(), []
+        for family in FAMILIES:
+            kind = getattr(family, whose)
+            outputs = kind(UNITS, **family.options, **options)(start)
+            results += [*outputs, kind(UNITS, **family.options)(outputs[0])]
+        model = keras.Model(inputs, shapes(*results))
+        model.compile("sgd", "mse")
+        shapes.seen.clear()
+        batch_size = 2 if batch is None else batch
+        model.fit(sequences, np.zeros((4, time or 5, UNITS)), batch_size=batch_size, verbose=0)
+        model.predict(sequences, batch_size=batch_size, verbose=0)
+        seen.append(shapes.seen)
+    assert len(seen[0]) == len(seen[1]) >= 2
+    for ours, theirs in zip(*seen, strict=True):
+        assert len(ours) == 13
+        # What Keras' layers tell; ours may know more.
+        for one, other in zip(ours, theirs, strict=True):
+            assert len(one) == len(other)
+            assert all(b is None or a == b for a, b in zip(one, other, strict=True)), (one, other)
+
+
+def test_masks_of_any_dtype_are_read_alike(family, sequences):
+    layer = family.make(UNITS, return_sequences=True)
+    expected = layer(sequences, mask=MASKS["holes"])
+    for mask in (MASKS["holes"].astype(dtype) for dtype in ("int32", "uint8", "float32")):
+        assert_equal(layer(sequences, mask=mask), expected)
+    assert_equal(layer(sequences, mask=MASKS["holes"][:, :, None]), expected)
+    assert_equal(layer(sequences, mask=[MASKS["holes"]]), expected)
