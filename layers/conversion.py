@@ -1,6 +1,4 @@
-"""Models between Keras' recurrent layers and ours, weights and all."""
-
-import copy
+"""Conversion of models between Keras' recurrent layers and ours, with all their state."""
 
 import keras
 
@@ -8,35 +6,47 @@ from .bidirectional import Bidirectional
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
+from .state import copy_state
 
 _OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell, Bidirectional)}
 
 
 def from_keras(model):
-    """The same model with every `SimpleRNN`, `LSTM`, `GRU` and `Bidirectional` of Keras, and cells, replaced by ours.
+    """Copy a model with each `SimpleRNN`, `LSTM`, `GRU`, `Bidirectional` and cell of Keras replaced by ours.
 
-    Wherever they stand: alone, in a wrapper, in nested models, shared. Anything that Keras can serialize is taken, a
-    single layer too.
+    The copy continues where `model` stands: weights, adapted preprocessing, states of stateful layers, seeds,
+    `trainable` flags and, in a compiled model, the loss, the metrics and the optimizer with its state. Only the
+    running values of compiled metrics start again.
 
     Args:
-        model: a Keras model or layer; it is left as it is.
+        model: a Keras model or layer; it is left as it is. A layer is replaced wherever a configuration names it, in
+            a wrapper, a nested model or a custom layer.
 
     Returns:
-        A new model with the same weights, compiled if `model` was.
+        A new model or layer.
 
     Raises:
-        ValueError: the model cannot be rebuilt from its configuration, as a subclassed one without
-            `get_config` cannot.
+        ValueError: a layer cannot be rebuilt from its configuration.
     """
-    return _rebuilt(model, _to_ours)
+    return _convert(model, _to_ours)
 
 
 def to_keras(model):
-    """The way back: a model that needs Keras alone. What Keras has no layer for raises a ValueError."""
-    return _rebuilt(model, _to_theirs)
+    """Copy a model with our layers replaced by Keras', so that it needs Keras only: the reverse of `from_keras`.
+
+    Raises:
+        ValueError: also for a layer or an option that Keras does not have.
+    """
+    return _convert(model, _to_theirs)
 
 
-def _rebuilt(model, replace):
+def _convert(model, replace):
+    other = _rebuild(model, replace)
+    copy_state(model, other)
+    return other
+
+
+def _rebuild(model, replace):
     try:
         config = keras.saving.serialize_keras_object(model)
     except NotImplementedError as error:
@@ -44,24 +54,25 @@ def _rebuilt(model, replace):
             f"`{model.name}` cannot be rebuilt: {type(model).__name__} has no get_config(). Build it from our layers, "
             "or give it one."
         ) from error
-    other = keras.saving.deserialize_keras_object(_walk(copy.deepcopy(config), replace))
-    if model.built and not other.built:
-        other.build_from_config(model.get_build_config())
-    other.set_weights(model.get_weights())
-    return other
+    # The functions in it come from memory, not from a file.
+    return keras.saving.deserialize_keras_object(_replaced(config, replace), safe_mode=False)
 
 
-def _walk(node, replace):
-    """Applies `replace` to every serialized object in a configuration."""
-    if isinstance(node, dict):
-        node = {key: _walk(value, replace) for key, value in node.items()}
-        return replace(node) if {"class_name", "config", "module"} <= node.keys() else node
-    return [_walk(value, replace) for value in node] if isinstance(node, (list, tuple)) else node
+def _replaced(node, replace):
+    """Apply `replace` to every serialized object in a configuration, and leave out how models are compiled."""
+    if isinstance(node, (list, tuple)):
+        return [_replaced(value, replace) for value in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _replaced(value, replace) for key, value in node.items() if key != "compile_config"}
+    if not {"class_name", "config", "module"} <= node.keys():
+        return node
+    return replace(node)
 
 
 def _to_ours(node):
     kind = _OURS.get(node["class_name"])
-    if kind is None or not node["module"].startswith("keras."):
+    if kind is None or not (node["module"] or "").startswith("keras."):
         return node
     return {**node, "module": kind.__module__, "registered_name": keras.saving.get_registered_name(kind)}
 
