@@ -1,12 +1,15 @@
 """Conversion of models between Keras' recurrent layers and ours, with all their state."""
 
+import contextlib
+import types
+
 import keras
 
 from .bidirectional import Bidirectional
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
-from .state import copy_state
+from .state import copy_state, pairs
 
 _OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell, Bidirectional)}
 
@@ -16,7 +19,7 @@ def from_keras(model):
 
     The copy continues where `model` stands: weights, adapted preprocessing, states of stateful layers, seeds,
     `trainable` flags and, in a compiled model, the loss, the metrics and the optimizer with its state. Only the
-    running values of compiled metrics start again.
+    running values of compiled metrics start again. Custom classes and functions need no registration.
 
     Args:
         model: a Keras model or layer; it is left as it is. A layer is replaced wherever a configuration names it, in
@@ -41,9 +44,44 @@ def to_keras(model):
 
 
 def _convert(model, replace):
-    other = _rebuild(model, replace)
-    copy_state(model, other)
+    with _custom_objects(model):
+        other = _rebuild(model, replace)
+        copy_state(model, other)
     return other
+
+
+@contextlib.contextmanager
+def _custom_objects(model):
+    """Let Keras find the classes and functions of a model by name, registered or not."""
+    functions, found = {}, {}
+    for item, _ in pairs(model, model, object):
+        kind = item if isinstance(item, types.FunctionType) else type(item)
+        if (kind.__module__ or "").startswith("keras."):
+            continue
+        if isinstance(item, types.FunctionType):
+            if keras.saving.get_registered_name(item) == item.__name__:
+                functions[item] = item.__name__
+        elif hasattr(item, "get_config"):
+            found.setdefault(keras.saving.get_registered_name(kind), {})[id(kind)] = kind
+        elif callable(item) and hasattr(item, "__name__"):
+            found.setdefault(_callable(item.__name__), {})[id(item)] = item
+    # A name that two of them have would give one for the other.
+    scope = {name: items.popitem()[1] for name, items in found.items() if len(items) == 1}
+    try:
+        # A configuration holds a function's name. Lambdas and closures share theirs, or have one of Keras'.
+        for number, (function, name) in enumerate(functions.items()):
+            function.__name__ = f"{name.strip('<>')}_{number}"
+            scope[function.__name__] = function
+        with keras.saving.custom_object_scope(scope):
+            yield
+    finally:
+        for function, name in functions.items():
+            function.__name__ = name
+
+
+def _callable(name):
+    """Name a callable that is not a plain function, such as `jax.nn.silu`, as nothing of Keras is named."""
+    return f"callable {name}"
 
 
 def _rebuild(model, replace):
@@ -67,6 +105,8 @@ def _replaced(node, replace):
     node = {key: _replaced(value, replace) for key, value in node.items() if key != "compile_config"}
     if not {"class_name", "config", "module"} <= node.keys():
         return node
+    if isinstance(node["config"], str) and node["class_name"] != "function":
+        return {**node, "class_name": "function", "config": _callable(node["config"])}
     return replace(node)
 
 

@@ -221,6 +221,67 @@ def test_seeds_come_over(sequences):
         assert_equal(other(sequences, training=True), second)
 
 
+class Holder(keras.layers.Layer):
+    """A custom layer that no one registered, with layers in a list, a dictionary and a metric of its own."""
+
+    def __init__(self, parts, made=2, **kwargs):
+        super().__init__(**kwargs)
+        self.parts = parts
+        self.table = {"made": keras.layers.Dense(made)}
+        self.calls = keras.metrics.Sum()
+
+    def call(self, sequences):
+        for part in self.parts:
+            sequences = part(sequences)
+        return self.table["made"](sequences)
+
+    def get_config(self):
+        return {**super().get_config(), "parts": keras.saving.serialize_keras_object(self.parts)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config.pop("parts")), **config)
+
+
+class Network(keras.Model):
+    """A subclassed model that no one registered."""
+
+    def __init__(self, width, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.recurrent, self.dense = keras.layers.LSTM(width), keras.layers.Dense(2)
+
+    def call(self, sequences):
+        return self.dense(self.recurrent(sequences))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+class Distance(keras.losses.Loss):
+    def call(self, targets, outputs):
+        return ops.mean(ops.abs(targets - outputs), axis=-1)
+
+
+class Descent(keras.optimizers.SGD):
+    pass
+
+
+def test_trainable_flags_come_over(sequences):
+    holder = Holder([keras.layers.LSTM(3, return_sequences=True), keras.layers.GRU(3)])
+    model = stack(keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True)), holder)
+    model.layers[0].backward_layer.cell.trainable = False
+    holder.trainable = False
+    holder.parts[0].trainable = True
+    holder.parts[0].cell.bias.trainable = False
+    for other in both_ways(model):
+        assert [weight.trainable for weight in other.weights] == [weight.trainable for weight in model.weights]
+        assert len(other.trainable_weights) == 3 + 2 + 2
+        assert not other.layers[0].backward_layer.cell.trainable
+        assert other.layers[0].backward_layer.trainable
+        assert not other.layers[1].parts[1].trainable
+
+
 def excluding():
     optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -236,8 +297,8 @@ def by_name():
 OPTIMIZERS = [
     lambda: "adam",
     lambda: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5), momentum=0.9),
-    lambda: keras.optimizers.Adam(0.01, use_ema=True, gradient_accumulation_steps=2),
-    lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), dynamic_growth_steps=2),
+    lambda: keras.optimizers.Adam(lambda: 0.01, use_ema=True, gradient_accumulation_steps=2),
+    lambda: keras.optimizers.LossScaleOptimizer(Descent(0.1), dynamic_growth_steps=2),
     excluding,
     by_name,
 ]
@@ -288,6 +349,99 @@ def test_frozen_cell_stays_frozen_in_training(sequences, targets):
     assert_equal(others[0].predict(sequences, verbose=0), model.predict(sequences, verbose=0))
 
 
+def test_compiled_arguments_come_over(sequences, targets):
+    model = stack(
+        keras.layers.Flatten(),
+        optimizer=Descent(0.1),
+        # Keras leaves `delta` out of the configuration.
+        loss=keras.losses.Huber(delta=0.1),
+        loss_weights=[0.5],
+        metrics=["mae", keras.metrics.RootMeanSquaredError()],
+        weighted_metrics=[lambda targets, outputs: ops.mean(outputs, axis=-1)],
+        steps_per_execution=2,
+        jit_compile=False,
+        run_eagerly=True,
+    )
+    model.fit(sequences, targets, verbose=0)
+    for other in both_ways(model):
+        assert type(other.optimizer) is Descent
+        assert other.run_eagerly and other.steps_per_execution == 2 and not other.jit_compile
+        assert other.metrics[-1] is not model.metrics[-1]
+        expected = model.evaluate(sequences, targets, verbose=0)
+        assert len(expected) == 4
+        np.testing.assert_allclose(other.evaluate(sequences, targets, verbose=0), expected, rtol=1e-5)
+
+
+def scaled(factor):
+    def loss(targets, outputs):
+        return factor * ops.mean((targets - outputs) ** 2, axis=-1)
+
+    return loss
+
+
+def test_functions_that_share_a_name_come_over(sequences, targets):
+    start = keras.Input((TIME, FEATURES))
+    hidden = keras.layers.GRU(3)(start)
+    model = keras.Model(start, [keras.layers.Dense(2, name=name)(hidden) for name in ("one", "two")])
+    model.compile("sgd", [scaled(1.0), scaled(10.0)])
+    expected = model.evaluate(sequences, [targets, targets], verbose=0, return_dict=True)
+    assert len(expected) == 3
+    other = layers.from_keras(model)
+    assert other.evaluate(sequences, [targets, targets], verbose=0, return_dict=True) == pytest.approx(expected)
+    assert [function.__name__ for function in model.loss] == ["loss", "loss"]
+
+
+def relu(inputs):
+    """Not the activation of this name that Keras has."""
+    return 3 * inputs
+
+
+class Scale:
+    def apply(self, inputs):
+        return 5 * inputs
+
+
+def test_functions_come_over(sequences):
+    twice = 2.0
+    model = stack(
+        keras.layers.Lambda(lambda inputs: inputs * twice * np.pi),
+        keras.layers.Lambda(lambda inputs, by: inputs / by, arguments={"by": 3.0}, output_shape=lambda shape: shape),
+        keras.layers.GRU(3, activation=lambda inputs: keras.ops.tanh(inputs * twice), return_sequences=True),
+        keras.layers.SimpleRNN(3, activation=relu),
+        keras.layers.Dense(3, activation="relu"),
+        keras.layers.Dense(3, activation=Scale().apply),
+    )
+    expected = ops.convert_to_numpy(model(sequences))
+    for other in both_ways(model):
+        assert_equal(other(sequences), expected)
+        assert other.layers[0].function is model.layers[0].function
+    assert model.layers[0].function.__name__ == "<lambda>" and relu.__name__ == "relu"
+
+
+def test_custom_classes_come_over(sequences, targets):
+    parts = [keras.layers.LSTM(3, return_sequences=True), keras.layers.Bidirectional(keras.layers.GRU(2))]
+    model = stack(Holder(parts), optimizer=Descent(0.1, momentum=0.9), loss=Distance())
+    model.layers[0].calls.update_state(7)
+    model.train_on_batch(sequences, targets)
+    model.layers[0].calls.update_state(5)
+    ours, back = both_ways(model)
+    assert [type(part) for part in ours.layers[0].parts] == [layers.LSTM, layers.Bidirectional]
+    assert [type(part) for part in back.layers[0].parts] == [type(part) for part in parts]
+    for other in (ours, back):
+        assert float(other.layers[0].calls.result()) == 5
+    assert_same_training(model, back, sequences=sequences, targets=targets)
+
+
+def test_subclassed_model_comes_over(sequences, targets):
+    model = Network(3)
+    assert not layers.from_keras(model).built
+    model.compile("adam", "mse", run_eagerly=ON_TENSORFLOW)
+    model.train_on_batch(sequences, targets)
+    ours, back = both_ways(model)
+    assert type(ours) is Network and ours.built
+    assert_same_training(model, back, sequences=sequences, targets=targets)
+
+
 def test_compiled_nested_model_comes_over(sequences, targets):
     inner = stack(keras.layers.LSTM(3), optimizer="adam")
     inner.train_on_batch(sequences, targets)
@@ -295,6 +449,34 @@ def test_compiled_nested_model_comes_over(sequences, targets):
     other = layers.from_keras(keras.Model(start, inner(start)))
     assert not other.compiled
     assert_same_training(inner, other.layers[1], sequences=sequences, targets=targets)
+
+
+class Adversary(Network):
+    """A model with two optimizers, whose `compile` is its own."""
+
+    def compile(self, first, second):
+        super().compile(loss="mse")
+        self.first, self.second = first, second
+
+    def get_compile_config(self):
+        return {"first": self.first, "second": self.second}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+
+def test_model_with_two_optimizers_comes_over(sequences):
+    model = Adversary(3)
+    model(sequences)
+    model.compile(keras.optimizers.Adam(0.1), Descent(0.1, momentum=0.5))
+    model.first.build(model.recurrent.trainable_variables)
+    model.second.build(model.dense.trainable_variables)
+    for variable in [*model.first.variables, *model.second.variables]:
+        variable.assign(ops.ones_like(variable.value) * 3)
+    other = layers.from_keras(model)
+    assert len(other.first.variables) == 2 + 2 * 3
+    assert_equal(list(other.first.variables), list(model.first.variables))
+    assert_equal(list(other.second.variables), list(model.second.variables))
 
 
 def test_loss_scaling_comes_over(sequences, targets):
@@ -345,9 +527,9 @@ def test_use_of_cudnn_comes_over():
 
 
 def test_source_is_left_as_it_was(sequences, targets):
-    """Guards the others; passes where only weights are copied."""
+    """Guards the others; passes where less is copied, without the lambda."""
     recurrent = keras.layers.LSTM(3, dropout=0.5)
-    model = stack(recurrent, optimizer="adam", metrics=["mae"])
+    model = stack(keras.layers.Lambda(lambda inputs: 2 * inputs), recurrent, optimizer="adam", metrics=["mae"])
     model.train_on_batch(sequences, targets)
     recurrent.trainable = False
 
