@@ -1,6 +1,7 @@
 """Conversion of models between Keras' recurrent layers and ours, with all their state."""
 
 import contextlib
+import textwrap
 import types
 
 import keras
@@ -9,7 +10,7 @@ from .bidirectional import Bidirectional
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
-from .state import copy_state, pairs
+from .state import copy_state, pairs, title
 
 _OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell, Bidirectional)}
 
@@ -40,10 +41,18 @@ def to_keras(model):
     Raises:
         ValueError: also for a layer or an option that Keras does not have.
     """
-    return _convert(model, _to_theirs)
+    other = _convert(model, _to_theirs)
+    for layer, _ in reversed(pairs(other, other, keras.layers.Layer)):
+        if keras.saving.get_registered_name(type(layer)).startswith("engram>"):
+            raise ValueError(
+                f"{title(layer)} cannot be replaced: a custom layer makes it, and no configuration names it."
+            )
+    return other
 
 
 def _convert(model, replace):
+    if not isinstance(model, keras.layers.Layer):
+        raise ValueError(f"Received an invalid `model`, expected a Keras model or layer, got {model!r}.")
     with _custom_objects(model):
         other = _rebuild(model, replace)
         copy_state(model, other)
@@ -87,13 +96,26 @@ def _callable(name):
 def _rebuild(model, replace):
     try:
         config = keras.saving.serialize_keras_object(model)
-    except NotImplementedError as error:
-        raise ValueError(
-            f"`{model.name}` cannot be rebuilt: {type(model).__name__} has no get_config(). Build it from our layers, "
-            "or give it one."
-        ) from error
-    # The functions in it come from memory, not from a file.
-    return keras.saving.deserialize_keras_object(_replaced(config, replace), safe_mode=False)
+    except Exception as error:
+        raise _refusal(model, error) from error
+    config = _replaced(config, replace)
+    try:
+        # The functions in it come from memory, not from a file.
+        return keras.saving.deserialize_keras_object(config, safe_mode=False)
+    except Exception as error:
+        raise _refusal(model, error) from error
+
+
+def _refusal(model, error):
+    """Make the error that names the innermost layer that cannot be rebuilt."""
+    for part, _ in pairs(model, model, keras.layers.Layer):
+        try:
+            if part is not model:
+                _rebuild(part, lambda node: node)
+        except ValueError as cause:
+            return cause
+    reason = textwrap.shorten(str(error), 300)
+    return ValueError(f"{title(model)} cannot be rebuilt from its configuration: {reason}")
 
 
 def _replaced(node, replace):

@@ -1,5 +1,6 @@
 """Models go from Keras' layers to ours and back, and continue where they stood."""
 
+import functools
 import subprocess
 import sys
 
@@ -543,6 +544,71 @@ def test_source_is_left_as_it_was(sequences, targets):
     assert {layer: set(vars(layer)) for layer in attributes} == attributes
 
 
+class Unwritten(keras.layers.Layer):
+    """Has an argument that no configuration can hold, and no `get_config`."""
+
+    def __init__(self, thing):
+        super().__init__(name="unwritten")
+        self.thing = thing
+
+    def call(self, inputs):
+        return inputs
+
+
+class Forgetful(Unwritten):
+    """Has a `get_config` that leaves an argument out."""
+
+    def get_config(self):
+        return super(Unwritten, self).get_config()
+
+
+class Hidden(keras.layers.Layer):
+    """Makes one of our layers that its configuration does not name."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.recurrent = layers.LSTM(3, name="hidden_lstm")
+
+    def build(self, shape):
+        self.recurrent.build(shape)
+
+    def call(self, inputs):
+        return self.recurrent(inputs)
+
+
+def sharing():
+    start, shared = keras.Input((TIME, FEATURES)), keras.layers.LSTM(3, name="shared")
+    first, second = (keras.Model(start, keras.layers.Dense(2)(shared(start))) for _ in range(2))
+    return keras.Model(start, keras.layers.Add()([first(start), second(start)]))
+
+
+@pytest.mark.parametrize(
+    ("make", "convert", "words"),
+    [
+        (
+            lambda: stack(Unwritten(object()), keras.layers.LSTM(3)),
+            layers.from_keras,
+            "unwritten.*Unwritten.*get_config",
+        ),
+        (lambda: stack(Forgetful(1), keras.layers.LSTM(3)), layers.from_keras, "unwritten.*Forgetful"),
+        (
+            lambda: stack(keras.layers.Lambda(functools.partial(ops.add, 1), name="sum")),
+            layers.from_keras,
+            "sum.*partial",
+        ),
+        (lambda: stack(Hidden()), layers.to_keras, "hidden_lstm"),
+        (lambda: stack(layers.PeepholeLSTM(3, name="eyes")), layers.to_keras, "eyes"),
+        (sharing, layers.from_keras, "shared.*kernel"),
+        (lambda: "model", layers.from_keras, "model"),
+    ],
+)
+def test_what_cannot_be_converted_is_named(make, convert, words):
+    model = make()
+    with pytest.raises(ValueError, match=f"(?s).*{words}") as error:
+        convert(model)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="what a file names is the same on every backend")
 def test_model_that_came_back_opens_without_this_repository(sequences, tmp_path):
     cells = [keras.layers.LSTMCell(3), keras.layers.GRUCell(2)]
@@ -557,16 +623,3 @@ def test_model_that_came_back_opens_without_this_repository(sequences, tmp_path)
         "np.testing.assert_allclose(keras.ops.convert_to_numpy(outputs), data['expected'], atol=1e-6)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, **clean_environment(tmp_path))
-
-
-def test_model_without_configuration_is_refused():
-    class Odd(keras.Model):
-        def __init__(self, width):
-            super().__init__()
-            self.recurrent = keras.layers.LSTM(width)
-
-        def call(self, inputs):
-            return self.recurrent(inputs)
-
-    with pytest.raises(ValueError, match="get_config"):
-        layers.from_keras(Odd(3))
