@@ -37,23 +37,23 @@ def speed(
         spam: Data of the spam detector whose epoch is timed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    measure = _Measure(folder)
+    measure = Measure(folder)
     grid(measure, seconds, spam)
     memory(measure)
     lengths(measure)
 
 
-class _Measure:
-    """Runs measurements, each once."""
+class Measure:
+    """Runs measurements of a module, each once and in a process of its own."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, module="benchmarks.speed_worker"):
+        self.folder, self.module = folder, module
 
     def __call__(self, backend, measurement, **arguments):
         name = "-".join([backend, measurement, *map(str, arguments.values())])
         path = self.folder / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
         if not path.exists():
-            command = [sys.executable, "-m", "benchmarks.speed_worker", measurement, json.dumps(arguments)]
+            command = [sys.executable, "-m", self.module, measurement, json.dumps(arguments)]
             environment = {**os.environ, "KERAS_BACKEND": "jax" if backend == "torch" else backend}
             answer = subprocess.run(command, env=environment, capture_output=True, text=True)
             if answer.returncode:

@@ -203,8 +203,8 @@ class GRUCell(RecurrentCell):
 class GRU(RecurrentLayer):
     """A gated recurrent unit over a sequence; takes the place of `keras.layers.GRU`.
 
-    Its arguments are those of `GRUCell`, where its equations stand, and of `keras.layers.RNN`; what it is
-    called with and returns is said at `RecurrentLayer`.
+    The arguments are those of `GRUCell`, which has the equations, and of `keras.layers.RNN`; `RecurrentLayer` documents
+    the call.
     """
 
     cell_class = GRUCell

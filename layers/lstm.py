@@ -161,8 +161,8 @@ class LSTMCell(RecurrentCell):
 class LSTM(RecurrentLayer):
     """Long short-term memory over a sequence; takes the place of `keras.layers.LSTM`.
 
-    Its arguments are those of `LSTMCell`, where its equations stand, and of `keras.layers.RNN`; what it is
-    called with and returns is said at `RecurrentLayer`.
+    The arguments are those of `LSTMCell`, which has the equations, and of `keras.layers.RNN`; `RecurrentLayer`
+    documents the call.
     """
 
     cell_class = LSTMCell

@@ -402,12 +402,16 @@ def which_kernel(layer, batch=None, time=None, mask=None, training=False, device
     2. `portable`, Keras' loop, where no backward pass is derived: on the torch backend; with `unroll`; with `zoneout`
        or a cell that has a step of its own, such as the variants; with an activation whose derivative is not known
        (`layers/kernels/derivatives.py`); for a sequence without steps.
-    3. `portable` on TensorFlow where a graph for inference is being made by other than Keras' `evaluate` and
-       `predict`: it may be saved, and a saved model must not need XLA. `use_cudnn=True` takes cuDNN nonetheless.
+    3. `portable` on TensorFlow in every graph but those of Keras' `fit`, `evaluate` and `predict`, in training and
+       inference: it may be saved, and a saved model must not need XLA. A training loop of your own under `tf.function`
+       is such a graph; call its layers within `use_kernel("compiled")`. `use_cudnn=True` takes cuDNN nonetheless.
     4. `cudnn` on a GPU with `use_cudnn` "auto" or True: LSTM, and on TensorFlow GRU with `reset_after`; tanh and
        sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a model that XLA compiles
        whole, which Keras' `compile` does by itself on a GPU unless told `jit_compile=False`.
-    5. `compiled`, the hand-derived pass, for all else.
+    5. `portable` on TensorFlow under numeric debugging (`tf.debugging.enable_check_numerics`), which watches every
+       operation.
+    6. `compiled`, the hand-derived pass, for all else. Its gradient can itself be differentiated, and forward mode
+       works too; on TensorFlow both run a plain loop.
 
     Args:
         layer: one of this package's recurrent layers.

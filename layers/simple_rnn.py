@@ -113,8 +113,8 @@ class SimpleRNNCell(RecurrentCell):
 class SimpleRNN(RecurrentLayer):
     """A simple recurrent network over a sequence; takes the place of `keras.layers.SimpleRNN`.
 
-    Its arguments are those of `SimpleRNNCell`, where its equation stands, and of `keras.layers.RNN`; what it
-    is called with and returns is said at `RecurrentLayer`.
+    The arguments are those of `SimpleRNNCell`, which has the equation, and of `keras.layers.RNN`; `RecurrentLayer`
+    documents the call. An `activity_regularizer` is applied, where Keras 3.15's layer ignores it.
     """
 
     cell_class = SimpleRNNCell
