@@ -150,7 +150,7 @@ def measure(case, whose):
     return CASES[case](whose)
 
 
-def first_steps(folder: Path = Path("runs/first_steps"), rounds: int = 5):
+def first_steps(folder: Path = Path("runs/first_steps"), rounds: int = 3):
     """Measure first steps, compiling and the memory it leaves, beside Keras' layers, on TensorFlow.
 
     Args:

@@ -59,7 +59,7 @@ def read_sequences(sequences, mask, dtype):
 
     Args:
         sequences: (batch, time, features), of any dtype.
-        mask: None, or (batch, time) or (batch, time, 1) of any dtype, alone or in a list.
+        mask: None, or (batch, time), (batch, time, 1) or (1, time) of any dtype, alone or in a list.
         dtype: that of the result.
 
     Returns:
@@ -75,11 +75,13 @@ def read_sequences(sequences, mask, dtype):
     if len(mask.shape) == 3 and mask.shape[2] == 1:
         mask = mask[:, :, 0]
     expected = tuple(sequences.shape[:2])
-    if not _fits(mask.shape, expected):
+    if not _fits(mask.shape, expected) and not _fits(mask.shape, (1, expected[1])):
         raise ValueError(
             f"Received an invalid `mask`, expected shape {expected}, (batch, time), got {tuple(mask.shape)}."
         )
     mask = ops.cast(mask, "bool")
+    if mask.shape[0] == 1 != expected[0]:
+        mask = ops.broadcast_to(mask, ops.shape(sequences)[:2])
     # A gradient is zero there, and zero times what is not finite would not be.
     return ops.where(mask[:, :, None], sequences, ops.zeros_like(sequences)), mask
 
@@ -88,7 +90,7 @@ def read_states(states, sizes, sequences):
     """Converts the states that a layer is called with.
 
     Args:
-        states: tensors (batch, size), or (1, size) for all rows alike, in any structure.
+        states: tensors (batch, size), or (1, size) or (size,) for all rows alike, in any structure.
         sizes: the size of each.
         sequences: (batch, time, features).
 
@@ -99,6 +101,7 @@ def read_states(states, sizes, sequences):
         ValueError: for another number of states, or other shapes.
     """
     states = [ops.convert_to_tensor(state, dtype=sequences.dtype) for state in keras.tree.flatten(states)]
+    states = [state[None] if len(state.shape) == 1 else state for state in states]
     batch = sequences.shape[0]
     expected, shapes = [(batch, size) for size in sizes], [tuple(state.shape) for state in states]
     if len(shapes) != len(sizes) or not all(

@@ -12,7 +12,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from .packing import pack, unpack
 from .tensorflow_chunks import Chunks, before, cut, pad, read, swap, with_shape
-from .tensorflow_programs import Program, inside_xla, shared, with_gradient
+from .tensorflow_programs import compiled, inside_xla, shared, with_gradient
 from .through_time import Weights, add, advance, preceding, products, retreat, rows, unrows, weight_gradients
 
 
@@ -66,14 +66,14 @@ def _advance(equations, units, keep):
     def forward(x, weights, start, mask, drop, steps):
         return advance(_loop(steps), equations, x, weights, start, mask, drop, keep)
 
-    return Program(forward)
+    return compiled(forward)
 
 
 def _retreat(equations, units):
     def backward(a, recurrent_kernel, last, mask, drop, d_hidden, d_states, steps):
         return retreat(_loop(steps), equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states)
 
-    return Program(backward)
+    return compiled(backward)
 
 
 def _over_steps(left, right, dtype):
@@ -84,8 +84,8 @@ class _Programs:
     """The programs of a layer's sizes; they do not keep the layer itself.
 
     Attributes:
-        advance: `Program` of the forward loop, by the number of states it returns of every step.
-        retreat: `Program` of the backward loop.
+        advance: the forward loop, by the number of states it returns of every step.
+        retreat: the backward loop.
         second: the function `_second`.
     """
 
@@ -106,7 +106,8 @@ def _forward(programs, run, keep):
         inputs, mask = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask))
         x = [chunks.fill(unrows(p, inputs)) for p in products(rows(inputs), weights.kernel, blocks)]
         # The loop has no use for the kernel.
-        return advanced(x, weights._replace(kernel=None), states, chunks.fill(mask), drop, steps)
+        new, kept = advanced(x, weights._replace(kernel=None), states, chunks.fill(mask), drop, steps)
+        return new, [chunks.filled(k) for k in kept]
 
     states, kept = chunks.carry(forward, [pad(state, chunks.padded_batch) for state in run.start], [units] * keep)
     return [cut(state, chunks.batch) for state in states], kept
@@ -136,7 +137,7 @@ def _backward(programs, equations, run, kept, d_hidden, d_states):
             d_states,
             steps,
         )
-        d_a = [rows(chunks.trim(d, steps)) for d in d_a]
+        d_a = [rows(chunks.trim(chunks.filled(d), steps)) for d in d_a]
         d_inputs, new = weight_gradients(equations, weights, flat, a, seen, d_a, _over_steps, run.weights.kernel.dtype)
         return (d_states, add(d_weights, [d for d in new if d is not None])), [unrows(d_inputs, inputs)]
 

@@ -91,6 +91,11 @@ class Chunks:
         """A chunk with all its steps, as programs take it."""
         return None if chunk is None else pad(chunk, self.steps)
 
+    def filled(self, chunk):
+        """What a program returned of a chunk, with the static shape that it has lost."""
+        sizes = [size if isinstance(size, int) else None for size in (self.steps, self.padded_batch)]
+        return with_shape(chunk, [*sizes, chunk.shape[-1]])
+
     def trim(self, chunk, steps):
         """A chunk without its padded steps, as far as that saves computing."""
         return chunk if self.exact else chunk[:steps]

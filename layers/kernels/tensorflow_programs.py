@@ -1,6 +1,5 @@
-"""Programs that XLA compiles: shared by layers of the same sizes, compiled ahead, freed with their layers."""
+"""Programs that XLA compiles: shared by layers of the same sizes, and freed with the last of them."""
 
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from weakref import WeakKeyDictionary, WeakValueDictionary, finalize
 
@@ -14,7 +13,6 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 _lock = Lock()
 _shared = WeakValueDictionary()
 _held = WeakKeyDictionary()
-_compilers = ThreadPoolExecutor(2, thread_name_prefix="engram-compile")
 
 
 def inside_xla():
@@ -22,36 +20,9 @@ def inside_xla():
     return not tf.executing_eagerly() and GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
-class Program:
+def compiled(function):
     """A function that XLA compiles once for each combination of its arguments' shapes."""
-
-    def __init__(self, function):
-        self._function = tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
-        self._compiled_ahead = set()
-
-    def __call__(self, *arguments):
-        if not tf.executing_eagerly():
-            self._compile_ahead(arguments)
-        return self._function(*arguments)
-
-    def _compile_ahead(self, arguments):
-        """Starts compiling for the shapes of these arguments, if they are known, while the graph is still traced."""
-        shapes = tuple(tuple(t.shape) for t in tf.nest.flatten(arguments) if t is not None)
-        unknown = any(size is None for shape in shapes for size in shape)
-        if unknown or shapes in self._compiled_ahead or inside_xla() or tf.distribute.has_strategy():
-            return
-        self._compiled_ahead.add(shapes)
-        specs = tf.nest.map_structure(lambda t: t if t is None else tf.TensorSpec(t.shape, t.dtype), arguments)
-
-        # A call from a graph shares its compiled program with calls from other graphs, and with no eager one. Of zeros
-        # as many as `steps` are run: none.
-        @tf.function(autograph=False)
-        def call():
-            zeros = tf.nest.map_structure(lambda s: s if s is None else tf.zeros(s.shape, s.dtype), specs)
-            return [tf.shape(result) for result in tf.nest.flatten(self._function(*zeros))]
-
-        # What fails here fails again, and is reported, where the program is really called.
-        _compilers.submit(call)
+    return tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
 
 
 def shared(owner, make, *key):

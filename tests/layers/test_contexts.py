@@ -198,7 +198,7 @@ def test_wrong_mask_is_refused(family, sequences, mask):
 
 
 @pytest.mark.parametrize(
-    "shapes", [[], [(BATCH, UNITS)] * 3, [(BATCH, UNITS + 1)], [(BATCH + 1, UNITS)], [(UNITS,)]], ids=str
+    "shapes", [[], [(BATCH, UNITS)] * 3, [(BATCH, UNITS + 1)], [(BATCH + 1, UNITS)], [(UNITS + 1,)]], ids=str
 )
 def test_wrong_states_are_refused(family, sequences, shapes):
     shapes = shapes * family.states if len(shapes) == 1 else shapes
@@ -221,6 +221,7 @@ def test_one_row_of_states_serves_the_whole_batch(family, generator, sequences):
     layer = family.make(UNITS)
     expected = layer(sequences, initial_state=[np.repeat(state, BATCH, axis=0) for state in row])
     assert_equal(layer(sequences, initial_state=row), expected)
+    assert_equal(layer(sequences, initial_state=[state[0] for state in row]), expected)
     model = keras.Model([inputs, *states], layer(inputs, initial_state=states))
     assert_equal(model([sequences, *row]), expected)
     deep = layers.DeepRNN([family.make(UNITS).cell, family.make(UNITS).cell])

@@ -234,3 +234,5 @@ def test_masks_of_any_dtype_are_read_alike(family, sequences):
         assert_equal(layer(sequences, mask=mask), expected)
     assert_equal(layer(sequences, mask=MASKS["holes"][:, :, None]), expected)
     assert_equal(layer(sequences, mask=[MASKS["holes"]]), expected)
+    one = np.repeat(MASKS["holes"][:1], BATCH, axis=0)
+    assert_equal(layer(sequences, mask=one[:1]), layer(sequences, mask=one))

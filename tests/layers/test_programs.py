@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-import layers
 from tests.conftest import ROOT, clean_environment
 from tests.layers.families import FEATURES, UNITS
 
@@ -79,20 +78,3 @@ def test_programs_and_graphs_of_a_trained_model_end_with_it(family, sequences):
     assert alive() == before
     # Keras itself registers one in every model.
     assert len(gradient_registry.list()) <= registered + 1
-
-
-def test_what_a_program_is_compiled_for_ahead_is_what_runs(family, monkeypatch, tmp_path):
-    """A compilation ahead that nobody uses would take time and save none."""
-    script = (
-        "import os, sys\n"
-        "import keras, numpy as np, layers\n"
-        "model = keras.Sequential([keras.Input((None, 3)), getattr(layers, sys.argv[1])(5), keras.layers.Dense(1)])\n"
-        "model.compile('adam', 'mse')\n"
-        "for _ in range(3):\n"
-        "    model.train_on_batch(np.ones((16, 20, 3), 'float32'), np.ones((16, 1), 'float32'))\n"
-    )
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}
-    command = [sys.executable, "-c", script, family.name]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    assert done.stderr.count("Compilation of XLA executable time") == 2
-    assert layers.which_kernel(family.make(3), training=True).kernel == "compiled"
