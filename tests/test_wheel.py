@@ -27,7 +27,8 @@ np.testing.assert_allclose(keras.ops.convert_to_numpy(detector(data["features"])
 def test_wheel_installs_alone_and_opens_the_model_of_an_app(trained, tmp_path):
     source, clean = tmp_path / "source", tmp_path / "clean"
     shutil.copytree(ROOT / "layers", source / "layers", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", source)
+    for name in ("pyproject.toml", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, source], check=True)
     (wheel,) = tmp_path.glob("engram-*.whl")
