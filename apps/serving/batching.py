@@ -89,6 +89,12 @@ class _Queue:
         return batch
 
 
+def check_queue(waiting, max_queue):
+    """Raises `Refused` where no further request may wait."""
+    if waiting >= max_queue:
+        raise Refused(f"{waiting} requests wait already; try again later", 429)
+
+
 class Batcher:
     """Gathers calls of one function of arrays. To be used in one event loop.
 
@@ -112,8 +118,7 @@ class Batcher:
         Raises:
             Refused: too many wait.
         """
-        if self.waiting >= self._batching.max_queue:
-            raise Refused(f"{self.waiting} requests wait already; try again later", 429)
+        check_queue(self.waiting, self._batching.max_queue)
         shape = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())
         rows = len(next(iter(tensors.values())))
         loop = asyncio.get_running_loop()

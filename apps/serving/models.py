@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from .batching import Batcher
+from .batching import Batcher, check_queue
 from .refusals import Refused
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
@@ -84,7 +84,7 @@ class Version:
         }
         if not self.signatures:
             raise ValueError("it has no signatures")
-        self._executor = executor
+        self._executor, self._max_queue, self._waiting = executor, batching.max_queue, 0
         self.batchers = {
             name: Batcher(signature, batching, executor, observe)
             for name, signature in self.signatures.items()
@@ -104,11 +104,20 @@ class Version:
                     signature({name: np.repeat(array, count, axis=0) for name, array in signature.ones().items()})
 
     async def __call__(self, name, tensors):
-        """What the signature of that name answers."""
+        """What the signature of that name answers.
+
+        Raises:
+            Refused: too many requests wait.
+        """
         if name in self.batchers and _same_rows(tensors):
             return await self.batchers[name](tensors)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self.signatures[name], tensors)
+        check_queue(self._waiting, self._max_queue)
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._executor, self.signatures[name], tensors)
+        finally:
+            self._waiting -= 1
 
     def signature(self, name):
         """The signature of that name.

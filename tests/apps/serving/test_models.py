@@ -219,3 +219,27 @@ def test_folders_are_runs_or_savedmodels_or_named(tmp_path):
     for given, words in (("=x", "NAME=FOLDER"), (tmp_path / "none", "no such folder"), (tmp_path / "empty", "neither")):
         with pytest.raises(UserError, match=words):
             find_folders([str(given)])
+
+
+class Double(tf.Module):
+    """y = 2 * x of one number; its signature has no axis of a batch."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32, "x")])
+    def __call__(self, x):
+        return {"y": 2 * x}
+
+
+def test_requests_that_are_not_batched_count_for_the_queue_too(tmp_path):
+    async def story():
+        version = Version(tmp_path / "1", Batching(max_queue=2), executor, lambda rows: None)
+        assert not version.batchers
+        calls = [version("serving_default", {"x": np.float32(x)}) for x in range(4)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert [float(answer["y"]) for answer in answers[:2]] == [0, 2]
+        assert [answer.code for answer in answers[2:]] == [429, 429]
+        assert float((await version("serving_default", {"x": np.float32(5)}))["y"]) == 10
+
+    module = Double()
+    tf.saved_model.save(module, str(tmp_path / "1"), module.__call__)
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(story())
