@@ -13,7 +13,8 @@ def whole_batches(dataset, batch_size, rows, process=0, processes=1):
 
     Args:
         dataset: of (inputs, targets) or (inputs, targets, weights), nested tensors (batch, ...) of at most `batch_size`
-            rows; its cardinality is known. A row's loss is the mean of its values, by their weights.
+            rows, else reading it raises tf.errors.InvalidArgumentError; its cardinality is known. A row's loss is the
+            mean of its values, by their weights.
         batch_size: rows of a batch; the processes must divide it.
         rows: in all batches.
         process: which part to give, of `processes`.
@@ -26,6 +27,7 @@ def whole_batches(dataset, batch_size, rows, process=0, processes=1):
 
     def fill(inputs, targets, weights=None):
         count = tf.shape(tf.nest.flatten(targets)[0])[0]
+        tf.debugging.assert_less_equal(count, batch_size, "a batch of the dataset has more rows than batch_size")
         chosen = tf.range(batch_size) % count
         real = tf.cast(tf.range(batch_size) < count, tf.float32)
         if weights is None:

@@ -57,3 +57,9 @@ def test_processes_get_parts_of_the_same_batches():
         for place, part in enumerate(tf.nest.flatten(batch)):
             together = np.concatenate([tf.nest.flatten(each)[place] for each in own])
             np.testing.assert_array_equal(together, part)
+
+
+def test_batches_larger_than_the_size_are_refused():
+    """Their last rows would be left out, and nobody would know."""
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more rows than batch_size"):
+        list(whole_batches(dataset(), SIZE - 1, ROWS))
