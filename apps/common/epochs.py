@@ -55,16 +55,15 @@ class SaveEpochs(keras.callbacks.Callback):
             state.assign(np.random.SeedSequence([self.seed, epoch, number]).generate_state(2))
         self.began = time.perf_counter()
 
-    def on_train_batch_end(self, batch, logs=None):
-        if not math.isfinite(logs["loss"]):
-            kept = f"the weights of epoch {self.kept()['epoch']} are kept" if self.history else "nothing is kept yet"
-            raise UserError(
-                f"{self.run_dir}: the loss is {float(logs['loss'])} at step {batch + 1} of epoch "
-                f"{len(self.history) + 1}; {kept}; train with a lower --learning-rate into another --run-dir"
-            )
-
     def on_epoch_end(self, epoch, logs=None):
         figures = {name: float(value) for name, value in logs.items()}
+        # Not after each step: JAX would have to wait for every one. The mean of an epoch is no number if one step's is.
+        if not math.isfinite(figures["loss"]):
+            kept = f"the weights of epoch {self.kept()['epoch']} are kept" if self.history else "nothing is kept yet"
+            raise UserError(
+                f"{self.run_dir}: the loss is {figures['loss']} in epoch {len(self.history) + 1}; {kept}; train with a "
+                "lower --learning-rate into another --run-dir"
+            )
         self.history.append({"epoch": epoch + 1, **figures, "seconds": time.perf_counter() - self.began})
         if self.history[-1] is self.kept():
             with runs.averaged_weights(self.model):

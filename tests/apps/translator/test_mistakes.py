@@ -126,7 +126,7 @@ def test_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_weigh
         )
 
     monkeypatch.setattr(training, "make_dataset", poisoned)
-    words = [run_dir, "loss is nan", "step 1 of epoch 3", "weights of epoch 2 are kept", "--learning-rate"]
+    words = [run_dir, "loss is nan", "in epoch 3", "weights of epoch 2 are kept", "--learning-rate"]
     assert_refused(capsys, train, ["--run-dir", run_dir, *options], *words)
     assert [row["epoch"] for row in runs.read_csv(run_dir / "history.csv")] == [1, 2]
     monkeypatch.undo()
