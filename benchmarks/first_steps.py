@@ -16,7 +16,8 @@ from .results import write_results
 from .speed import Measure
 
 FEATURES, BATCH, LENGTHS, MODELS, DELETED = 8, 16, 50, 24, 10
-PEERS = ("ours", "keras")
+PEERS = ("ours", "warm_up", "keras")
+WARM_UP = 10_000
 
 
 def _layers(whose):
@@ -24,7 +25,9 @@ def _layers(whose):
 
     import layers
 
-    return layers if whose == "ours" else keras.layers
+    if whose == "warm_up":
+        layers.set_warm_up(WARM_UP)
+    return keras.layers if whose == "keras" else layers
 
 
 def _compiled(*recurrent):
@@ -168,18 +171,23 @@ def first_steps(folder: Path = Path("runs/first_steps"), rounds: int = 3):
                     found.setdefault((case, unit), {}).setdefault(whose, []).append(value)
     rows = []
     for (case, unit), values in found.items():
-        ours, theirs = (statistics.median(values[whose]) for whose in PEERS)
+        ours, warm, theirs = (statistics.median(values[whose]) for whose in PEERS)
         digits = 0 if unit == "mebibytes" else 2
         rows.append(
             {
                 "case": CASES[case].__doc__.rstrip(".").replace("`", "") + (", slowest" if unit == "slowest" else ""),
                 "unit": "MiB" if unit == "mebibytes" else "s",
                 "ours": f"{ours:.{digits}f}",
+                "with a warm-up": f"{warm:.{digits}f}",
                 "Keras": f"{theirs:.{digits}f}",
                 "ours/Keras": f"{ours / theirs:.2f}",
+                "with a warm-up/Keras": f"{warm / theirs:.2f}",
             }
         )
-    notes = (f"LSTM of 16 units where nothing else is said, {FEATURES} features. Medians of {rounds} processes each.",)
+    notes = (
+        f"LSTM of 16 units where nothing else is said, {FEATURES} features. Medians of {rounds} processes each.",
+        f"With a warm-up: `layers.set_warm_up({WARM_UP:_})`.",
+    )
     write_results("first_steps", "First steps on TensorFlow", rows, ("keras", "tensorflow"), None, notes)
 
 

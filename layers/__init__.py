@@ -10,7 +10,7 @@ from keras.saving import get_custom_objects
 from .conversion import from_keras, to_keras
 from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
-from .kernels import use_kernel
+from .kernels import set_warm_up, use_kernel
 from .lstm import LSTM, LSTMCell
 from .recurrent import which_kernel
 from .simple_rnn import SimpleRNN, SimpleRNNCell
@@ -46,6 +46,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "from_keras",
+    "set_warm_up",
     "to_keras",
     "use_kernel",
     "which_kernel",

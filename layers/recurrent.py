@@ -66,12 +66,16 @@ def read_sequences(sequences, mask, dtype):
         The sequences, zero where they are masked, and the boolean mask (batch, time), or None.
 
     Raises:
-        ValueError: for a mask of another shape.
+        ValueError: for complex sequences, or a mask of another shape.
     """
+    given = keras.backend.standardize_dtype(sequences.dtype)
+    if given.startswith("complex"):
+        raise ValueError(f"Received invalid `sequences`, expected real numbers, got {given}.")
     sequences = ops.cast(sequences, dtype)
+    mask = next(iter(keras.tree.flatten(mask)), None)
     if mask is None:
         return sequences, None
-    mask = ops.convert_to_tensor(keras.tree.flatten(mask)[0])
+    mask = ops.convert_to_tensor(mask)
     if len(mask.shape) == 3 and mask.shape[2] == 1:
         mask = mask[:, :, 0]
     expected = tuple(sequences.shape[:2])
@@ -116,6 +120,18 @@ def read_states(states, sizes, sequences):
         ops.broadcast_to(state, (rows, size)) if state.shape[0] == 1 != batch else state
         for state, size in zip(states, sizes, strict=True)
     ]
+
+
+class _OfClass:
+    """An attribute of a class that its instances do not have: they are called with other arguments."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __get__(self, instance, owner):
+        if instance is not None:
+            raise AttributeError("__signature__")
+        return self.value
 
 
 class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
@@ -311,7 +327,7 @@ class RecurrentLayer(keras.layers.RNN):
         theirs = list(inspect.signature(getattr(keras.layers, cls.__name__, cls.cell_class)).parameters)
         order = sorted(options, key=lambda name: theirs.index(name) if name in theirs else len(theirs))
         rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-        cls.__signature__ = inspect.Signature([*(options[name] for name in order), rest])
+        cls.__signature__ = _OfClass(inspect.Signature([*(options[name] for name in order), rest]))
 
     def __init__(self, *args, **kwargs):
         arguments = inspect.signature(type(self)).bind(*args, **kwargs).arguments

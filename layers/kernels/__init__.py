@@ -31,6 +31,7 @@ __all__ = [
     "joint_products",
     "products",
     "run",
+    "set_warm_up",
     "use_kernel",
     "weights_of",
 ]
@@ -74,6 +75,24 @@ def use_kernel(kernel):
 def _kernel_in_force():
     """The kernel that `use_kernel` forces in this thread, or None."""
     return _forced.get() or next(reversed(list(_in_force.values())), None)
+
+
+def set_warm_up(steps):
+    """Set how many steps a layer runs on TensorFlow before its programs are compiled.
+
+    Compiling takes as long as hundreds of steps of a small layer. With 10,000, about a second, many short trainings, or
+    batches of many lengths, start as fast as with Keras' layers: `fit`, `evaluate` and `predict` begin with the same
+    functions uncompiled, whose values differ by rounding. With 0, the default, they compile at the first call: a
+    training that is interrupted and resumed in another process computes what an uninterrupted one does, to the last
+    bit.
+
+    Args:
+        steps: steps of a small layer; a step of a large one counts several times. It applies to calls traced later.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
+        raise ValueError(f"Received an invalid `steps`, expected an integer from 0, got {steps!r}.")
+    if keras.backend.backend() == "tensorflow":
+        import_module(".tensorflow_programs", __name__).set_warm_up(steps)
 
 
 def _backend():
@@ -158,4 +177,5 @@ def run(kernel, cell, run, return_sequences, training):
         The hidden states (batch, time, units), or None without `return_sequences`, and the states after the last step.
     """
     chosen = _backend().run if kernel == "compiled" else _backend().run_cudnn
-    return chosen(cell, cell.derived_equations, run, return_sequences, training)
+    forced = _kernel_in_force() is not None
+    return chosen(cell, cell.derived_equations, run, return_sequences, training, forced)

@@ -100,7 +100,7 @@ def _backward(equations, residuals, gradients):
 _compiled = jax.jit(_through_time, static_argnums=(0, 1))
 
 
-def run(owner, equations, run, return_sequences, training):
+def run(owner, equations, run, return_sequences, training, forced):
     """Runs a layer over its sequences.
 
     Returns:
@@ -119,7 +119,7 @@ def run(owner, equations, run, return_sequences, training):
 CUDNN = ("lstm",)
 
 
-def run_cudnn(owner, equations, run, return_sequences, training):
+def run_cudnn(owner, equations, run, return_sequences, training, forced):
     """As `run`, by cuDNN's LSTM."""
     sequences, weights, start, mask, _ = run._replace(weights=run.weights.cast(run.inputs.dtype))
     features, units = weights.kernel.shape[0], start[0].shape[-1]

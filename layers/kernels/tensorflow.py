@@ -12,7 +12,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from .packing import pack, unpack
 from .tensorflow_chunks import Chunks, before, cut, pad, read, swap, with_shape
-from .tensorflow_programs import compiled, inside_xla, shared, with_gradient
+from .tensorflow_programs import Program, inside_xla, is_warm, shared, with_gradient
 from .through_time import Weights, add, advance, preceding, products, retreat, rows, unrows, weight_gradients
 
 
@@ -66,14 +66,14 @@ def _advance(equations, units, keep):
     def forward(x, weights, start, mask, drop, steps):
         return advance(_loop(steps), equations, x, weights, start, mask, drop, keep)
 
-    return compiled(forward)
+    return Program(forward)
 
 
 def _retreat(equations, units):
     def backward(a, recurrent_kernel, last, mask, drop, d_hidden, d_states, steps):
         return retreat(_loop(steps), equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states)
 
-    return compiled(backward)
+    return Program(backward)
 
 
 def _over_steps(left, right, dtype):
@@ -84,13 +84,14 @@ class _Programs:
     """The programs of a layer's sizes; they do not keep the layer itself.
 
     Attributes:
+        warm: as `Program` takes it.
         advance: the forward loop, by the number of states it returns of every step.
         retreat: the backward loop.
         second: the function `_second`.
     """
 
-    def __init__(self, owner, equations, units, emitted, states):
-        keeps = {emitted, states}
+    def __init__(self, owner, equations, units, emitted, states, warm):
+        keeps, self.warm = {emitted, states}, warm
         self.advance = {keep: shared(owner, _advance, equations, units, keep) for keep in keeps}
         self.retreat = shared(owner, _retreat, equations, units)
         self.second = shared(owner, _second, equations, emitted)
@@ -106,7 +107,7 @@ def _forward(programs, run, keep):
         inputs, mask = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask))
         x = [chunks.fill(unrows(p, inputs)) for p in products(rows(inputs), weights.kernel, blocks)]
         # The loop has no use for the kernel.
-        new, kept = advanced(x, weights._replace(kernel=None), states, chunks.fill(mask), drop, steps)
+        new, kept = advanced(programs.warm, x, weights._replace(kernel=None), states, chunks.fill(mask), drop, steps)
         return new, [chunks.filled(k) for k in kept]
 
     states, kept = chunks.carry(forward, [pad(state, chunks.padded_batch) for state in run.start], [units] * keep)
@@ -128,6 +129,7 @@ def _backward(programs, equations, run, kept, d_hidden, d_states):
         seen = rows(seen)
         a = equations.recompute(flat, seen, rows(here[0]), weights)
         d_states, d_a = programs.retreat(
+            programs.warm,
             [chunks.fill(unrows(v, inputs)) for v in a],
             weights.recurrent_kernel,
             [chunks.fill(state) for state in last],
@@ -180,10 +182,10 @@ def _with_tensors(run, tensors):
     return run._replace(inputs=inputs, weights=weights, start=list(tensors))
 
 
-def run(owner, equations, run, return_sequences, training):
+def run(owner, equations, run, return_sequences, training, forced):
     """As `run` in `kernels/jax.py`; `owner` keeps the compiled programs.
 
-    With `training` what the backward pass needs is kept and not computed again.
+    With `training` what the backward pass needs is kept and not computed again. What is `forced` is compiled at once.
     """
     count, emitted = len(run.start), int(return_sequences)
     # A stateful layer's states know the batch size where the sequences do not.
@@ -201,7 +203,8 @@ def run(owner, equations, run, return_sequences, training):
         return (outputs.pop() if emitted else None), outputs
 
     units, owner_reference = run.start[0].shape[1], ref(owner)
-    programs = _Programs(owner, equations, units, emitted, count)
+    warm = forced or is_warm(owner, inputs, units)
+    programs = _Programs(owner, equations, units, emitted, count, warm)
 
     # The tape would differentiate what happens within, too.
     def through_time(*tensors):
@@ -238,7 +241,7 @@ def run(owner, equations, run, return_sequences, training):
 CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 
 
-def run_cudnn(owner, equations, run, return_sequences, training):
+def run_cudnn(owner, equations, run, return_sequences, training, forced):
     """As `run`, by cuDNN's LSTM or GRU."""
     sequences, weights, start, mask, _ = run._replace(weights=run.weights.cast(run.inputs.dtype))
     units, gates = start[0].shape[-1], CUDNN[equations.cudnn]

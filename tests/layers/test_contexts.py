@@ -241,3 +241,21 @@ def test_one_seed_draws_the_weights_that_it_draws_with_keras(family, options):
         )
         drawn.append(model.get_weights())
     assert_equal(*drawn, rtol=0, atol=0)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+def test_a_layer_is_a_function_that_tensorflow_traces(family, sequences):
+    import tensorflow as tf
+
+    layer = family.make(UNITS)
+    assert_equal(tf.function(layer)(sequences), layer(sequences))
+
+
+def test_complex_sequences_are_refused(family, sequences):
+    with pytest.raises((ValueError, TypeError), match="complex"):
+        family.make(UNITS)(ops.cast(sequences, "complex64"))
+
+
+def test_a_list_without_a_mask_is_no_mask(family, sequences):
+    layer = family.make(UNITS)
+    assert_equal(layer(sequences, mask=[None]), layer(sequences))

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+import layers
 from tests.conftest import ROOT, clean_environment
-from tests.layers.families import FEATURES, UNITS
+from tests.layers.families import FEATURES, UNITS, assert_equal
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
 
@@ -78,3 +79,59 @@ def test_programs_and_graphs_of_a_trained_model_end_with_it(family, sequences):
     assert alive() == before
     # Keras itself registers one in every model.
     assert len(gradient_registry.list()) <= registered + 1
+
+
+@pytest.fixture
+def warm_up():
+    """Sets the warm-up for a test."""
+    yield layers.set_warm_up
+    layers.set_warm_up(0)
+
+
+@pytest.mark.parametrize("time", [20, 300, None])
+def test_a_warm_up_changes_nothing_but_when_programs_are_compiled(family, generator, warm_up, time):
+    sequences = generator.normal(size=(8, time or 20, FEATURES)).astype("float32")
+    start, histories, trained = None, [], []
+    # Never compiled, compiled after the second of eight steps, compiled at once.
+    for steps in (10**9, 2 * len(sequences[0]), 0):
+        warm_up(steps)
+        inputs = keras.Input((time, FEATURES))
+        model = keras.Model(inputs, keras.layers.Dense(1)(family.make(UNITS, return_sequences=True)(inputs)))
+        start = start or model.get_weights()
+        model.set_weights(start)
+        model.compile("sgd", "mse")
+        targets = np.ones((*sequences.shape[:2], 1))
+        histories.append(
+            model.fit(sequences, targets, batch_size=2, epochs=2, shuffle=False, verbose=0).history["loss"]
+        )
+        trained.append(model.get_weights())
+    for history, weights in zip(histories[:2], trained[:2], strict=True):
+        np.testing.assert_allclose(history, histories[2], rtol=1e-5)
+        assert_equal(weights, trained[2], rtol=1e-4, atol=1e-5)
+
+
+WARM_UP = """
+import sys
+import keras, numpy as np, layers
+layers.set_warm_up(100)
+model = keras.Sequential([keras.Input((None, 3)), layers.LSTM(4), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+for step in range(8):
+    print("step", step, file=sys.stderr, flush=True)
+    model.train_on_batch(np.ones((16, 20, 3), "float32"), np.ones((16, 1), "float32"))
+"""
+
+
+def test_programs_are_compiled_once_the_warm_up_is_over():
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}
+    command = [sys.executable, "-c", WARM_UP]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("step") or "Compilation of" in line]
+    # Five calls of 20 steps are 100.
+    assert [line.startswith("step") for line in lines] == [True] * 6 + [False] * 2 + [True] * 2
+
+
+@pytest.mark.parametrize("steps", [-1, 1.5, True, None])
+def test_a_warm_up_that_is_no_number_of_steps_is_refused(steps):
+    with pytest.raises(ValueError, match="`steps`"):
+        layers.set_warm_up(steps)
