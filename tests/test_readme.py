@@ -1,6 +1,9 @@
 """What the READMEs tell people to type."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -9,12 +12,21 @@ from tests.conftest import ROOT, serving
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
-def test_put_a_layer_into_your_model_runs():
+def test_put_a_layer_into_your_model_runs(tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = PYTHON.findall(text.partition("## Put a layer into your model")[2])
+    example, loading = PYTHON.findall(text.partition("## Put a layer into your model")[2])
     names = {}
     exec(compile(example, "README.md", "exec"), names)
     assert names["model"].built
+    names["model"].save(tmp_path / "model.keras")
+
+    def load(code):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", f"import keras\n{code}"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert load(loading).returncode == 0
+    assert "Could not locate class" in load(loading.replace("import layers", "")).stderr
 
 
 def test_exported_model_is_called_as_the_app_readme_says(trained, monkeypatch, capsys):
