@@ -1,6 +1,6 @@
 """What the layers take before a training is under way, beside Keras': compiling, and the memory that it leaves behind.
 
-Every measurement is made in a process of its own, ours and Keras' in turns. A small model without a recurrent layer
+Each measurement runs in a separate process, ours and Keras' in turns. A small model without a recurrent layer
 trains and predicts first, so that starting TensorFlow and Keras is not counted.
 """
 
@@ -15,7 +15,7 @@ from apps.common import cli
 from .results import write_results
 from .speed import Measure
 
-FEATURES, BATCH, LENGTHS, MODELS, DELETED = 8, 16, 50, 24, 10
+FEATURES, BATCH, LENGTHS, MODELS, DELETED = 8, 16, 50, 24, 11
 PEERS = ("ours", "warm_up", "keras")
 WARM_UP = 10_000
 
@@ -117,10 +117,10 @@ def model_sizes(whose):
 
 
 def memory_kept(whose):
-    """What ten such models leave in the process, `clear_session` called after each."""
+    """What eleven such models leave in the process, `clear_session` called after each."""
     _train_sizes(whose, 1)
     before = _resident()
-    _train_sizes(whose, DELETED + 1)
+    _train_sizes(whose, DELETED)
     return {"mebibytes": _resident() - before}
 
 

@@ -44,7 +44,7 @@ def speed(
 
 
 class Measure:
-    """Runs measurements of a module, each once and in a process of its own."""
+    """Runs each measurement of a module once, in a separate process."""
 
     def __init__(self, folder, module="benchmarks.speed_worker"):
         self.folder, self.module = folder, module

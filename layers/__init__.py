@@ -25,7 +25,7 @@ from .variants import (
     PeepholeLSTMCell,
 )
 
-# Models that were saved when this package had a class of its own.
+# Lets models load that were saved when this package had its own class.
 get_custom_objects()["engram>Bidirectional"] = Bidirectional
 
 __all__ = [

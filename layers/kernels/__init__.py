@@ -55,8 +55,8 @@ class Choice(NamedTuple):
 def use_kernel(kernel):
     """Force layers to run with one kernel: "portable", "compiled" or "cudnn".
 
-    The setting applies to this thread and to every thread without a setting of its own. A graph keeps the kernel that
-    was in force when it was traced.
+    Applies to this thread and to every thread that has not set its own kernel. A graph keeps the kernel that was in
+    force when it was traced.
 
     Raises:
         ValueError: for another name, or from a layer that this kernel cannot run.
@@ -80,11 +80,10 @@ def _kernel_in_force():
 def set_warm_up(steps):
     """Set how many steps a layer runs on TensorFlow before its programs are compiled.
 
-    Compiling takes as long as hundreds of steps of a small layer. With 10,000, about a second, many short trainings, or
-    batches of many lengths, start as fast as with Keras' layers: `fit`, `evaluate` and `predict` begin with the same
-    functions uncompiled, whose values differ by rounding. With 0, the default, they compile at the first call: a
-    training that is interrupted and resumed in another process computes what an uninterrupted one does, to the last
-    bit.
+    Compiling takes as long as many steps of a small layer. With 10,000, short trainings and batches of many lengths
+    start sooner (`benchmarks/results/first_steps.md`): `fit`, `evaluate` and `predict` begin with the same functions
+    uncompiled, whose values differ by rounding. With 0, the default, they compile at the first call, and a training
+    that is interrupted and resumed in another process equals an uninterrupted one to the last bit.
 
     Args:
         steps: steps of a small layer; a step of a large one counts several times. It applies to calls traced later.

@@ -160,7 +160,7 @@ def _plain(equations, emitted, run):
 def _second(equations, emitted):
     """The gradient of the gradient."""
 
-    # A function of its own, for forward mode sees no tape that is opened within a gradient.
+    # A separate function, because forward mode ignores a tape that is opened within a gradient.
     @tf.function(autograph=False, reduce_retracing=True)
     def second(run, d_outputs, d_gradients):
         tensors = _tensors(run)

@@ -1,6 +1,6 @@
 """Programs that XLA compiles: when, shared by layers of the same sizes, and freed with the last of them.
 
-Compiling a program takes as long as hundreds of steps of a small layer. So with `layers.set_warm_up` a layer in Keras'
+Compiling a program takes as long as many steps of a small layer. So with `layers.set_warm_up` a layer in Keras'
 `fit`, `evaluate` and `predict` first runs the same functions as plain TensorFlow, and compiles them once it has run for
 about as long as compiling takes. What counts is the work done, never the time it took: a script computes the same in
 every run.
