@@ -412,7 +412,7 @@ class RecurrentLayer(keras.layers.RNN):
         return cls(**config)
 
 
-def which_kernel(layer, batch=None, time=None, mask=None, training=False, device=None):
+def which_kernel(layer, time=None, training=False, device=None):
     """The kernel that a call of a layer takes here and now, and why.
 
     The first of these that holds decides:
@@ -434,7 +434,6 @@ def which_kernel(layer, batch=None, time=None, mask=None, training=False, device
 
     Args:
         layer: one of this package's recurrent layers.
-        batch, mask: nothing depends on them; every batch size and any mask take the same kernel.
         time: steps of the sequences, if known.
         training: whether the call is one for training.
         device: "cpu", "gpu" or "tpu"; by default where the backend runs.

@@ -80,7 +80,7 @@ CHOICES = [
 @pytest.mark.parametrize("name,options,kernel", CHOICES)
 def test_which_kernel_tells_what_runs(ran, sequences, name, options, kernel, training):
     layer = getattr(layers, name)(UNITS, **options)
-    choice = layers.which_kernel(layer, BATCH, TIME, training=training)
+    choice = layers.which_kernel(layer, TIME, training=training)
     assert (choice.kernel, bool(choice.reason)) == (kernel, True)
     layer(sequences, training=training, mask=MASKS["holes"])
     assert ran == [kernel]
