@@ -1,7 +1,7 @@
 """Recurrent layers for Keras, written from their equations.
 
-Each is a drop-in for the layer of the same name in `keras.layers`: same arguments, weights,
-configuration, masks and states.
+Each is a drop-in for the layer of the same name in `keras.layers`: same arguments, weights, configuration, masks and
+states.
 """
 
 from keras.layers import Bidirectional
@@ -25,7 +25,7 @@ from .variants import (
     PeepholeLSTMCell,
 )
 
-# Lets models load that were saved when this package had its own class.
+# For models that were saved when this package had its own class.
 get_custom_objects()["engram>Bidirectional"] = Bidirectional
 
 __all__ = [

@@ -6,12 +6,12 @@ Graves, "Generating Sequences With Recurrent Neural Networks", arXiv:1308.0850, 
 import keras
 from keras import ops
 
-from .recurrent import read_sequences, read_states
+from .recurrent import standardize_sequences, standardize_states
 
 
 @keras.saving.register_keras_serializable(package="engram")
 class DeepRNN(keras.layers.Layer):
-    """Levels of cells, where the input reaches every level and every level reaches the output.
+    """Stack of recurrent cells, with skip connections from the input to every level and from every level to the output.
 
     With x_t the input, H_n the cell of level n and h_n its output:
 
@@ -19,32 +19,31 @@ class DeepRNN(keras.layers.Layer):
         h_n[t] = H_n([x[t], h_{n-1}[t]], h_n[t-1])          n = 2 ... N
         y[t]   = [h_1[t], ..., h_N[t]]                      the output
 
-    A dense layer on y is the sum over levels of Graves' equation 3, with one matrix for each level. The short
-    ways from the input and to the output spare the gradient the way through all levels, so that deep stacks
-    train.
+    A dense layer on y is the sum over levels in Graves' equation 3, with one matrix for each level. The skip
+    connections shorten the paths of the gradient, so that deep stacks train.
 
     Args:
-        cells: one cell for each level, from the input up; of any family, ours or Keras', and any sizes.
-        return_sequences: give the output of every step, not of the last alone.
-        return_state: give the last states too.
-        go_backwards: read the sequence from its end; outputs come in the order in which they are made.
+        cells: one cell for each level, from the input up; ours or Keras', of any type and size.
+        return_sequences: whether to return the output of every step, or only of the last.
+        return_state: whether to return the last states, too.
+        go_backwards: whether to read the sequence in reverse; the outputs are in the order of reading.
 
     Call arguments:
         sequences: (batch, time, features).
-        initial_state: the states of all levels in one list, level by level, (batch, units) or (1, units) each; zeros if
-            absent.
-        mask: (batch, time), True = keep, of any dtype. A masked step leaves all states as they were.
+        initial_state: list of the states of all levels, level by level, (batch, units) or (1, units) each; zeros by
+            default.
+        mask: (batch, time), True = keep, of any dtype. A masked step leaves all states unchanged.
         training: whether dropout is active.
 
     Returns:
-        (batch, width), or (batch, time, width) with `return_sequences`, where width is the sum of the levels'
-        output sizes; with `return_state` followed by the last states, level by level.
+        (batch, width), or (batch, time, width) with `return_sequences`, where width is the sum of the levels' output
+        sizes; with `return_state` followed by the last states, level by level.
     """
 
     def __init__(self, cells, return_sequences=False, return_state=False, go_backwards=False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
-            raise ValueError(f"`cells` must be a list with a cell for each level. Received: {cells!r}")
+            raise ValueError(f"`cells` must be a non-empty list of cells. Received: {cells!r}")
         self.cells = list(cells)
         self.return_sequences = return_sequences
         self.return_state = return_state
@@ -62,17 +61,17 @@ class DeepRNN(keras.layers.Layer):
             below = level.compute_output_shape((batch, time, features))[0][-1]
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        sequences, mask = read_sequences(sequences, mask, self.compute_dtype)
+        sequences, mask = standardize_sequences(sequences, mask, self.compute_dtype)
         sizes = [size for level in self.levels for size in level.state_size]
-        waiting = None if initial_state is None else read_states(initial_state, sizes, sequences)
+        remaining = None if initial_state is None else standardize_states(initial_state, sizes, sequences)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = ops.flip(mask, axis=1) if mask is not None else None
         outputs, last_states = [], []
         for level in self.levels:
             inputs = ops.concatenate([sequences, outputs[-1]], axis=-1) if outputs else sequences
-            start = [waiting.pop(0) for _ in level.state_size] if waiting is not None else None
-            output, *states = level(inputs, initial_state=start, mask=mask, training=training)
+            level_state = None if remaining is None else [remaining.pop(0) for _ in level.state_size]
+            output, *states = level(inputs, initial_state=level_state, mask=mask, training=training)
             outputs.append(output)
             last_states += states
         joined = ops.concatenate(outputs, axis=-1)
@@ -81,7 +80,7 @@ class DeepRNN(keras.layers.Layer):
 
     @property
     def num_states(self):
-        """State tensors of all levels together."""
+        """Number of state tensors of all levels."""
         return sum(len(level.state_size) for level in self.levels)
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):

@@ -7,37 +7,37 @@ EMNLP 2014, section 2.3 and appendix A.
 import keras
 from keras import ops
 
-from .kernels import Equations, add, columns, derivative, joint_products, products
+from .kernels import Equations, add_lists, block_products, derivative, joint_products, split_blocks
 from .recurrent import RecurrentCell, RecurrentLayer
 
 
 class GRUEquations(Equations):
-    """The equations of `GRUCell` with `reset_after`; a = (a_z, a_r, x_h, s_h), s_h = seen U_h + d_h."""
+    """The equations of `GRUCell` with `reset_after`; a = (a_z, a_r, x_h, s_h), where s_h = h_in U_h + d_h."""
 
-    cudnn = "gru"
+    cudnn_mode = "gru"
 
-    def preactivate(self, x, seen, weights):
-        x_z, x_r, x_h = add(x, columns(weights.bias, 3))
-        s = products(seen, weights.recurrent_kernel, 3, at_once=True)
-        s_z, s_r, s_h = add(s, columns(weights.recurrent_bias, 3))
+    def preactivate(self, x, h_in, weights):
+        x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))
+        s = block_products(h_in, weights.recurrent_kernel, 3, fused=True)
+        s_z, s_r, s_h = add_lists(s, split_blocks(weights.recurrent_bias, 3))
         return [x_z + s_z, x_r + s_r, x_h, s_h]
 
-    def recompute(self, inputs, seen, hidden, weights):
-        d_z, d_r, d_h = columns(weights.recurrent_bias, 3)
-        a_z, a_r = add(joint_products(inputs, seen, weights, slice(2)), (d_z, d_r))
-        (x_h,) = add(products(inputs, weights.kernel, 3, of=slice(2, 3)), columns(weights.bias, 3)[2:])
-        (s_h,) = add(products(seen, weights.recurrent_kernel, 3, of=slice(2, 3)), [d_h])
-        return [a_z, a_r, x_h, s_h]
+    def recompute(self, inputs, h_in, hidden, weights):
+        d_z, d_r, d_h = split_blocks(weights.recurrent_bias, 3)
+        a_z, a_r = add_lists(joint_products(inputs, h_in, weights, slice(2)), (d_z, d_r))
+        x_h = block_products(inputs, weights.kernel, 3, only=slice(2, 3))
+        s_h = block_products(h_in, weights.recurrent_kernel, 3, only=slice(2, 3))
+        return [a_z, a_r, *add_lists(x_h, split_blocks(weights.bias, 3)[2:]), *add_lists(s_h, [d_h])]
 
-    def update(self, a, last):
+    def update(self, a, prev):
         a_z, a_r, x_h, s_h = a
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
         candidate = self.activation(x_h + reset_gate * s_h)
-        return [update_gate * last[0] + (1 - update_gate) * candidate]
+        return [update_gate * prev[0] + (1 - update_gate) * candidate]
 
-    def gradient(self, a, last, seen, d_new, transposed):
+    def gradient(self, a, prev, h_in, d_new, transposed):
         a_z, a_r, x_h, s_h = a
-        (h_prev,), (d_hidden,) = last, d_new
+        (h_prev,), (d_hidden,) = prev, d_new
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
         a_h = x_h + reset_gate * s_h
         candidate = self.activation(a_h)
@@ -45,85 +45,85 @@ class GRUEquations(Equations):
         d_h = d_hidden * (1 - update_gate) * derivative(self.activation, a_h, candidate)
         d_r = d_h * s_h * derivative(self.recurrent_activation, a_r, reset_gate)
         d_s = d_h * reset_gate
-        d_seen = ops.matmul(ops.concatenate([d_z, d_r, d_s], axis=-1), transposed)
-        return [d_z, d_r, d_h, d_s], d_seen, [d_hidden * update_gate]
+        d_h_in = ops.matmul(ops.concatenate([d_z, d_r, d_s], axis=-1), transposed)
+        return [d_z, d_r, d_h, d_s], d_h_in, [d_hidden * update_gate]
 
-    def recurrent_operands(self, a, seen, d_a):
+    def recurrent_operands(self, a, h_in, d_a):
         d_z, d_r, _, d_s = d_a
-        return [(seen, d_z), (seen, d_r), (seen, d_s)]
+        return [(h_in, d_z), (h_in, d_r), (h_in, d_s)]
 
 
-class GRUBeforeEquations(Equations):
+class GRUResetBeforeEquations(Equations):
     """The equations of `GRUCell` without `reset_after`; a = (a_z, a_r, a_h)."""
 
-    def preactivate(self, x, seen, weights):
-        x_z, x_r, x_h = add(x, columns(weights.bias, 3))
+    def preactivate(self, x, h_in, weights):
+        x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))
         gates_kernel, candidate_kernel = ops.split(weights.recurrent_kernel, [2 * x_h.shape[-1]], axis=-1)
-        s_z, s_r = products(seen, gates_kernel, 2, at_once=True)
+        s_z, s_r = block_products(h_in, gates_kernel, 2, fused=True)
         a_r = x_r + s_r
-        return [x_z + s_z, a_r, x_h + ops.matmul(self.recurrent_activation(a_r) * seen, candidate_kernel)]
+        return [x_z + s_z, a_r, x_h + ops.matmul(self.recurrent_activation(a_r) * h_in, candidate_kernel)]
 
-    def recompute(self, inputs, seen, hidden, weights):
-        a_z, a_r = joint_products(inputs, seen, weights, slice(2))
-        reset = self.recurrent_activation(a_r) * seen
+    def recompute(self, inputs, h_in, hidden, weights):
+        a_z, a_r = joint_products(inputs, h_in, weights, slice(2))
+        reset = self.recurrent_activation(a_r) * h_in
         return [a_z, a_r, *joint_products(inputs, reset, weights, slice(2, 3))]
 
-    def update(self, a, last):
+    def update(self, a, prev):
         a_z, _, a_h = a
         update_gate = self.recurrent_activation(a_z)
-        return [update_gate * last[0] + (1 - update_gate) * self.activation(a_h)]
+        return [update_gate * prev[0] + (1 - update_gate) * self.activation(a_h)]
 
-    def gradient(self, a, last, seen, d_new, transposed):
+    def gradient(self, a, prev, h_in, d_new, transposed):
         a_z, a_r, a_h = a
-        (h_prev,), (d_hidden,) = last, d_new
+        (h_prev,), (d_hidden,) = prev, d_new
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
         candidate = self.activation(a_h)
         gates_transposed, candidate_transposed = ops.split(transposed, [2 * h_prev.shape[-1]], axis=-2)
         d_z = d_hidden * (h_prev - candidate) * derivative(self.recurrent_activation, a_z, update_gate)
         d_h = d_hidden * (1 - update_gate) * derivative(self.activation, a_h, candidate)
         d_reset = ops.matmul(d_h, candidate_transposed)
-        d_r = d_reset * seen * derivative(self.recurrent_activation, a_r, reset_gate)
-        d_seen = d_reset * reset_gate + ops.matmul(ops.concatenate([d_z, d_r], axis=-1), gates_transposed)
-        return [d_z, d_r, d_h], d_seen, [d_hidden * update_gate]
+        d_r = d_reset * h_in * derivative(self.recurrent_activation, a_r, reset_gate)
+        d_h_in = d_reset * reset_gate + ops.matmul(ops.concatenate([d_z, d_r], axis=-1), gates_transposed)
+        return [d_z, d_r, d_h], d_h_in, [d_hidden * update_gate]
 
-    def recurrent_operands(self, a, seen, d_a):
+    def recurrent_operands(self, a, h_in, d_a):
         _, a_r, _ = a
         d_z, d_r, d_h = d_a
-        return [(seen, d_z), (seen, d_r), (self.recurrent_activation(a_r) * seen, d_h)]
+        return [(h_in, d_z), (h_in, d_r), (self.recurrent_activation(a_r) * h_in, d_h)]
 
 
 @keras.saving.register_keras_serializable(package="engram")
 class GRUCell(RecurrentCell):
     """One step of a GRU.
 
-    With W `kernel` (features, 3 * units), U `recurrent_kernel` (units, 3 * units), each cut into three blocks
-    in the order z, r, h, sigma the `recurrent_activation` and tanh the `activation`:
+    With W `kernel` (features, 3 * units) and U `recurrent_kernel` (units, 3 * units), each split into three blocks in
+    the order z, r, h, sigma the `recurrent_activation` and tanh the `activation`:
 
         z = sigma(x W_z + b_z + h_prev U_z + d_z)           update gate
         r = sigma(x W_r + b_r + h_prev U_r + d_r)           reset gate
         g = tanh(x W_h + b_h + r * (h_prev U_h + d_h))      candidate, with `reset_after`
-        g = tanh(x W_h + b_h + (r * h_prev) U_h)            candidate, without: as in the paper
+        g = tanh(x W_h + b_h + (r * h_prev) U_h)            candidate, without it: as in the paper
         h = z * h_prev + (1 - z) * g                        hidden, the output
 
-    With `reset_after` there are two biases, b and d, the rows of `bias` (2, 3 * units), and all of h_prev U is
-    one product; it is the form that cuDNN computes. Without it `bias` is b alone, (3 * units,).
+    With `reset_after` there are two biases, b and d, the rows of `bias` (2, 3 * units), and h_prev U is one product;
+    cuDNN computes this form. Without it there is only b, `bias` (3 * units,).
 
     Args:
         units: size of the hidden state.
         activation: of the candidate.
         recurrent_activation: of the two gates.
-        use_bias: whether there are biases.
+        use_bias: whether to add the biases.
         kernel_initializer, recurrent_initializer, bias_initializer: of W, U and the biases.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: of W, U and the biases.
         kernel_constraint, recurrent_constraint, bias_constraint: of W, U and the biases.
-        dropout, recurrent_dropout: share of the input's features, and of the hidden state on its way into the
-            gates, dropped in training, the same ones at every step of a sequence (Gal and Ghahramani,
-            NeurIPS 2016).
-        reset_after: whether the reset gate acts after the product with U or before it.
+        dropout, recurrent_dropout: fraction of the input's features, and of the hidden state as input to the gates,
+            dropped in training, the same at every step of a sequence (Gal and Ghahramani, "A Theoretically Grounded
+            Application of Dropout in Recurrent Neural Networks", NeurIPS 2016).
+        reset_after: whether to apply the reset gate after the product with U, or before it.
         seed: of the dropout masks and of zoneout.
-        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
-            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
-            Activations", ICLR 2017).
+        zoneout: probability that a unit's state is left unchanged at a step in training; in inference the old and
+            new states are averaged with this weight (Krueger et al., "Zoneout: Regularizing RNNs by Randomly
+            Preserving Hidden Activations", ICLR 2017).
 
     Call arguments:
         inputs: (batch, features).
@@ -195,16 +195,16 @@ class GRUCell(RecurrentCell):
 
     @property
     def equations(self):
-        equations = GRUEquations if self.reset_after else GRUBeforeEquations
+        equations = GRUEquations if self.reset_after else GRUResetBeforeEquations
         return equations(self.activation, self.recurrent_activation)
 
 
 @keras.saving.register_keras_serializable(package="engram")
 class GRU(RecurrentLayer):
-    """A gated recurrent unit over a sequence; takes the place of `keras.layers.GRU`.
+    """Gated recurrent unit over a sequence; a drop-in for `keras.layers.GRU`.
 
-    The arguments are those of `GRUCell`, which has the equations, and of `keras.layers.RNN`; `RecurrentLayer` documents
-    the call.
+    Takes the arguments of `GRUCell`, which documents the equations, and of `keras.layers.RNN`. `RecurrentLayer`
+    documents the call.
     """
 
     cell_class = GRUCell

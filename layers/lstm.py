@@ -12,34 +12,34 @@ from .recurrent import RecurrentCell, RecurrentLayer
 
 
 class LSTMEquations(Equations):
-    """The equations of `LSTMCell` forward and backward; a = (a_i, a_f, a_c, a_o)."""
+    """The equations of `LSTMCell`; a = (a_i, a_f, a_c, a_o)."""
 
-    cudnn = "lstm"
+    cudnn_mode = "lstm"
 
     def _gates(self, a):
         a_i, a_f, a_c, a_o = a
         sigma = self.recurrent_activation
         return sigma(a_i), sigma(a_f), self.activation(a_c), sigma(a_o)
 
-    def update(self, a, last):
-        _, c_prev = last
+    def update(self, a, prev):
+        _, c_prev = prev
         input_gate, forget_gate, cell_candidate, output_gate = self._gates(a)
         cell = forget_gate * c_prev + input_gate * cell_candidate
         return [output_gate * self.activation(cell), cell]
 
-    def gradient(self, a, last, seen, d_new, transposed):
+    def gradient(self, a, prev, h_in, d_new, transposed):
         a_i, a_f, a_c, a_o = a
-        _, c_prev = last
+        _, c_prev = prev
         d_hidden, d_cell = d_new
         input_gate, forget_gate, cell_candidate, output_gate = self._gates(a)
         cell = forget_gate * c_prev + input_gate * cell_candidate
-        squashed = self.activation(cell)
-        d_cell = d_cell + d_hidden * output_gate * derivative(self.activation, cell, squashed)
+        cell_output = self.activation(cell)
+        d_cell = d_cell + d_hidden * output_gate * derivative(self.activation, cell, cell_output)
         d_a = [
             d_cell * cell_candidate * derivative(self.recurrent_activation, a_i, input_gate),
             d_cell * c_prev * derivative(self.recurrent_activation, a_f, forget_gate),
             d_cell * input_gate * derivative(self.activation, a_c, cell_candidate),
-            d_hidden * squashed * derivative(self.recurrent_activation, a_o, output_gate),
+            d_hidden * cell_output * derivative(self.recurrent_activation, a_o, output_gate),
         ]
         return d_a, ops.matmul(ops.concatenate(d_a, axis=-1), transposed), [0.0, d_cell * forget_gate]
 
@@ -49,7 +49,7 @@ class LSTMCell(RecurrentCell):
     """One step of an LSTM.
 
     With W `kernel` (features, 4 * units), U `recurrent_kernel` (units, 4 * units) and b `bias` (4 * units),
-    each cut into four blocks in the order i, f, c, o, sigma the `recurrent_activation` and tanh the
+    each split into four blocks in the order i, f, c, o, sigma the `recurrent_activation` and tanh the
     `activation`:
 
         i = sigma(x W_i + b_i + h_prev U_i)         input gate
@@ -59,28 +59,27 @@ class LSTMCell(RecurrentCell):
         c = f * c_prev + i * g                      cell
         h = o * tanh(c)                             hidden, the output
 
-    The cell's own path from step to step is a product with f alone, so while the gate stays open (f near 1)
-    its gradient neither vanishes nor explodes.
+    From step to step the cell is multiplied only by f, so while the forget gate is open (f near 1) its gradient neither
+    vanishes nor explodes.
 
     Args:
         units: size of the hidden state and of the cell.
-        activation: of the cell candidate and of the cell on its way out.
+        activation: of the cell candidate and of the cell in the output.
         recurrent_activation: of the three gates.
-        use_bias: whether the gates have a bias.
+        use_bias: whether to add the bias.
         kernel_initializer, recurrent_initializer, bias_initializer: of W, U and b.
-        unit_forget_bias: start the forget gate's bias at 1, which keeps the gate open while training begins
-            (Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network
-            Architectures", ICML 2015, section 3.2).
+        unit_forget_bias: whether to initialize the forget gate's bias to 1, so that the gate is open when training
+            begins (Jozefowicz, Zaremba and Sutskever, "An Empirical Exploration of Recurrent Network Architectures",
+            ICML 2015, section 3.2).
         kernel_regularizer, recurrent_regularizer, bias_regularizer: of W, U and b.
         kernel_constraint, recurrent_constraint, bias_constraint: of W, U and b.
-        dropout: share of the input's features dropped in training, the same ones at every step of a
-            sequence (Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent
-            Neural Networks", NeurIPS 2016).
-        recurrent_dropout: the same for the hidden state on its way into the gates.
+        dropout, recurrent_dropout: fraction of the input's features, and of the hidden state as input to the gates,
+            dropped in training, the same at every step of a sequence (Gal and Ghahramani, "A Theoretically Grounded
+            Application of Dropout in Recurrent Neural Networks", NeurIPS 2016).
         seed: of the dropout masks and of zoneout.
-        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
-            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
-            Activations", ICLR 2017). One number, or one for hidden and one for cell.
+        zoneout: probability that a unit's state is left unchanged at a step in training; in inference the old and
+            new states are averaged with this weight (Krueger et al., "Zoneout: Regularizing RNNs by Randomly
+            Preserving Hidden Activations", ICLR 2017). One number, or one each for hidden state and cell.
 
     Call arguments:
         inputs: (batch, features).
@@ -140,15 +139,14 @@ class LSTMCell(RecurrentCell):
 
     @property
     def initial_bias(self):
-        return self._bias_with_open_forget_gate if self.unit_forget_bias else super().initial_bias
+        return self._initialize_bias_with_unit_forget_gate if self.unit_forget_bias else super().initial_bias
 
-    def _bias_with_open_forget_gate(self, shape, dtype=None):
-        before, after = ((self.units,), (2 * self.units,))
+    def _initialize_bias_with_unit_forget_gate(self, shape, dtype=None):
         return ops.concatenate(
             [
-                self.bias_initializer(before, dtype=dtype),
+                self.bias_initializer((self.units,), dtype=dtype),
                 ops.ones((self.units,), dtype=dtype),
-                self.bias_initializer(after, dtype=dtype),
+                self.bias_initializer((2 * self.units,), dtype=dtype),
             ]
         )
 
@@ -159,9 +157,9 @@ class LSTMCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LSTM(RecurrentLayer):
-    """Long short-term memory over a sequence; takes the place of `keras.layers.LSTM`.
+    """Long short-term memory over a sequence; a drop-in for `keras.layers.LSTM`.
 
-    The arguments are those of `LSTMCell`, which has the equations, and of `keras.layers.RNN`; `RecurrentLayer`
+    Takes the arguments of `LSTMCell`, which documents the equations, and of `keras.layers.RNN`. `RecurrentLayer`
     documents the call.
     """
 

@@ -6,25 +6,25 @@ Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
 import keras
 from keras import ops
 
-from .kernels import Equations, derivative, is_of_value
+from .kernels import Equations, derivative, needs_only_output
 from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
 
 
 class SimpleRNNEquations(Equations):
-    """The equation of `SimpleRNNCell` forward and backward; a = (a_h,), or (h,) where tanh' is had from it."""
+    """The equation of `SimpleRNNCell`; a = (a_h,), or (h,) in the backward pass if the derivative needs only h."""
 
     @property
-    def needs_a(self):
-        return not is_of_value(self.activation)
+    def needs_preactivations(self):
+        return not needs_only_output(self.activation)
 
-    def update(self, a, last):
+    def update(self, a, prev):
         return [self.activation(a[0])]
 
-    def recompute(self, inputs, seen, hidden, weights):
-        return super().recompute(inputs, seen, hidden, weights) if self.needs_a else [hidden]
+    def recompute(self, inputs, h_in, hidden, weights):
+        return super().recompute(inputs, h_in, hidden, weights) if self.needs_preactivations else [hidden]
 
-    def gradient(self, a, last, seen, d_new, transposed):
-        hidden = self.activation(a[0]) if self.needs_a else a[0]
+    def gradient(self, a, prev, h_in, d_new, transposed):
+        hidden = self.activation(a[0]) if self.needs_preactivations else a[0]
         d_a = d_new[0] * derivative(self.activation, a[0], hidden)
         return [d_a], ops.matmul(d_a, transposed), [0.0]
 
@@ -41,16 +41,17 @@ class SimpleRNNCell(RecurrentCell):
     Args:
         units: size of the hidden state.
         activation: of the hidden state.
-        use_bias: whether there is a bias.
+        use_bias: whether to add the bias.
         kernel_initializer, recurrent_initializer, bias_initializer: of W, U and b.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: of W, U and b.
         kernel_constraint, recurrent_constraint, bias_constraint: of W, U and b.
-        dropout, recurrent_dropout: share of the input's features and of the hidden state dropped in training,
-            the same ones at every step of a sequence (Gal and Ghahramani, NeurIPS 2016).
+        dropout, recurrent_dropout: fraction of the input's features, and of the hidden state as input to the next
+            step, dropped in training, the same at every step of a sequence (Gal and Ghahramani, "A Theoretically
+            Grounded Application of Dropout in Recurrent Neural Networks", NeurIPS 2016).
         seed: of the dropout masks and of zoneout.
-        zoneout: probability that a unit keeps its state at a step, in training; at other times states are mixed
-            in that proportion (Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden
-            Activations", ICLR 2017).
+        zoneout: probability that a unit's state is left unchanged at a step in training; in inference the old and
+            new states are averaged with this weight (Krueger et al., "Zoneout: Regularizing RNNs by Randomly
+            Preserving Hidden Activations", ICLR 2017).
 
     Call arguments:
         inputs: (batch, features).
@@ -111,10 +112,10 @@ class SimpleRNNCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class SimpleRNN(RecurrentLayer):
-    """A simple recurrent network over a sequence; takes the place of `keras.layers.SimpleRNN`.
+    """Simple recurrent network over a sequence; a drop-in for `keras.layers.SimpleRNN`.
 
-    The arguments are those of `SimpleRNNCell`, which has the equation, and of `keras.layers.RNN`; `RecurrentLayer`
-    documents the call. An `activity_regularizer` is applied, where Keras 3.15's layer ignores it.
+    Takes the arguments of `SimpleRNNCell`, which documents the equation, and of `keras.layers.RNN`. `RecurrentLayer`
+    documents the call. `activity_regularizer` is applied; Keras 3.15's layer ignores it.
     """
 
     cell_class = SimpleRNNCell

@@ -1,4 +1,4 @@
-"""Cells that the literature built on the LSTM and the GRU, each with its layer."""
+"""Variants of the LSTM and the GRU from the literature."""
 
 import keras
 from keras import ops
@@ -12,16 +12,17 @@ _EPSILON = 1e-5
 
 @keras.saving.register_keras_serializable(package="engram")
 class PeepholeLSTMCell(LSTMCell):
-    """An LSTM whose gates see the cell.
+    """One step of an LSTM with peephole connections from the cell to the gates.
 
     Gers, Schraudolph and Schmidhuber, "Learning Precise Timing with LSTM Recurrent Networks", JMLR 3, 2002,
-    section 2. To the equations of `LSTMCell`, with p_i, p_f, p_o the rows of `peephole_kernel` (3, units):
+    section 2. It adds to the equations of `LSTMCell`, with p_i, p_f, p_o the rows of `peephole_kernel` (3, units):
 
         i = sigma(... + p_i * c_prev)
         f = sigma(... + p_f * c_prev)
         o = sigma(... + p_o * c)
 
-    Arguments, states and outputs are those of `LSTMCell`; the peepholes start at zero, where it is an LSTM.
+    Arguments, states and outputs are those of `LSTMCell`. The peepholes are initialized to zero, so that the cell
+    starts as an LSTM.
     """
 
     def build(self, input_shape):
@@ -42,10 +43,10 @@ class PeepholeLSTMCell(LSTMCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class CoupledLSTMCell(LSTMCell):
-    """An LSTM that takes in as much as it forgets: the input gate is 1 - f.
+    """One step of an LSTM whose input gate is coupled to its forget gate, as 1 - f.
 
     Greff et al., "LSTM: A Search Space Odyssey", IEEE Transactions on Neural Networks and Learning Systems
-    28(10), 2017, section III-D (CIFG). Three blocks of weights in the order f, c, o, and
+    28(10), 2017, section III-D (CIFG). The weights have three blocks in the order f, c, o, and
 
         c = f * c_prev + (1 - f) * g
 
@@ -54,7 +55,7 @@ class CoupledLSTMCell(LSTMCell):
 
     gates = ("forget_gate", "cell_candidate", "output_gate")
 
-    def _bias_with_open_forget_gate(self, shape, dtype=None):
+    def _initialize_bias_with_unit_forget_gate(self, shape, dtype=None):
         bias = self.bias_initializer(shape, dtype=dtype)
         return ops.concatenate([ops.ones((self.units,), dtype=dtype), bias[self.units :]])
 
@@ -70,7 +71,7 @@ class CoupledLSTMCell(LSTMCell):
 
 
 class _Normalized:
-    """Layer normalisation inside a cell."""
+    """Mixin for layer normalization inside a cell."""
 
     def add_norm(self, name, width, bias=True):
         scale = self.add_weight(name=f"{name}_scale", shape=(width,), initializer="ones")
@@ -78,28 +79,28 @@ class _Normalized:
         return scale, shift
 
     def normalize(self, values, weights):
-        """Ba et al. 2016, section 3: over the last axis, then scaled and, with a shift, shifted."""
+        """Normalize the last axis, then scale and, if there is a shift, shift it (Ba et al. 2016, section 3)."""
         scale, shift = weights
-        # Sixteen bits are too few for a variance.
-        wide = ops.cast(values, "float32") if self.compute_dtype in ("float16", "bfloat16") else values
-        mean, variance = ops.moments(wide, axes=-1, keepdims=True)
-        unit = ops.cast((wide - mean) * ops.rsqrt(variance + _EPSILON), self.compute_dtype)
-        unit = unit * ops.cast(scale, self.compute_dtype)
-        return unit if shift is None else unit + ops.cast(shift, self.compute_dtype)
+        # Half precision is too coarse for a variance.
+        values = ops.cast(values, "float32") if self.compute_dtype in ("float16", "bfloat16") else values
+        mean, variance = ops.moments(values, axes=-1, keepdims=True)
+        normalized = ops.cast((values - mean) * ops.rsqrt(variance + _EPSILON), self.compute_dtype)
+        normalized = normalized * ops.cast(scale, self.compute_dtype)
+        return normalized if shift is None else normalized + ops.cast(shift, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormLSTMCell(_Normalized, LSTMCell):
-    """An LSTM with normalised pre-activations.
+    """One step of an LSTM with layer-normalized pre-activations.
 
-    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material, with LN the
-    normalisation over a vector's own entries, each with a learned scale and the last with a shift too:
+    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material. With LN the
+    normalization over a vector's entries, each with a learned scale and the last one also with a shift:
 
         [i, f, g, o] = LN(x W) + LN(h_prev U) + b
         c = sigma(f) * c_prev + sigma(i) * tanh(g)
         h = sigma(o) * tanh(LN(c))
 
-    The shifts of the first two are in b. Arguments, states and outputs are those of `LSTMCell`.
+    b holds the shifts of the first two. Arguments, states and outputs are those of `LSTMCell`.
     """
 
     def build(self, input_shape):
@@ -124,27 +125,29 @@ class LayerNormLSTMCell(_Normalized, LSTMCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormGRUCell(_Normalized, GRUCell):
-    """A GRU with normalised pre-activations.
+    """One step of a GRU with layer-normalized pre-activations.
 
-    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material, in the blocks and
-    the sense of z that `GRUCell` has:
+    Ba, Kiros and Hinton, "Layer Normalization", arXiv:1607.06450, 2016, supplementary material, with the block order
+    and the meaning of z of `GRUCell`:
 
         [z, r, x_h] = LN(x W) + b,  [h_z, h_r, h_h] = LN(h_prev U) + d
         g = tanh(x_h + sigma(r + h_r) * h_h)
         h = sigma(z + h_z) * h_prev + (1 - sigma(z + h_z)) * g
 
-    where the gates' two blocks and the candidate's are normalised each by itself. Arguments, states and
-    outputs are those of `GRUCell` with `reset_after`.
+    where the two gates' blocks are normalized together, and the candidate's by itself. Arguments, states and outputs
+    are those of `GRUCell` with `reset_after`.
     """
 
     def build(self, input_shape):
         if not self.reset_after:
-            raise ValueError("LayerNormGRUCell normalises h_prev U before the reset gate: `reset_after` must be True.")
+            raise ValueError(
+                "LayerNormGRUCell normalizes h_prev U before the reset gate, so `reset_after` must be True."
+            )
         super().build(input_shape)
-        self.input_norms = self._two_norms("input_norm")
-        self.recurrent_norms = self._two_norms("recurrent_norm")
+        self.input_norms = self._add_norms("input_norm")
+        self.recurrent_norms = self._add_norms("recurrent_norm")
 
-    def _two_norms(self, name):
+    def _add_norms(self, name):
         gates = self.add_norm(f"{name}_gates", 2 * self.units, bias=False)
         return gates, self.add_norm(f"{name}_candidate", self.units, bias=False)
 
@@ -168,7 +171,7 @@ class LayerNormGRUCell(_Normalized, GRUCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class PeepholeLSTM(RecurrentLayer):
-    """`PeepholeLSTMCell` over a sequence; called as `LSTM` is."""
+    """`PeepholeLSTMCell` over a sequence; called like `LSTM`."""
 
     cell_class = PeepholeLSTMCell
     cell_name = "peephole_lstm_cell"
@@ -176,7 +179,7 @@ class PeepholeLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class CoupledLSTM(RecurrentLayer):
-    """`CoupledLSTMCell` over a sequence; called as `LSTM` is."""
+    """`CoupledLSTMCell` over a sequence; called like `LSTM`."""
 
     cell_class = CoupledLSTMCell
     cell_name = "coupled_lstm_cell"
@@ -184,7 +187,7 @@ class CoupledLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormLSTM(RecurrentLayer):
-    """`LayerNormLSTMCell` over a sequence; called as `LSTM` is."""
+    """`LayerNormLSTMCell` over a sequence; called like `LSTM`."""
 
     cell_class = LayerNormLSTMCell
     cell_name = "layer_norm_lstm_cell"
@@ -192,7 +195,7 @@ class LayerNormLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormGRU(RecurrentLayer):
-    """`LayerNormGRUCell` over a sequence; called as `GRU` is."""
+    """`LayerNormGRUCell` over a sequence; called like `GRU`."""
 
     cell_class = LayerNormGRUCell
     cell_name = "layer_norm_gru_cell"

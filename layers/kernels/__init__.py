@@ -1,7 +1,7 @@
-"""How a layer is run over a sequence, and the rule that chooses.
+"""Kernels that run a layer over a sequence, and the choice between them.
 
-- `portable`: Keras' loop around the cell's `call`, differentiated by the backend. Runs everything everywhere.
-- `compiled`: the hand-derived pass of `through_time`, its loop compiled by XLA.
+- `portable`: Keras' loop around the cell's `call`, differentiated by the backend. Runs any layer on any backend.
+- `compiled`: the hand-derived passes of `through_time`, with loops compiled by XLA.
 - `cudnn`: NVIDIA's fused kernel.
 """
 
@@ -12,40 +12,48 @@ from typing import NamedTuple
 
 import keras
 
-# Keras has no public way to read a variable in its own dtype within a layer of mixed precision.
+# Keras has no public way to read a variable in its stored dtype inside a layer with mixed precision.
 from keras.src.backend.common.variables import AutocastScope
 
-from .derivatives import derivative, is_of_value
-from .through_time import Equations, Run, Weights, add, columns, joint_products, products
+from .derivatives import derivative, needs_only_output
+from .through_time import (
+    Equations,
+    KernelArguments,
+    Weights,
+    add_lists,
+    block_products,
+    joint_products,
+    split_blocks,
+)
 
 __all__ = [
     "Choice",
     "Equations",
-    "Run",
+    "KernelArguments",
     "Weights",
-    "add",
+    "add_lists",
+    "block_products",
     "choose",
-    "columns",
     "derivative",
-    "is_of_value",
     "joint_products",
-    "products",
+    "needs_only_output",
     "run",
     "set_warm_up",
+    "split_blocks",
     "use_kernel",
     "weights_of",
 ]
 
 KERNELS = ("portable", "compiled", "cudnn")
 _BACKENDS = ("tensorflow", "jax")
-# What a thread chose itself, and what any thread has chosen and not yet left: threads that libraries start, such as
-# the replicas of MirroredStrategy, inherit no context.
+# The kernel forced in this thread, and those forced in any thread: threads that libraries start, such as those of
+# MirroredStrategy's replicas, inherit no context.
 _forced = ContextVar("forced", default=None)
-_in_force = {}
+_forced_anywhere = {}
 
 
 class Choice(NamedTuple):
-    """A kernel's name, and why it is this one."""
+    """The name of a kernel, and the reason for choosing it."""
 
     kernel: str
     reason: str
@@ -55,126 +63,128 @@ class Choice(NamedTuple):
 def use_kernel(kernel):
     """Force layers to run with one kernel: "portable", "compiled" or "cudnn".
 
-    Applies to this thread and to every thread that has not set its own kernel. A graph keeps the kernel that was in
-    force when it was traced.
+    Applies to this thread and to every thread that does not force another kernel. A graph keeps the kernel that was
+    forced when it was traced.
 
     Raises:
-        ValueError: for another name, or from a layer that this kernel cannot run.
+        ValueError: for another name; or from a layer, if this kernel cannot run it.
     """
     if kernel not in KERNELS:
         raise ValueError(f"Received an invalid kernel, expected one of {KERNELS}, got {kernel!r}.")
-    setting, token = object(), _forced.set(kernel)
-    _in_force[setting] = kernel
+    key, token = object(), _forced.set(kernel)
+    _forced_anywhere[key] = kernel
     try:
         yield
     finally:
-        del _in_force[setting]
+        del _forced_anywhere[key]
         _forced.reset(token)
 
 
-def _kernel_in_force():
-    """The kernel that `use_kernel` forces in this thread, or None."""
-    return _forced.get() or next(reversed(list(_in_force.values())), None)
+def _forced_kernel():
+    """Return the kernel that `use_kernel` forces in this thread, or None."""
+    return _forced.get() or next(reversed(list(_forced_anywhere.values())), None)
 
 
 def set_warm_up(steps):
     """Set how many steps a layer runs on TensorFlow before its programs are compiled.
 
     Compiling takes as long as many steps of a small layer. With 10,000, short trainings and batches of many lengths
-    start sooner (`benchmarks/results/first_steps.md`): `fit`, `evaluate` and `predict` begin with the same functions
-    uncompiled, whose values differ by rounding. With 0, the default, they compile at the first call, and a training
+    start sooner (`benchmarks/results/first_steps.md`): `fit`, `evaluate` and `predict` first run the same functions
+    uncompiled, whose results differ by rounding. With 0, the default, they compile at the first call, and a training
     that is interrupted and resumed in another process equals an uninterrupted one to the last bit.
 
     Args:
-        steps: steps of a small layer; a step of a large one counts several times. It applies to calls traced later.
+        steps: steps of a small layer; a step of a large layer counts as several. Applies to graphs traced later.
+
+    Raises:
+        ValueError: if `steps` is not a non-negative integer.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
-        raise ValueError(f"Received an invalid `steps`, expected an integer from 0, got {steps!r}.")
+        raise ValueError(f"Received an invalid `steps`, expected a non-negative integer, got {steps!r}.")
     if keras.backend.backend() == "tensorflow":
         import_module(".tensorflow_programs", __name__).set_warm_up(steps)
 
 
 def _backend():
-    """The module with the kernels of the backend that Keras runs on."""
+    """Return the module with the kernels of the current Keras backend."""
     return import_module(f".{keras.backend.backend()}", __name__)
 
 
-def _against_ours(layer, time):
-    """Why neither `compiled` nor `cudnn` can run this layer; None if they can."""
+def _why_not_derived(layer, time):
+    """Return why neither `compiled` nor `cudnn` can run this layer, or None."""
     cell, backend = layer.cell, keras.backend.backend()
     if backend not in _BACKENDS:
         return f"there is no other kernel on the {backend} backend"
     if layer.unroll:
-        return "unroll=True asks for a loop that is written out"
+        return "unroll=True requires an unrolled loop"
     if cell.derived_equations is None:
-        return f"{type(cell).__name__} has a step for which no backward pass is derived"
+        return f"{type(cell).__name__} has a step without a derived backward pass"
     if any(cell.zoneout):
         return "zoneout has no derived backward pass"
-    if not cell.derived_equations.known:
-        return "the derivative of its activation is not among those in layers/kernels/derivatives.py"
+    if not cell.derived_equations.differentiable:
+        return "the derivative of its activation is not in layers/kernels/derivatives.py"
     if time == 0:
         return "the sequence is empty"
     return None
 
 
-def _against_cudnn(layer, training, device):
-    """Why cuDNN cannot run this layer; None if it can."""
+def _why_not_cudnn(layer, training, device):
+    """Return why cuDNN cannot run this layer, or None."""
     cell = layer.cell
     if device != "gpu":
         return f"cuDNN needs a GPU, and the device is {device}"
-    if cell.derived_equations.cudnn not in _backend().CUDNN:
-        return f"{keras.backend.backend()} offers of cuDNN's networks {' and '.join(_backend().CUDNN)} alone"
+    if cell.derived_equations.cudnn_mode not in _backend().CUDNN:
+        return f"of cuDNN's networks, {keras.backend.backend()} offers only {' and '.join(_backend().CUDNN)}"
     if (cell.activation, cell.recurrent_activation) != (keras.activations.tanh, keras.activations.sigmoid):
-        return "cuDNN has tanh and sigmoid alone"
+        return "cuDNN supports only tanh and sigmoid"
     if training and cell.recurrent_dropout:
-        return "cuDNN has no recurrent dropout"
+        return "cuDNN does not support recurrent dropout"
     if layer.compute_dtype != "float32":
-        return f"it is used for float32, and the layer computes in {layer.compute_dtype}"
-    return _backend().against_cudnn()
+        return f"cuDNN is used only for float32, and the layer computes in {layer.compute_dtype}"
+    return _backend().why_not_cudnn()
 
 
 def choose(layer, time, training, device=None):
-    """The kernel that a call made here and now takes. See `layers.which_kernel`."""
-    forced, use_cudnn = _kernel_in_force(), getattr(layer, "use_cudnn", None)
+    """Choose the kernel for a call in this context; see `layers.which_kernel`."""
+    forced, use_cudnn = _forced_kernel(), getattr(layer, "use_cudnn", None)
     if forced == "portable":
-        return Choice("portable", "use_kernel('portable') is in force")
-    against = _against_ours(layer, time)
-    against_cudnn = against or _against_cudnn(layer, training, device or _backend().device())
-    against_compiled = against or _backend().against_compiled()
-    asked = forced == "cudnn" or (use_cudnn is True and forced is None)
-    if asked:
-        by = "use_kernel('cudnn') is in force" if forced else "use_cudnn=True was given"
-        if against_cudnn:
-            raise ValueError(f"{by}, but {against_cudnn}.")
-        return Choice("cudnn", by)
+        return Choice("portable", "use_kernel('portable') is active")
+    why_not_derived = _why_not_derived(layer, time)
+    why_not_cudnn = why_not_derived or _why_not_cudnn(layer, training, device or _backend().device())
+    why_not_compiled = why_not_derived or _backend().why_not_compiled()
+    if forced == "cudnn" or (use_cudnn is True and forced is None):
+        request = "use_kernel('cudnn') is active" if forced else "use_cudnn=True was passed"
+        if why_not_cudnn:
+            raise ValueError(f"{request}, but {why_not_cudnn}.")
+        return Choice("cudnn", request)
     if forced == "compiled":
-        if against_compiled:
-            raise ValueError(f"use_kernel('compiled') is in force, but {against_compiled}.")
-        return Choice("compiled", "use_kernel('compiled') is in force")
-    if against:
-        return Choice("portable", against)
+        if why_not_compiled:
+            raise ValueError(f"use_kernel('compiled') is active, but {why_not_compiled}.")
+        return Choice("compiled", "use_kernel('compiled') is active")
+    if why_not_derived:
+        return Choice("portable", why_not_derived)
     if _backend().may_be_saved():
-        return Choice("portable", "the graph is not one of Keras' fit, evaluate or predict, so it may be saved")
-    if use_cudnn == "auto" and not against_cudnn:
-        return Choice("cudnn", "cuDNN runs this layer")
-    if against_compiled:
-        return Choice("portable", against_compiled)
-    return Choice("compiled", "use_cudnn=False was given" if use_cudnn is False else against_cudnn)
+        return Choice("portable", "the graph is not traced by Keras' fit, evaluate or predict, so it may be saved")
+    if use_cudnn == "auto" and not why_not_cudnn:
+        return Choice("cudnn", "cuDNN supports this layer")
+    if why_not_compiled:
+        return Choice("portable", why_not_compiled)
+    return Choice("compiled", "use_cudnn=False was passed" if use_cudnn is False else why_not_cudnn)
 
 
 def weights_of(cell):
-    """A cell's weights as a kernel takes them: in their own dtype, in which their gradients are summed."""
+    """Return a cell's `Weights` in the dtype in which they are stored, in which their gradients are summed."""
     with AutocastScope(None):
         weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
         return Weights(*(w.value if isinstance(w, keras.Variable) else w for w in weights))
 
 
-def run(kernel, cell, run, return_sequences, training):
-    """Runs a cell over its sequences with one of our kernels.
+def run(kernel, cell, args, return_sequences, training):
+    """Run a cell over sequences with the `compiled` or the `cudnn` kernel.
 
     Returns:
-        The hidden states (batch, time, units), or None without `return_sequences`, and the states after the last step.
+        The hidden states (batch, time, units), or None without `return_sequences`; and the last states.
     """
-    chosen = _backend().run if kernel == "compiled" else _backend().run_cudnn
-    forced = _kernel_in_force() is not None
-    return chosen(cell, cell.derived_equations, run, return_sequences, training, forced)
+    run_backend = _backend().run if kernel == "compiled" else _backend().run_cudnn
+    forced = _forced_kernel() is not None
+    return run_backend(cell, cell.derived_equations, args, return_sequences, training, forced)

@@ -1,4 +1,4 @@
-"""Derivatives of the activations that a hand-derived backward pass knows."""
+"""Derivatives of the activations that the hand-derived backward passes support."""
 
 import keras
 from keras import ops
@@ -17,7 +17,7 @@ def _silu(a, y):
     return gate + y * (1 - gate)
 
 
-# From the pre-activation a and the value y = activation(a), whichever says it more cheaply.
+# Functions of the pre-activation a and of the output y = activation(a); each uses whichever is cheaper.
 _DERIVATIVES = {
     keras.activations.linear: _one,
     keras.activations.tanh: lambda a, y: 1 - y * y,
@@ -32,20 +32,20 @@ _DERIVATIVES = {
 }
 
 
-# Those whose derivative the value alone gives.
-_OF_VALUE = {keras.activations.linear, keras.activations.tanh, keras.activations.sigmoid, keras.activations.softsign}
+# Activations whose derivative is a function of y only.
+_FROM_OUTPUT = {keras.activations.linear, keras.activations.tanh, keras.activations.sigmoid, keras.activations.softsign}
 
 
-def is_of_value(activation):
-    """Whether `derivative` needs the value y alone."""
-    return activation in _OF_VALUE
+def needs_only_output(activation):
+    """Return whether `derivative` uses only the output y of this activation."""
+    return activation in _FROM_OUTPUT
 
 
-def is_known(activation):
-    """Whether the derivative of this activation is among ours."""
+def has_derivative(activation):
+    """Return whether `derivative` supports this activation."""
     return activation in _DERIVATIVES
 
 
 def derivative(activation, a, y):
-    """activation'(a) of each entry, from the pre-activation `a` and the value `y` = activation(a)."""
+    """Return activation'(a), elementwise, from the pre-activation `a` and the output `y` = activation(a)."""
     return _DERIVATIVES[activation](a, y)

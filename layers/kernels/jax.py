@@ -1,4 +1,4 @@
-"""The loop on JAX."""
+"""The compiled kernel and cuDNN on JAX."""
 
 from functools import partial
 
@@ -9,127 +9,148 @@ from jax.experimental import rnn
 
 from .jax_linear import linear_call
 from .packing import pack, unpack
-from .through_time import advance, preceding, products, retreat, weight_gradients
+from .through_time import backward_loop, block_products, forward_loop, previous_states, weight_gradients
 
 
-def loop(step, carry, sequences, emits, reverse=False):
-    """Carries a list of tensors through `step` over the first axis of `sequences`.
+def loop(step, carry, sequences, num_outputs, reverse=False):
+    """Run `step` over the first axis of `sequences`, carrying a list of tensors.
 
-    `step(carry, slices)` returns the new carry and a list of `emits` tensors of a state's shape; returned are the
-    last carry and those tensors of all steps, stacked in the order of the sequences whichever way the loop runs.
+    Args:
+        step: `step(carry, slices)` returns the new carry and a list of `num_outputs` tensors of the shape of a state.
+        carry: list of tensors.
+        sequences: structure of tensors and None.
+        num_outputs: number of tensors that each step outputs.
+        reverse: whether to start at the last step.
+
+    Returns:
+        The last carry, and the outputs of all steps, stacked in the order of `sequences` in either direction.
     """
     return jax.lax.scan(step, list(carry), sequences, reverse=reverse)
 
 
-def _is_small(batch):
-    """Whether a product of one step is so small that one of all steps pays for the memory it takes."""
+def _is_small_batch(batch):
+    """Return whether the product of one step is so small that one product of all steps is worth its memory."""
     return isinstance(batch, int) and batch < 8
 
 
-def _is_large(run):
-    """Whether the pre-activations of all steps take longer to compute anew than to remember, on a processor."""
-    features, units = run.weights.kernel.shape[0], run.start[0].shape[-1]
-    return features + units > 256 and not _is_small(run.inputs.shape[1])
+def _recomputing_is_slow(args):
+    """Return whether recomputing the pre-activations takes longer, on a CPU, than saving them."""
+    features, units = args.weights.kernel.shape[0], args.initial_states[0].shape[-1]
+    return features + units > 256 and not _is_small_batch(args.inputs.shape[1])
 
 
-def _advance(equations, keep, run, remember=False):
-    """The run's sequences here and below are time-major, its mask (time, batch, 1)."""
-    x = run.inputs
-    if _is_small(x.shape[1]):
-        blocks = run.weights.kernel.shape[-1] // run.start[0].shape[-1]
-        x = products(x, run.weights.kernel, blocks)
-    return advance(loop, equations, x, run.weights, run.start, run.mask, run.drop, keep, remember)
+# In the functions below the sequences of `args` are time-major and its mask is (time, batch, 1).
+def _forward_loop(equations, num_saved, args, save_preactivations=False):
+    x = args.inputs
+    if _is_small_batch(x.shape[1]):
+        num_blocks = args.weights.kernel.shape[-1] // args.initial_states[0].shape[-1]
+        x = block_products(x, args.weights.kernel, num_blocks)
+    return forward_loop(
+        loop,
+        equations,
+        x,
+        args.weights,
+        args.initial_states,
+        args.mask,
+        args.dropout_mask,
+        num_saved,
+        save_preactivations,
+    )
 
 
-def _over_steps(left, right, dtype):
+def _matmul_over_steps(left, right, dtype):
     axes = list(range(left.ndim - 1))
     return jnp.tensordot(left, right, (axes, axes), preferred_element_type=dtype)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _through_time(equations, emit, run):
-    """The states after the last step and, with `emit`, the hidden states; of a run whose weights are not yet cast."""
-    return _outputs(equations, emit, run)
+def _through_time(equations, return_sequences, args):
+    """Return the last states, and the hidden states or None. The weights in `args` are not yet cast."""
+    return _outputs(equations, return_sequences, args)
 
 
-def _outputs(equations, emit, run):
-    run = run._replace(weights=run.weights.cast(run.inputs.dtype))
-    states, kept = _advance(equations, int(emit), run)
-    return states, kept[0] if emit else None
+def _outputs(equations, return_sequences, args):
+    args = args._replace(weights=args.weights.cast(args.inputs.dtype))
+    states, saved = _forward_loop(equations, int(return_sequences), args)
+    return states, saved[0] if return_sequences else None
 
 
 @_through_time.defjvp
-def _differentiate(equations, emit, primals, tangents):
-    (run,), (d_run,) = primals, tangents
-    cast = run._replace(weights=run.weights.cast(run.inputs.dtype))
-    remember = equations.needs_a and _is_large(cast)
-    states, kept = _advance(equations, len(run.start), cast, remember)
-    outputs = states, kept[0] if emit else None
-    directions = d_run.inputs, d_run.weights, d_run.start
-    forward, backward = partial(_forward, equations, emit), partial(_backward, equations)
-    return outputs, linear_call(forward, backward, (run, kept), directions, like=outputs)
+def _jvp(equations, return_sequences, primals, tangents):
+    (args,), (d_args,) = primals, tangents
+    cast = args._replace(weights=args.weights.cast(args.inputs.dtype))
+    save_preactivations = equations.needs_preactivations and _recomputing_is_slow(cast)
+    states, saved = _forward_loop(equations, len(args.initial_states), cast, save_preactivations)
+    outputs = states, saved[0] if return_sequences else None
+    d_differentiable = d_args.inputs, d_args.weights, d_args.initial_states
+    forward, transpose = partial(_forward_mode, equations, return_sequences), partial(_reverse_mode, equations)
+    return outputs, linear_call(forward, transpose, (args, saved), d_differentiable, like=outputs)
 
 
-def _forward(equations, emit, residuals, directions):
-    """The outputs' derivatives along directions of inputs, weights and start states: forward mode."""
-    run, _ = residuals
+def _forward_mode(equations, return_sequences, residuals, tangents):
+    """Return the outputs' tangents for tangents of inputs, weights and initial states."""
+    args, _ = residuals
 
-    def outputs(inputs, weights, start):
-        return _outputs(equations, emit, run._replace(inputs=inputs, weights=weights, start=start))
+    def outputs(inputs, weights, initial_states):
+        replaced = args._replace(inputs=inputs, weights=weights, initial_states=initial_states)
+        return _outputs(equations, return_sequences, replaced)
 
-    return jax.jvp(outputs, (run.inputs, run.weights, run.start), directions)[1]
+    return jax.jvp(outputs, (args.inputs, args.weights, args.initial_states), tangents)[1]
 
 
-def _backward(equations, residuals, gradients):
-    """The gradients for inputs, weights and start states: reverse mode, by hand."""
-    run, kept = residuals
+def _reverse_mode(equations, residuals, gradients):
+    """Return the gradients with respect to inputs, weights and initial states, by the derived backward pass."""
+    args, saved = residuals
     d_states, d_hidden = gradients
-    weights = run.weights.cast(run.inputs.dtype)
-    kept, a = kept[: len(run.start)], kept[len(run.start) :]
-    last, seen = preceding(run.start, kept, run.drop)
-    # Time and batch stay two axes: were they made one, devices that share the batch would each have to get all of it.
-    a = a or equations.recompute(run.inputs, seen, kept[0], weights)
-    d_start, d_a = retreat(loop, equations, a, weights.recurrent_kernel, last, run.mask, run.drop, d_hidden, d_states)
-    d_inputs, d_weights = weight_gradients(
-        equations, weights, run.inputs, a, seen, d_a, _over_steps, run.weights.kernel.dtype
+    weights = args.weights.cast(args.inputs.dtype)
+    num_states = len(args.initial_states)
+    saved, a = saved[:num_states], saved[num_states:]
+    prev, h_in = previous_states(args.initial_states, saved, args.dropout_mask)
+    # Time and batch stay two axes: if merged, devices that share the batch would each have to receive all of it.
+    a = a or equations.recompute(args.inputs, h_in, saved[0], weights)
+    d_initial_states, d_a = backward_loop(
+        loop, equations, a, weights.recurrent_kernel, prev, args.mask, args.dropout_mask, d_hidden, d_states
     )
-    return d_inputs, d_weights, d_start
+    d_inputs, d_weights = weight_gradients(
+        equations, weights, args.inputs, a, h_in, d_a, _matmul_over_steps, args.weights.kernel.dtype
+    )
+    return d_inputs, d_weights, d_initial_states
 
 
-# Outside a compiled model it keeps what was compiled for these shapes.
+# Caches compiled programs by shape for calls outside a compiled model.
 _compiled = jax.jit(_through_time, static_argnums=(0, 1))
 
 
-def run(owner, equations, run, return_sequences, training, forced):
-    """Runs a layer over its sequences.
+def run(owner, equations, args, return_sequences, training, forced):
+    """Run a layer over its sequences.
 
     Returns:
-        The hidden states (batch, time, units), or None without `return_sequences`, and the states after the last step.
+        The hidden states (batch, time, units), or None without `return_sequences`; and the last states.
     """
-    run = run._replace(
-        inputs=jnp.swapaxes(run.inputs, 0, 1),
-        mask=None if run.mask is None else jnp.swapaxes(run.mask, 0, 1)[:, :, None],
-        drop=None if run.drop is None else jax.lax.stop_gradient(run.drop),
+    args = args._replace(
+        inputs=jnp.swapaxes(args.inputs, 0, 1),
+        mask=None if args.mask is None else jnp.swapaxes(args.mask, 0, 1)[:, :, None],
+        dropout_mask=None if args.dropout_mask is None else jax.lax.stop_gradient(args.dropout_mask),
     )
-    states, hidden = _compiled(equations, return_sequences, run)
+    states, hidden = _compiled(equations, return_sequences, args)
     return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
 
 
-# Those of cuDNN's networks that JAX offers.
+# The cuDNN networks that JAX offers.
 CUDNN = ("lstm",)
 
 
-def run_cudnn(owner, equations, run, return_sequences, training, forced):
-    """As `run`, by cuDNN's LSTM."""
-    sequences, weights, start, mask, _ = run._replace(weights=run.weights.cast(run.inputs.dtype))
-    features, units = weights.kernel.shape[0], start[0].shape[-1]
+def run_cudnn(owner, equations, args, return_sequences, training, forced):
+    """Run a layer as `run` does, by cuDNN's LSTM."""
+    sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))
+    features, units = weights.kernel.shape[0], initial_states[0].shape[-1]
     bias = jnp.zeros(4 * units, sequences.dtype) if weights.bias is None else weights.bias
-    blob = [weights.kernel.T.ravel(), weights.recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
+    flat_weights = [weights.kernel.T.ravel(), weights.recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)]
     packed, lengths = pack(sequences, mask)
     hidden, *states = rnn.lstm(
         packed,
-        *(state[None] for state in start),
-        jnp.concatenate(blob),
+        *(state[None] for state in initial_states),
+        jnp.concatenate(flat_weights),
         lengths,
         input_size=features,
         hidden_size=units,
@@ -137,28 +158,28 @@ def run_cudnn(owner, equations, run, return_sequences, training, forced):
         dropout=0.0,
         bidirectional=False,
     )
-    hidden, states = unpack(hidden, [state[0] for state in states], start, mask)
+    hidden, states = unpack(hidden, [state[0] for state in states], initial_states, mask)
     return (hidden if return_sequences else None), states
 
 
-def against_cudnn():
-    """Why cuDNN cannot be used here and now, for another reason than the layer; None if it can."""
+def why_not_cudnn():
+    """Return why cuDNN cannot run any layer in this context, or None."""
     distribution = keras.distribution.distribution()
     if distribution is not None and distribution.device_mesh.devices.size > 1:
-        return "devices share the batch, and a call of cuDNN would be made for all of it on each"
+        return "devices share the batch, and each would call cuDNN for all of it"
     return None
 
 
-def against_compiled():
-    """Why the compiled kernel cannot be used here and now, for another reason than the layer; None if it can."""
+def why_not_compiled():
+    """Return why the compiled kernel cannot run any layer in this context, or None."""
     return None
 
 
 def device():
-    """Where the kernels run: "cpu", "gpu" or "tpu"."""
+    """Return where the kernels run: "cpu", "gpu" or "tpu"."""
     return jax.default_backend()
 
 
 def may_be_saved():
-    """Whether what is traced may be saved in a form that cannot hold this kernel: on JAX never."""
+    """Return False: on JAX nothing is saved in a form that cannot hold the compiled kernel."""
     return False

@@ -1,18 +1,18 @@
-"""Sequences with any mask for kernels that know lengths alone."""
+"""Packing of masked sequences for kernels that support only right-padded rows, given by their lengths."""
 
 from keras import ops
 
 
 def pack(sequences, mask):
-    """Moves each row's kept steps to its front, in their order.
+    """Move the unmasked steps of each row to its front, in order.
 
     Args:
         sequences: (batch, time, features).
-        mask: boolean (batch, time), or None.
+        mask: boolean (batch, time), True = keep, or None.
 
     Returns:
-        The moved sequences, and how many steps of each row are kept, (batch,); at least 1, which is what such
-        kernels ask for.
+        The packed sequences, and the number of unmasked steps of each row, (batch,); at least 1, as such kernels
+        require.
     """
     shape = ops.shape(sequences)
     if mask is None:
@@ -23,22 +23,22 @@ def pack(sequences, mask):
     return ops.take_along_axis(sequences, order[:, :, None], axis=1), ops.maximum(lengths, 1)
 
 
-def unpack(hidden, states, start, mask):
-    """What came of the packed sequences, as it stands for the sequences themselves.
+def unpack(hidden, states, initial_states, mask):
+    """Convert the results for packed sequences to those for the sequences themselves.
 
     Args:
-        hidden: (batch, time, units) for the packed steps.
-        states: after each row's last packed step, (batch, units) each.
-        start: the states before the first step.
-        mask: as given to `pack`.
+        hidden: (batch, time, units), after each packed step.
+        states: after the last packed step of each row, (batch, units) each.
+        initial_states: (batch, units) each.
+        mask: as passed to `pack`.
 
     Returns:
-        The hidden states after each step, which a masked step leaves as they were, and the last states.
+        The hidden states after each step, which masked steps leave unchanged, and the last states.
     """
     if mask is None:
         return hidden, states
-    step = ops.cumsum(ops.cast(mask, "int32"), axis=1)[:, :, None]
-    found = ops.take_along_axis(hidden, ops.maximum(step - 1, 0), axis=1)
-    hidden = ops.where(step > 0, found, start[0][:, None])
-    begun = step[:, -1] > 0
-    return hidden, [ops.where(begun, after, before) for after, before in zip(states, start, strict=True)]
+    num_steps = ops.cumsum(ops.cast(mask, "int32"), axis=1)[:, :, None]
+    gathered = ops.take_along_axis(hidden, ops.maximum(num_steps - 1, 0), axis=1)
+    hidden = ops.where(num_steps > 0, gathered, initial_states[0][:, None])
+    not_empty = num_steps[:, -1] > 0
+    return hidden, [ops.where(not_empty, last, h_0) for last, h_0 in zip(states, initial_states, strict=True)]

@@ -1,291 +1,322 @@
-"""The loop on TensorFlow, compiled by XLA; the large products around it stay TensorFlow's own."""
+"""The compiled kernel and cuDNN on TensorFlow. XLA compiles only the loop; the large products are TensorFlow's own."""
 
 from weakref import ref
 
 import tensorflow as tf
 
-# TensorFlow has no public names for what watches every operation, as numeric debugging does, for the tensors that
+# TensorFlow has no public names for callbacks on every operation, which numeric debugging uses, for the tensors that
 # forward mode follows, and for the graph of a function.
 from tensorflow.python.eager.context import context
 from tensorflow.python.eager.forwardprop_util import pack_tangents
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from .packing import pack, unpack
-from .tensorflow_chunks import Chunks, before, cut, pad, read, swap, with_shape
-from .tensorflow_programs import Program, inside_xla, is_warm, shared, with_gradient
-from .through_time import Weights, add, advance, preceding, products, retreat, rows, unrows, weight_gradients
+from .tensorflow_chunks import Chunks, pad, read_chunk, state_before, swap_batch_and_time, unpad, with_shape
+from .tensorflow_programs import Program, custom_gradient, get_shared, inside_xla, is_warm
+from .through_time import (
+    Weights,
+    add_lists,
+    backward_loop,
+    block_products,
+    forward_loop,
+    merge_steps,
+    previous_states,
+    unmerge_steps,
+    weight_gradients,
+)
 
 
-def _loop(steps):
-    """As `loop` in `kernels/jax.py`, over the first `steps` entries of the sequences."""
+def _loop(num_steps):
+    """Return a function like `loop` in `kernels/jax.py`, over the first `num_steps` entries of the sequences."""
 
-    def loop(step, carry, sequences, emits, reverse=False):
-        width, state = len(carry), carry[0]
+    def loop(step, carry, sequences, num_outputs, reverse=False):
+        num_carried, state = len(carry), carry[0]
         length = tf.shape(next(s for s in tf.nest.flatten(sequences) if s is not None))[0]
-        arrays = [tf.TensorArray(state.dtype, length, element_shape=state.shape) for _ in range(emits)]
+        arrays = [tf.TensorArray(state.dtype, length, element_shape=state.shape) for _ in range(num_outputs)]
 
         def body(t, *rest):
             slices = tf.nest.map_structure(lambda s: None if s is None else s[t], sequences)
-            new, emitted = step(list(rest[:width]), slices)
+            new, outputs = step(list(rest[:num_carried]), slices)
             new = [with_shape(after, before.shape) for after, before in zip(new, carry, strict=True)]
             return (
                 t - 1 if reverse else t + 1,
                 *new,
-                *(a.write(t, e) for a, e in zip(rest[width:], emitted, strict=True)),
+                *(array.write(t, output) for array, output in zip(rest[num_carried:], outputs, strict=True)),
             )
 
-        # The place is carried: what is computed of `steps` would be a constant to XLA, with a program for each.
-        there = (lambda t, *_: t >= 0) if reverse else (lambda t, *_: t < steps)
-        _, *rest = tf.while_loop(there, body, (steps - 1 if reverse else 0, *carry, *arrays))
-        return rest[:width], [array.stack() for array in rest[width:]]
+        # The loop carries the index: XLA takes an index computed from `num_steps` for a constant, and would compile a
+        # program for each value.
+        condition = (lambda t, *_: t >= 0) if reverse else (lambda t, *_: t < num_steps)
+        _, *rest = tf.while_loop(condition, body, (num_steps - 1 if reverse else 0, *carry, *arrays))
+        return rest[:num_carried], [array.stack() for array in rest[num_carried:]]
 
     return loop
 
 
-def _plain_loop(step, carry, sequences, emits):
-    """As `_loop` over whole sequences, by operations that TensorFlow differentiates as often as asked."""
+def _plain_loop(step, carry, sequences, num_outputs):
+    """Run `step` as `_loop` does, over whole sequences, by operations with derivatives of any order."""
     flat = tf.nest.flatten(sequences)
     time = next(s for s in flat if s is not None).shape[0]
     length = tf.shape(next(s for s in flat if s is not None))[0] if time is None else time
     arrays = [None if s is None else tf.TensorArray(s.dtype, length).unstack(s) for s in flat]
-    outputs = [tf.TensorArray(carry[0].dtype, length, element_shape=carry[0].shape) for _ in range(emits)]
+    output_arrays = [tf.TensorArray(carry[0].dtype, length, element_shape=carry[0].shape) for _ in range(num_outputs)]
 
-    def body(t, carry, outputs):
+    def body(t, carry, output_arrays):
         slices = [None if array is None else array.read(t) for array in arrays]
-        new, emitted = step(list(carry), tf.nest.pack_sequence_as(sequences, slices))
+        new, outputs = step(list(carry), tf.nest.pack_sequence_as(sequences, slices))
         new = [with_shape(after, before.shape) for after, before in zip(new, carry, strict=True)]
-        return t + 1, new, [array.write(t, e) for array, e in zip(outputs, emitted, strict=True)]
+        return t + 1, new, [array.write(t, output) for array, output in zip(output_arrays, outputs, strict=True)]
 
-    loop = (lambda t, *_: t < length, body, (0, list(carry), outputs))
-    _, carry, outputs = tf.while_loop(*loop, maximum_iterations=time)
-    return carry, [array.stack() for array in outputs]
+    loop = (lambda t, *_: t < length, body, (0, list(carry), output_arrays))
+    _, carry, output_arrays = tf.while_loop(*loop, maximum_iterations=time)
+    return carry, [array.stack() for array in output_arrays]
 
 
-# `units` is among the arguments, and so in the key of `shared`, because a trace shall not generalize it.
-def _advance(equations, units, keep):
-    def forward(x, weights, start, mask, drop, steps):
-        return advance(_loop(steps), equations, x, weights, start, mask, drop, keep)
+# `units` is an argument, and so part of the key of `get_shared`, to keep a trace from generalizing over it.
+def _forward_program(equations, units, num_saved):
+    def forward(x, weights, initial_states, mask, dropout_mask, num_steps):
+        return forward_loop(_loop(num_steps), equations, x, weights, initial_states, mask, dropout_mask, num_saved)
 
     return Program(forward)
 
 
-def _retreat(equations, units):
-    def backward(a, recurrent_kernel, last, mask, drop, d_hidden, d_states, steps):
-        return retreat(_loop(steps), equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states)
+def _backward_program(equations, units):
+    def backward(a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states, num_steps):
+        return backward_loop(
+            _loop(num_steps), equations, a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states
+        )
 
     return Program(backward)
 
 
-def _over_steps(left, right, dtype):
+def _matmul_over_steps(left, right, dtype):
     return tf.matmul(tf.cast(left, dtype), tf.cast(right, dtype), transpose_a=True)
 
 
 class _Programs:
-    """The programs of a layer's sizes; they do not keep the layer itself.
+    """The programs for a layer's sizes; they hold no reference to the layer.
 
     Attributes:
         warm: as `Program` takes it.
-        advance: the forward loop, by the number of states it returns of every step.
-        retreat: the backward loop.
-        second: the function `_second`.
+        forward: the forward loops, by the number of states that they return for every step.
+        backward: the backward loop.
+        second_gradient: the function from `_second_gradient`.
     """
 
-    def __init__(self, owner, equations, units, emitted, states, warm):
-        keeps, self.warm = {emitted, states}, warm
-        self.advance = {keep: shared(owner, _advance, equations, units, keep) for keep in keeps}
-        self.retreat = shared(owner, _retreat, equations, units)
-        self.second = shared(owner, _second, equations, emitted)
+    def __init__(self, owner, equations, units, num_hidden, num_states, warm):
+        self.warm = warm
+        self.forward = {n: get_shared(owner, _forward_program, equations, units, n) for n in {num_hidden, num_states}}
+        self.backward = get_shared(owner, _backward_program, equations, units)
+        self.second_gradient = get_shared(owner, _second_gradient, equations, num_hidden)
 
 
-def _forward(programs, run, keep):
-    """The states after the last step, and those kept after each as `Chunks.carry` returns them."""
-    units, chunks = run.start[0].shape[-1], Chunks(run.inputs)
-    weights, drop = run.weights.cast(run.inputs.dtype), pad(run.drop, chunks.padded_batch)
-    blocks, advanced = weights.kernel.shape[-1] // units, programs.advance[keep]
+def _forward(programs, args, num_saved):
+    """Return the last states, and the first `num_saved` states after each step as from `Chunks.scan`."""
+    units, chunks = args.initial_states[0].shape[-1], Chunks(args.inputs)
+    weights = args.weights.cast(args.inputs.dtype)
+    dropout_mask = pad(args.dropout_mask, chunks.padded_batch)
+    num_blocks, program = weights.kernel.shape[-1] // units, programs.forward[num_saved]
 
-    def forward(index, steps, states):
-        inputs, mask = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask))
-        x = [chunks.fill(unrows(p, inputs)) for p in products(rows(inputs), weights.kernel, blocks)]
-        # The loop has no use for the kernel.
-        new, kept = advanced(programs.warm, x, weights._replace(kernel=None), states, chunks.fill(mask), drop, steps)
-        return new, [chunks.filled(k) for k in kept]
+    def forward(index, num_steps, states):
+        inputs, mask = (chunks.get(sequences, index) for sequences in (args.inputs, args.mask))
+        projected = block_products(merge_steps(inputs), weights.kernel, num_blocks)
+        x = [chunks.pad_steps(unmerge_steps(block, inputs)) for block in projected]
+        # The loop does not use the kernel.
+        loop_weights = weights._replace(kernel=None)
+        new, saved = program(programs.warm, x, loop_weights, states, chunks.pad_steps(mask), dropout_mask, num_steps)
+        return new, [chunks.restore_shape(s) for s in saved]
 
-    states, kept = chunks.carry(forward, [pad(state, chunks.padded_batch) for state in run.start], [units] * keep)
-    return [cut(state, chunks.batch) for state in states], kept
+    initial_states = [pad(state, chunks.padded_batch) for state in args.initial_states]
+    states, saved = chunks.scan(forward, initial_states, [units] * num_saved)
+    return [unpad(state, chunks.batch) for state in states], saved
 
 
-def _backward(programs, equations, run, kept, d_hidden, d_states):
-    """The gradients for inputs, weights and start states."""
-    chunks = Chunks(run.inputs)
-    weights, drop = run.weights.cast(run.inputs.dtype), pad(run.drop, chunks.padded_batch)
-    first_states = [pad(state, chunks.padded_batch) for state in run.start]
+def _backward(programs, equations, args, saved, d_hidden, d_states):
+    """Return the gradients with respect to inputs, weights and initial states, in one list."""
+    chunks = Chunks(args.inputs)
+    weights = args.weights.cast(args.inputs.dtype)
+    dropout_mask = pad(args.dropout_mask, chunks.padded_batch)
+    initial_states = [pad(state, chunks.padded_batch) for state in args.initial_states]
 
-    def backward(index, steps, carry):
+    def backward(index, num_steps, carry):
         d_states, d_weights = carry
-        inputs, mask, d_out = (chunks.of(sequences, index) for sequences in (run.inputs, run.mask, d_hidden))
-        start = [before(k, state, index) for k, state in zip(kept, first_states, strict=True)]
-        flat, here = rows(inputs), [chunks.trim(read(k, index), steps) for k in kept]
-        last, seen = preceding(start, here, drop)
-        seen = rows(seen)
-        a = equations.recompute(flat, seen, rows(here[0]), weights)
-        d_states, d_a = programs.retreat(
+        inputs, mask, d_outputs = (chunks.get(sequences, index) for sequences in (args.inputs, args.mask, d_hidden))
+        chunk_start = [state_before(s, state, index) for s, state in zip(saved, initial_states, strict=True)]
+        flat_inputs = merge_steps(inputs)
+        chunk_saved = [chunks.unpad_steps(read_chunk(s, index), num_steps) for s in saved]
+        prev, h_in = previous_states(chunk_start, chunk_saved, dropout_mask)
+        h_in = merge_steps(h_in)
+        a = equations.recompute(flat_inputs, h_in, merge_steps(chunk_saved[0]), weights)
+        d_states, d_a = programs.backward(
             programs.warm,
-            [chunks.fill(unrows(v, inputs)) for v in a],
+            [chunks.pad_steps(unmerge_steps(block, inputs)) for block in a],
             weights.recurrent_kernel,
-            [chunks.fill(state) for state in last],
-            chunks.fill(mask),
-            drop,
-            chunks.fill(d_out),
+            [chunks.pad_steps(state) for state in prev],
+            chunks.pad_steps(mask),
+            dropout_mask,
+            chunks.pad_steps(d_outputs),
             d_states,
-            steps,
+            num_steps,
         )
-        d_a = [rows(chunks.trim(chunks.filled(d), steps)) for d in d_a]
-        d_inputs, new = weight_gradients(equations, weights, flat, a, seen, d_a, _over_steps, run.weights.kernel.dtype)
-        return (d_states, add(d_weights, [d for d in new if d is not None])), [unrows(d_inputs, inputs)]
+        d_a = [merge_steps(chunks.unpad_steps(chunks.restore_shape(d), num_steps)) for d in d_a]
+        d_inputs, d_chunk_weights = weight_gradients(
+            equations, weights, flat_inputs, a, h_in, d_a, _matmul_over_steps, args.weights.kernel.dtype
+        )
+        d_weights = add_lists(d_weights, [d for d in d_chunk_weights if d is not None])
+        return (d_states, d_weights), [unmerge_steps(d_inputs, inputs)]
 
-    zeros = [tf.zeros_like(weight) for weight in run.weights if weight is not None]
+    zeros = [tf.zeros_like(weight) for weight in args.weights if weight is not None]
     carry = ([pad(d, chunks.padded_batch) for d in d_states], zeros)
-    (d_start, d_weights), (d_inputs,) = chunks.carry(backward, carry, [run.inputs.shape[-1]], reverse=True)
-    return [chunks.whole(d_inputs), *d_weights, *(cut(d, chunks.batch) for d in d_start)]
+    (d_initial_states, d_weights), (d_inputs,) = chunks.scan(backward, carry, [args.inputs.shape[-1]], reverse=True)
+    return [chunks.join(d_inputs), *d_weights, *(unpad(d, chunks.batch) for d in d_initial_states)]
 
 
-def _plain(equations, emitted, run):
-    """What `run` returns, with derivatives of any order and in forward mode; slow."""
-    mask = None if run.mask is None else swap(run.mask)
-    weights = run.weights.cast(run.inputs.dtype)
-    last, kept = advance(_plain_loop, equations, swap(run.inputs), weights, run.start, mask, run.drop, emitted)
-    return [*last, *(swap(sequence) for sequence in kept)]
+def _plain(equations, num_hidden, args):
+    """Return the outputs of `run` in one list, with derivatives of any order and in forward mode; slow."""
+    mask = None if args.mask is None else swap_batch_and_time(args.mask)
+    weights = args.weights.cast(args.inputs.dtype)
+    inputs = swap_batch_and_time(args.inputs)
+    last, saved = forward_loop(
+        _plain_loop, equations, inputs, weights, args.initial_states, mask, args.dropout_mask, num_hidden
+    )
+    return [*last, *(swap_batch_and_time(sequence) for sequence in saved)]
 
 
-def _second(equations, emitted):
-    """The gradient of the gradient."""
+def _second_gradient(equations, num_hidden):
+    """Return the function that computes the gradient of the gradient."""
 
-    # A separate function, because forward mode ignores a tape that is opened within a gradient.
+    # A separate function, because forward mode ignores a tape that is opened inside a gradient.
     @tf.function(autograph=False, reduce_retracing=True)
-    def second(run, d_outputs, d_gradients):
-        tensors = _tensors(run)
-        gradient = tf.gradients(_plain(equations, emitted, run), tensors, d_outputs, unconnected_gradients="zero")
+    def second_gradient(args, d_outputs, d_gradients):
+        tensors = _differentiable(args)
+        gradient = tf.gradients(_plain(equations, num_hidden, args), tensors, d_outputs, unconnected_gradients="zero")
         return tf.gradients(gradient, [*tensors, *d_outputs], d_gradients, unconnected_gradients="zero")
 
-    return second
+    return second_gradient
 
 
-def _tensors(run):
-    """What a gradient is asked for, in one list."""
-    return [t for t in (run.inputs, *run.weights, *run.start) if t is not None]
+def _differentiable(args):
+    """List the tensors that have gradients."""
+    return [t for t in (args.inputs, *args.weights, *args.initial_states) if t is not None]
 
 
-def _with_tensors(run, tensors):
-    """The inverse of `_tensors`."""
+def _with_differentiable(args, tensors):
+    """Replace the tensors that `_differentiable` lists."""
     tensors = iter(tensors)
-    inputs, weights = next(tensors), Weights(*(None if w is None else next(tensors) for w in run.weights))
-    return run._replace(inputs=inputs, weights=weights, start=list(tensors))
+    inputs, weights = next(tensors), Weights(*(None if w is None else next(tensors) for w in args.weights))
+    return args._replace(inputs=inputs, weights=weights, initial_states=list(tensors))
 
 
-def run(owner, equations, run, return_sequences, training, forced):
-    """As `run` in `kernels/jax.py`; `owner` keeps the compiled programs.
+def run(owner, equations, args, return_sequences, training, forced):
+    """Run a layer as `run` in `kernels/jax.py` does.
 
-    With `training` what the backward pass needs is kept and not computed again. What is `forced` is compiled at once.
+    Args:
+        owner: the layer's cell, which keeps the compiled programs alive.
+        training: whether to save the states of every step, so that the backward pass need not recompute them.
+        forced: whether to compile at once, without a warm-up.
     """
-    count, emitted = len(run.start), int(return_sequences)
-    # A stateful layer's states know the batch size where the sequences do not.
-    batch = run.start[0].shape[0]
-    inputs = with_shape(run.inputs, [batch, None, None])
-    mask = None if run.mask is None else run.mask[:, :, None]
-    drop = None if run.drop is None else tf.stop_gradient(run.drop)
-    run = run._replace(inputs=inputs, mask=mask, drop=drop)
-    # A variable read within would be a variable that the custom gradient has to answer for.
-    tensors = [tf.convert_to_tensor(t) for t in _tensors(run)]
+    num_states, num_hidden = len(args.initial_states), int(return_sequences)
+    # The states of a stateful layer know the batch size even where the sequences do not.
+    batch = args.initial_states[0].shape[0]
+    inputs = with_shape(args.inputs, [batch, None, None])
+    mask = None if args.mask is None else args.mask[:, :, None]
+    dropout_mask = None if args.dropout_mask is None else tf.stop_gradient(args.dropout_mask)
+    args = args._replace(inputs=inputs, mask=mask, dropout_mask=dropout_mask)
+    # The custom gradient would have to return gradients for variables that are read inside it.
+    tensors = [tf.convert_to_tensor(t) for t in _differentiable(args)]
 
-    # In a graph, forward mode would differentiate what a custom gradient does, and not what it stands for.
+    # In a graph, forward mode would differentiate the operations inside a custom gradient.
     if pack_tangents(tensors).tangents:
-        outputs = _plain(equations, emitted, _with_tensors(run, tensors))
-        return (outputs.pop() if emitted else None), outputs
+        outputs = _plain(equations, num_hidden, _with_differentiable(args, tensors))
+        return (outputs.pop() if num_hidden else None), outputs
 
-    units, owner_reference = run.start[0].shape[1], ref(owner)
+    units, owner_reference = args.initial_states[0].shape[1], ref(owner)
     warm = forced or is_warm(owner, inputs, units)
-    programs = _Programs(owner, equations, units, emitted, count, warm)
+    programs = _Programs(owner, equations, units, num_hidden, num_states, warm)
 
-    # The tape would differentiate what happens within, too.
+    # stop_gradient here and below, because an outer tape would also differentiate the operations inside.
     def through_time(*tensors):
-        within = _with_tensors(run, map(tf.stop_gradient, tensors))
-        last, kept = _forward(programs, within, count if training else emitted)
+        stopped_args = _with_differentiable(args, map(tf.stop_gradient, tensors))
+        last, saved = _forward(programs, stopped_args, num_states if training else num_hidden)
 
         def gradient(*arguments):
-            # Copies belong to this graph: the gradient's own gradient may be of a third, which sees no further back.
-            mask, drop = (None if t is None else tf.identity(t) for t in (run.mask, run.drop))
-            within = [tf.stop_gradient(t) for t in arguments]
-            again, d_outputs = _with_tensors(run, within[: len(tensors)]), within[len(tensors) :]
-            known = kept if len(kept) == count else _forward(programs, again, count)[1]
-            d_hidden = d_outputs[count] if emitted else None
+            # Copies in this graph: the second gradient may be in a third graph, which can capture only from this one.
+            mask, dropout_mask = (None if t is None else tf.identity(t) for t in (args.mask, args.dropout_mask))
+            stopped = [tf.stop_gradient(t) for t in arguments]
+            stopped_args = _with_differentiable(args, stopped[: len(tensors)])
+            d_outputs = stopped[len(tensors) :]
+            all_saved = saved if len(saved) == num_states else _forward(programs, stopped_args, num_states)[1]
+            d_hidden = d_outputs[num_states] if num_hidden else None
 
-            def second(*d_gradients):
-                exact = _with_tensors(run._replace(mask=mask, drop=drop), arguments[: len(tensors)])
-                return programs.second(exact, list(arguments[len(tensors) :]), list(d_gradients))
+            def second_gradient(*d_gradients):
+                copied_args = args._replace(mask=mask, dropout_mask=dropout_mask)
+                exact_args = _with_differentiable(copied_args, arguments[: len(tensors)])
+                return programs.second_gradient(exact_args, list(arguments[len(tensors) :]), list(d_gradients))
 
-            return _backward(programs, equations, again, known, d_hidden, d_outputs[:count]), second
+            gradients = _backward(programs, equations, stopped_args, all_saved, d_hidden, d_outputs[:num_states])
+            return gradients, second_gradient
 
         def differentiate(*d_outputs):
-            return with_gradient(gradient, owner_reference(), *map(tf.identity, tensors), *d_outputs)
+            return custom_gradient(gradient, owner_reference(), *map(tf.identity, tensors), *d_outputs)
 
-        hidden = [Chunks(run.inputs).whole(sequence) for sequence in kept[:emitted]]
+        hidden = [Chunks(args.inputs).join(sequence) for sequence in saved[:num_hidden]]
         return [*last, *hidden], differentiate
 
-    outputs = list(with_gradient(through_time, owner, *tensors))
-    # A program's outputs know no static shape.
-    hidden = with_shape(outputs.pop(), [*inputs.shape[:2], units]) if emitted else None
+    outputs = list(custom_gradient(through_time, owner, *tensors))
+    # The outputs of a program have no static shape.
+    hidden = with_shape(outputs.pop(), [*inputs.shape[:2], units]) if num_hidden else None
     return hidden, [with_shape(state, [inputs.shape[0], units]) for state in outputs]
 
 
-# Those of cuDNN's networks that TensorFlow offers and our layers compute, with the places of our gates in its order.
+# The cuDNN networks that TensorFlow offers and our layers compute: indices of our gates, in cuDNN's order.
 CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 
 
-def run_cudnn(owner, equations, run, return_sequences, training, forced):
-    """As `run`, by cuDNN's LSTM or GRU."""
-    sequences, weights, start, mask, _ = run._replace(weights=run.weights.cast(run.inputs.dtype))
-    units, gates = start[0].shape[-1], CUDNN[equations.cudnn]
-    none = tf.zeros(len(gates) * units, sequences.dtype)
+def run_cudnn(owner, equations, args, return_sequences, training, forced):
+    """Run a layer as `run` does, by cuDNN's LSTM or GRU."""
+    sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))
+    units, gates = initial_states[0].shape[-1], CUDNN[equations.cudnn_mode]
+    no_bias = tf.zeros(len(gates) * units, sequences.dtype)
     matrices = [tf.split(w, len(gates), axis=-1) for w in (weights.kernel, weights.recurrent_kernel)]
-    biases = [tf.split(none if w is None else w, len(gates)) for w in (weights.bias, weights.recurrent_bias)]
-    blob = [tf.reshape(tf.transpose(blocks[gate]), [-1]) for blocks in matrices for gate in gates]
-    blob += [blocks[gate] for blocks in biases for gate in gates]
+    biases = [tf.split(no_bias if w is None else w, len(gates)) for w in (weights.bias, weights.recurrent_bias)]
+    flat_weights = [tf.reshape(tf.transpose(blocks[gate]), [-1]) for blocks in matrices for gate in gates]
+    flat_weights += [blocks[gate] for blocks in biases for gate in gates]
     packed, lengths = pack(sequences, mask)
     hidden, *states = tf.raw_ops.CudnnRNNV3(
         input=packed,
-        input_h=start[0][:, None],
+        input_h=initial_states[0][:, None],
         # A GRU has no cell.
-        input_c=start[-1][:, None],
-        params=tf.concat(blob, axis=0),
+        input_c=initial_states[-1][:, None],
+        params=tf.concat(flat_weights, axis=0),
         sequence_lengths=lengths,
-        rnn_mode=equations.cudnn,
-        # It decides whether the op has a gradient.
+        rnn_mode=equations.cudnn_mode,
+        # Otherwise the op has no gradient.
         is_training=True,
         time_major=False,
     )[:3]
-    hidden, states = unpack(hidden, [state[:, 0] for state in states[: len(start)]], start, mask)
+    hidden, states = unpack(hidden, [state[:, 0] for state in states[: len(initial_states)]], initial_states, mask)
     return (hidden if return_sequences else None), states
 
 
-def against_cudnn():
-    """Why cuDNN cannot be used here and now, for another reason than the layer; None if it can."""
-    return "the graph around it is compiled by XLA, which cuDNN's op cannot be" if inside_xla() else None
+def why_not_cudnn():
+    """Return why cuDNN cannot run any layer in this context, or None."""
+    return "XLA compiles the graph around it, and cannot compile cuDNN's op" if inside_xla() else None
 
 
-def against_compiled():
-    """Why the compiled kernel cannot be used here and now, for another reason than the layer; None if it can."""
+def why_not_compiled():
+    """Return why the compiled kernel cannot run any layer in this context, or None."""
     if context().op_callbacks:
-        return "numeric debugging (tf.debugging) watches every operation, and can do so in no compiled program"
+        return "numeric debugging (tf.debugging) observes every operation, which it cannot inside compiled programs"
     return None
 
 
 def device():
-    """Where the kernels run: "gpu" where TensorFlow has one, else "cpu"."""
+    """Return where the kernels run: "gpu" if TensorFlow has one, else "cpu"."""
     return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
 
 
 def may_be_saved():
-    """Whether a graph is traced by other than the steps of Keras' fit, evaluate and predict."""
+    """Return whether a graph is traced by anything other than the steps of Keras' fit, evaluate and predict."""
     if tf.executing_eagerly():
         return False
     graph = tf.compat.v1.get_default_graph()

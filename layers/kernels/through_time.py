@@ -1,71 +1,71 @@
-"""Backpropagation through time with the products over the whole sequence taken out of the loop.
+"""Backpropagation through time, with the products over the whole sequence outside the loop.
 
-docs/backpropagation_through_time.md derives it; Werbos, "Backpropagation Through Time: What It Does and How to
-Do It", Proceedings of the IEEE 78(10), 1990, is the method. A family gives its `Equations`, a backend its loop.
+docs/backpropagation_through_time.md has the derivation; the method is Werbos, "Backpropagation Through Time: What It
+Does and How to Do It", Proceedings of the IEEE 78(10), 1990. A layer type provides `Equations`, a backend the loop.
 
-Sequences here are time-major. What a gate has for itself stands in an array of its own, (time, batch, units):
-a compiler vectorizes the step over those, and does not over slices of one wide array.
+Sequences in this module are time-major. Each gate has an array (time, batch, units) to itself: compilers vectorize a
+step over separate arrays, but not over slices of one wide array.
 """
 
 from dataclasses import dataclass
 from functools import reduce
-from operator import add as plus
+from operator import add
 from typing import Any, ClassVar, NamedTuple
 
 from keras import ops
 
-from .derivatives import is_known
+from .derivatives import has_derivative
 
 
 @dataclass(frozen=True)
 class Equations:
-    """One step of a family and its gradient, on tensors whose last axis is units.
+    """One step of a recurrent layer and its gradient, on tensors whose last axis is units.
 
-    With x what the input adds to each gate, `seen` the last hidden state as the gates see it (less what recurrent
-    dropout takes), a the pre-activations, `last` and `new` the states before and after, and d_ the gradient of the
-    loss for what the name goes on with:
+    With x the input's contributions to the gates, h_in the previous hidden state after recurrent dropout, a the
+    pre-activations, `prev` and `new` the states before and after the step, and d_q the gradient of the loss with
+    respect to q:
 
-        a = preactivate(x, seen, weights)
-        new = update(a, last)
-        d_a, d_seen, d_last = gradient(a, last, seen, d_new, transposed)        transposed: recurrent_kernel's
-        (l_1, r_1), ... = recurrent_operands(a, seen, d_a)                      d U_k = l_k^T r_k, d b_k = sum r_k
+        a = preactivate(x, h_in, weights)
+        new = update(a, prev)
+        d_a, d_h_in, d_prev = gradient(a, prev, h_in, d_new, transposed)        transposed: recurrent_kernel's
+        (l_1, r_1), ... = recurrent_operands(a, h_in, d_a)                      d U_k = l_k^T r_k, d b_k = sum r_k
 
-    d_last holds what reaches the last states other than by `seen`. The first gradients in d_a are those for x.
+    d_prev leaves out what reaches `prev` through h_in. The first entries of d_a are the gradients for x.
     """
 
     activation: Any
     recurrent_activation: Any = None
 
-    # Whether the gradient needs a, or makes do with the states.
-    needs_a: ClassVar = True
-    # cuDNN's name for the network, if it has it.
-    cudnn: ClassVar = None
+    # Whether `gradient` needs the pre-activations, or only the states.
+    needs_preactivations: ClassVar = True
+    # cuDNN's name of the network, or None if cuDNN does not have it.
+    cudnn_mode: ClassVar = None
 
     @property
-    def known(self):
-        """Whether the derivatives of both activations are."""
-        return all(is_known(a) for a in (self.activation, self.recurrent_activation) if a is not None)
+    def differentiable(self):
+        """Whether the derivatives of both activations are known."""
+        return all(has_derivative(a) for a in (self.activation, self.recurrent_activation) if a is not None)
 
-    def preactivate(self, x, seen, weights):
-        recurrent = products(seen, weights.recurrent_kernel, len(x), at_once=True)
-        return add(x, recurrent, columns(weights.bias, len(x)))
+    def preactivate(self, x, h_in, weights):
+        recurrent = block_products(h_in, weights.recurrent_kernel, len(x), fused=True)
+        return add_lists(x, recurrent, split_blocks(weights.bias, len(x)))
 
-    def recompute(self, inputs, seen, hidden, weights):
-        """a once more, of all steps, for the backward pass; `hidden` is what came of it."""
-        return joint_products(inputs, seen, weights)
+    def recompute(self, inputs, h_in, hidden, weights):
+        """Return the pre-activations of all steps for the backward pass; `hidden` are the states after each step."""
+        return joint_products(inputs, h_in, weights)
 
-    def update(self, a, last):
+    def update(self, a, prev):
         raise NotImplementedError
 
-    def gradient(self, a, last, seen, d_new, transposed):
+    def gradient(self, a, prev, h_in, d_new, transposed):
         raise NotImplementedError
 
-    def recurrent_operands(self, a, seen, d_a):
-        return [(seen, d) for d in d_a]
+    def recurrent_operands(self, a, h_in, d_a):
+        return [(h_in, d) for d in d_a]
 
 
 class Weights(NamedTuple):
-    """The weights of one layer; None where it has no such bias."""
+    """The weights of a layer; None for a bias that it does not have."""
 
     kernel: Any
     recurrent_kernel: Any
@@ -76,157 +76,162 @@ class Weights(NamedTuple):
         return Weights(*(None if w is None else ops.cast(w, dtype) for w in self))
 
 
-class Run(NamedTuple):
-    """What a kernel runs: a layer's weights over its sequences.
+class KernelArguments(NamedTuple):
+    """The tensors that a kernel is called with.
 
     Attributes:
         inputs: (batch, time, features).
         weights: in the dtype of the variables; a kernel computes in the dtype of the inputs.
-        start: the states before the first step, (batch, units) each.
+        initial_states: (batch, units) each.
         mask: boolean (batch, time), True = keep, or None.
-        drop: recurrent dropout's factors (batch, units), or None.
+        dropout_mask: the factors of recurrent dropout, (batch, units), or None.
     """
 
     inputs: Any
     weights: Weights
-    start: list
+    initial_states: list
     mask: Any = None
-    drop: Any = None
+    dropout_mask: Any = None
 
 
-def rows(sequences):
-    """(time, batch, n) -> (time * batch, n): one step's tensor that holds all steps."""
+def merge_steps(sequences):
+    """Reshape (time, batch, n) to (time * batch, n)."""
     return ops.reshape(sequences, (-1, sequences.shape[-1]))
 
 
-def unrows(values, like):
-    """The inverse of `rows`, with time and batch of `like`."""
+def unmerge_steps(values, like):
+    """Reshape (time * batch, n) to (time, batch, n), with time and batch those of `like`."""
     shape = ops.shape(like)
     return ops.reshape(values, (shape[0], shape[1], values.shape[-1]))
 
 
-def columns(matrix, blocks):
-    return ops.split(matrix, blocks, axis=-1) if matrix is not None else [None] * blocks
+def split_blocks(matrix, num_blocks):
+    """Split the columns of a matrix into one block for each gate; without a matrix, return a None for each."""
+    return ops.split(matrix, num_blocks, axis=-1) if matrix is not None else [None] * num_blocks
 
 
-def products(values, matrix, blocks, at_once=False, of=slice(None)):
-    """`values` times each block of columns; `at_once`, one product cut up, is quicker for a single step."""
-    if at_once:
-        return ops.split(ops.matmul(values, matrix), blocks, axis=-1)
-    return [ops.matmul(values, block) for block in columns(matrix, blocks)[of]]
+def block_products(values, matrix, num_blocks, fused=False, only=slice(None)):
+    """Return the product of `values` with each block of columns, or with `only` some of them.
+
+    `fused` computes one product and splits it, which is faster for a single step.
+    """
+    if fused:
+        return ops.split(ops.matmul(values, matrix), num_blocks, axis=-1)
+    return [ops.matmul(values, block) for block in split_blocks(matrix, num_blocks)[only]]
 
 
-def joint_products(inputs, seen, weights, of=slice(None)):
-    """x W_k + seen U_k + b_k of those gates, each one product: the bias is the weight of an input that is 1."""
-    values, matrices = [inputs, seen], [weights.kernel, weights.recurrent_kernel]
+def joint_products(inputs, h_in, weights, only=slice(None)):
+    """Return x W_k + h_in U_k + b_k of each gate as one product, in which the bias is the weight of a constant 1."""
+    values, matrices = [inputs, h_in], [weights.kernel, weights.recurrent_kernel]
     if weights.bias is not None:
-        values.append(ops.ones_like(seen[..., :1]))
+        values.append(ops.ones_like(h_in[..., :1]))
         matrices.append(weights.bias[None])
-    blocks = weights.kernel.shape[-1] // seen.shape[-1]
-    return products(ops.concatenate(values, axis=-1), ops.concatenate(matrices, axis=0), blocks, of=of)
+    num_blocks = weights.kernel.shape[-1] // h_in.shape[-1]
+    return block_products(ops.concatenate(values, axis=-1), ops.concatenate(matrices, axis=0), num_blocks, only=only)
 
 
-def add(*terms):
-    """The sums of what each gate has, from lists with an entry a gate; an entry is None where there is nothing."""
-    return [reduce(plus, (entry for entry in entries if entry is not None)) for entries in zip(*terms, strict=True)]
+def add_lists(*terms):
+    """Add lists of tensors entry by entry; a None counts as zero."""
+    return [reduce(add, (entry for entry in entries if entry is not None)) for entries in zip(*terms, strict=True)]
 
 
-def _seen(hidden, drop):
-    return hidden if drop is None else hidden * drop
+def _dropped(hidden, dropout_mask):
+    return hidden if dropout_mask is None else hidden * dropout_mask
 
 
-def advance(loop, equations, x, weights, start, mask, drop, keep, remember=False):
-    """The forward loop.
+def forward_loop(loop, equations, x, weights, initial_states, mask, dropout_mask, num_saved, save_preactivations=False):
+    """Run the forward pass.
 
     Args:
-        loop: the backend's; see `kernels/jax.py`.
-        x: what the input adds to each gate, (time, batch, units) each, or the inputs themselves,
-            (time, batch, features).
-        start: the states, (batch, units) each.
+        loop: of the backend; see `kernels/jax.py`.
+        x: the input's contributions to the gates, (time, batch, units) each, or the inputs, (time, batch, features).
+        initial_states: (batch, units) each.
         mask: boolean (time, batch, 1), or None.
-        keep: how many of the states to return as they are after every step.
-        remember: whether to return the pre-activations too.
+        num_saved: how many of the states to return for every step.
+        save_preactivations: whether to return the pre-activations of every step, too.
 
     Returns:
-        The states after the last step; the first `keep` states after each step, (time, batch, units) each, and in the
-        same list what is remembered.
+        The states after the last step; and one list of the first `num_saved` states after each step, and of the
+        pre-activations if saved, (time, batch, units) each.
     """
 
-    def step(last, at):
-        x_t, keep_t = at
+    def step(prev, slices):
+        x_t, mask_t = slices
         if not isinstance(x, list):
-            x_t = products(x_t, weights.kernel, weights.kernel.shape[-1] // last[0].shape[-1], at_once=True)
-        a = equations.preactivate(x_t, _seen(last[0], drop), weights)
-        new = equations.update(a, last)
-        if keep_t is not None:
-            new = [ops.where(keep_t, after, before) for after, before in zip(new, last, strict=True)]
-        return new, [*new[:keep], *(a if remember else [])]
+            num_blocks = weights.kernel.shape[-1] // prev[0].shape[-1]
+            x_t = block_products(x_t, weights.kernel, num_blocks, fused=True)
+        a = equations.preactivate(x_t, _dropped(prev[0], dropout_mask), weights)
+        new = equations.update(a, prev)
+        if mask_t is not None:
+            new = [ops.where(mask_t, after, before) for after, before in zip(new, prev, strict=True)]
+        return new, [*new[:num_saved], *(a if save_preactivations else [])]
 
-    return loop(step, start, (x, mask), emits=keep)
-
-
-def preceding(start, kept, drop):
-    """The states before each step, from those after it, and the hidden states that the gates saw."""
-    last = [ops.concatenate([s[None], k[:-1]], axis=0) for s, k in zip(start, kept, strict=True)]
-    return last, _seen(last[0], drop)
+    return loop(step, initial_states, (x, mask), num_outputs=num_saved)
 
 
-def retreat(loop, equations, a, recurrent_kernel, last, mask, drop, d_hidden, d_states):
-    """The backward loop, from the last step to the first; it carries the states' gradients alone.
+def previous_states(initial_states, saved, dropout_mask):
+    """Return the states before each step, from those after each, and the hidden states after recurrent dropout."""
+    prev = [ops.concatenate([s[None], k[:-1]], axis=0) for s, k in zip(initial_states, saved, strict=True)]
+    return prev, _dropped(prev[0], dropout_mask)
+
+
+def backward_loop(loop, equations, a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states):
+    """Run the sequential part of the backward pass, from the last step to the first.
 
     Args:
         a: pre-activations, (time, batch, units) each.
-        last: the states before each step, (time, batch, units) each.
-        d_hidden: the loss's gradient for the hidden state after each step, or None.
-        d_states: the loss's gradient for the states after the last step.
+        prev: the states before each step, (time, batch, units) each.
+        d_hidden: gradient with respect to the hidden state after each step, (time, batch, units), or None.
+        d_states: gradients with respect to the states after the last step, (batch, units) each.
 
     Returns:
-        The gradients for the start states and those for the pre-activations.
+        The gradients with respect to the initial states, and those with respect to the pre-activations.
     """
     transposed = ops.swapaxes(recurrent_kernel, -1, -2)
 
-    def step(d_new, at):
-        a_t, last_t, keep_t, d_hidden_t = at
+    def step(d_new, slices):
+        a_t, prev_t, mask_t, d_hidden_t = slices
         if d_hidden_t is not None:
             d_new = [d_new[0] + d_hidden_t, *d_new[1:]]
-        d_kept = None
-        if keep_t is not None:
-            d_kept = [ops.where(keep_t, ops.zeros_like(d), d) for d in d_new]
-            d_new = [ops.where(keep_t, d, ops.zeros_like(d)) for d in d_new]
-        d_a, d_seen, d_last = equations.gradient(a_t, last_t, _seen(last_t[0], drop), d_new, transposed)
-        d_last = [d_last[0] + _seen(d_seen, drop), *d_last[1:]]
-        if d_kept is not None:
-            d_last = [d + kept for d, kept in zip(d_last, d_kept, strict=True)]
-        return d_last, d_a
+        d_unchanged = None
+        if mask_t is not None:
+            d_unchanged = [ops.where(mask_t, ops.zeros_like(d), d) for d in d_new]
+            d_new = [ops.where(mask_t, d, ops.zeros_like(d)) for d in d_new]
+        d_a, d_h_in, d_prev = equations.gradient(a_t, prev_t, _dropped(prev_t[0], dropout_mask), d_new, transposed)
+        d_prev = [d_prev[0] + _dropped(d_h_in, dropout_mask), *d_prev[1:]]
+        if d_unchanged is not None:
+            d_prev = [d + unchanged for d, unchanged in zip(d_prev, d_unchanged, strict=True)]
+        return d_prev, d_a
 
-    return loop(step, d_states, (a, last, mask, d_hidden), emits=len(a), reverse=True)
+    return loop(step, d_states, (a, prev, mask, d_hidden), num_outputs=len(a), reverse=True)
 
 
-def weight_gradients(equations, weights, inputs, a, seen, d_a, over_steps, dtype):
-    """Every weight's gradient as one product over all steps, and the inputs' gradient.
+def weight_gradients(equations, weights, inputs, a, h_in, d_a, matmul_over_steps, dtype):
+    """Return the gradients with respect to inputs and weights, each weight's as one product over all steps.
 
     Args:
-        inputs, a, seen, d_a: over (time, batch, ...), or over (time * batch, ...), as `rows` gives them.
-        over_steps: the backend's `over_steps(left, right, dtype)`: left^T right over all axes but the last, summed in
-            `dtype`.
-        dtype: of the weights' gradients. Half precision would lose most of a sum over time and batch, or overflow.
+        inputs, a, h_in, d_a: (time, batch, ...), or (time * batch, ...) as from `merge_steps`.
+        matmul_over_steps: the backend's `matmul_over_steps(left, right, dtype)`: left^T right, summed over all axes
+            but the last in `dtype`.
+        dtype: of the weights' gradients. In half precision a sum over time and batch would lose most digits, or
+            overflow.
 
     Returns:
-        Gradients for the inputs and for the `Weights`.
+        The gradient with respect to the inputs, and `Weights` of gradients.
     """
-    blocks = weights.kernel.shape[-1] // d_a[0].shape[-1]
-    d_x = d_a[:blocks]
-    back = [ops.matmul(d, ops.transpose(k)) for d, k in zip(d_x, columns(weights.kernel, blocks), strict=True)]
-    operands = equations.recurrent_operands(a, seen, d_a)
-    return reduce(plus, back), Weights(
-        _join([over_steps(inputs, d, dtype) for d in d_x]),
-        _join([over_steps(left, right, dtype) for left, right in operands]),
-        None if weights.bias is None else _join([_sum(d, dtype) for d in d_x]),
-        None if weights.recurrent_bias is None else _join([_sum(right, dtype) for _, right in operands]),
+    num_blocks = weights.kernel.shape[-1] // d_a[0].shape[-1]
+    d_x, kernels = d_a[:num_blocks], split_blocks(weights.kernel, num_blocks)
+    d_inputs = [ops.matmul(d, ops.transpose(kernel)) for d, kernel in zip(d_x, kernels, strict=True)]
+    operands = equations.recurrent_operands(a, h_in, d_a)
+    return reduce(add, d_inputs), Weights(
+        _join([matmul_over_steps(inputs, d, dtype) for d in d_x]),
+        _join([matmul_over_steps(left, right, dtype) for left, right in operands]),
+        None if weights.bias is None else _join([_sum_over_steps(d, dtype) for d in d_x]),
+        None if weights.recurrent_bias is None else _join([_sum_over_steps(right, dtype) for _, right in operands]),
     )
 
 
-def _sum(values, dtype):
+def _sum_over_steps(values, dtype):
     return ops.sum(ops.cast(values, dtype), axis=tuple(range(len(values.shape) - 1)))
 
 

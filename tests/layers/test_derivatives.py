@@ -186,7 +186,7 @@ def test_a_wrong_backward_pass_is_seen_in_reverse_mode_and_leaves_forward_mode_r
 
     from layers.kernels import jax as jax_kernels
 
-    right = jax_kernels.retreat
+    right = jax_kernels.backward_loop
 
     def wrong(*arguments):
         d_start, d_a = right(*arguments)
@@ -194,7 +194,7 @@ def test_a_wrong_backward_pass_is_seen_in_reverse_mode_and_leaves_forward_mode_r
 
     ours, theirs = FAMILIES[-1].pair(generator)
     inputs = ops.convert_to_tensor(sequences[:, :4])
-    monkeypatch.setattr(jax_kernels, "retreat", wrong)
+    monkeypatch.setattr(jax_kernels, "backward_loop", wrong)
     jax_kernels._compiled.clear_cache()
     assert_equal(*(jax.jacfwd(layer)(inputs) for layer in (ours, theirs)), rtol=1e-4, atol=1e-5)
     with pytest.raises(AssertionError, match="Not equal"):
