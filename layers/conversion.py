@@ -1,4 +1,4 @@
-"""Conversion of models between Keras' recurrent layers and ours, with all their state."""
+"""Conversion of models between Keras' recurrent layers and ours, including their state."""
 
 import contextlib
 import textwrap
@@ -9,59 +9,59 @@ import keras
 from .gru import GRU, GRUCell
 from .lstm import LSTM, LSTMCell
 from .simple_rnn import SimpleRNN, SimpleRNNCell
-from .state import copy_state, pairs, title
+from .state import copy_state, describe, pairs
 
-_OURS = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell)}
+_REPLACEABLE = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell)}
 
 
 def from_keras(model):
-    """Copy a model with each `SimpleRNN`, `LSTM` and `GRU` of Keras, and each of their cells, replaced by ours.
+    """Copy a model, replacing Keras' `SimpleRNN`, `LSTM`, `GRU` and their cells by ours.
 
-    The copy continues where `model` stands: weights, adapted preprocessing, states of stateful layers, seeds,
+    The copy resumes from the state of `model`: weights, adapted preprocessing, states of stateful layers, seeds,
     `trainable` flags and, in a compiled model, the loss, the metrics and the optimizer with its state. Only the
-    running values of compiled metrics start again. Custom classes and functions need no registration.
+    accumulated values of compiled metrics are reset. Custom classes and functions need not be registered.
 
     Args:
-        model: a Keras model or layer; it is left as it is. A layer is replaced wherever a configuration names it, in
-            a wrapper, a nested model or a custom layer.
+        model: a Keras model or layer, which is not changed. Layers are replaced wherever a configuration contains
+            them: in wrappers, nested models and custom layers.
 
     Returns:
         A new model or layer.
 
     Raises:
-        ValueError: a layer cannot be rebuilt from its configuration.
+        ValueError: if a layer cannot be rebuilt from its configuration.
     """
     return _convert(model, _to_ours)
 
 
 def to_keras(model):
-    """Copy a model with our layers replaced by Keras', so that it needs Keras only: the reverse of `from_keras`.
+    """Copy a model, replacing our layers by Keras', so that it needs only Keras; the inverse of `from_keras`.
 
     Raises:
         ValueError: also for a layer or an option that Keras does not have.
     """
-    other = _convert(model, _to_theirs)
-    for layer, _ in reversed(pairs(other, other, keras.layers.Layer)):
+    converted = _convert(model, _to_theirs)
+    for layer, _ in reversed(pairs(converted, converted, keras.layers.Layer)):
         if keras.saving.get_registered_name(type(layer)).startswith("engram>"):
             raise ValueError(
-                f"{title(layer)} cannot be replaced: a custom layer makes it, and no configuration names it."
+                f"{describe(layer)} cannot be replaced: a custom layer creates it without having it in a configuration."
             )
-    return other
+    return converted
 
 
 def _convert(model, replace):
     if not isinstance(model, keras.layers.Layer):
         raise ValueError(f"Received an invalid `model`, expected a Keras model or layer, got {model!r}.")
     with _custom_objects(model):
-        other = _rebuild(model, replace)
-        copy_state(model, other)
-    return other
+        converted = _rebuild(model, replace)
+        copy_state(model, converted)
+    return converted
 
 
 @contextlib.contextmanager
 def _custom_objects(model):
-    """Let Keras find the classes and functions of a model by name, registered or not."""
-    functions, found = {}, {}
+    """Register the classes and functions of a model by name, inside the context."""
+    functions, objects = {}, {}
     for item, _ in pairs(model, model, object):
         kind = item if isinstance(item, types.FunctionType) else type(item)
         if (kind.__module__ or "").startswith("keras."):
@@ -70,13 +70,13 @@ def _custom_objects(model):
             if keras.saving.get_registered_name(item) == item.__name__:
                 functions[item] = item.__name__
         elif hasattr(item, "get_config"):
-            found.setdefault(keras.saving.get_registered_name(kind), {})[id(kind)] = kind
+            objects.setdefault(keras.saving.get_registered_name(kind), {})[id(kind)] = kind
         elif callable(item) and hasattr(item, "__name__"):
-            found.setdefault(_callable(item.__name__), {})[id(item)] = item
-    # A name that two of them have would give one for the other.
-    scope = {name: items.popitem()[1] for name, items in found.items() if len(items) == 1}
+            objects.setdefault(_callable_name(item.__name__), {})[id(item)] = item
+    # Ambiguous names are left out: they could stand for the wrong object.
+    scope = {name: items.popitem()[1] for name, items in objects.items() if len(items) == 1}
     try:
-        # A configuration holds a function's name. Lambdas and closures share theirs, or have one of Keras'.
+        # Configurations refer to functions by name, and lambdas and closures have equal names, or one of Keras'.
         for number, (function, name) in enumerate(functions.items()):
             function.__name__ = f"{name.strip('<>')}_{number}"
             scope[function.__name__] = function
@@ -87,8 +87,8 @@ def _custom_objects(model):
             function.__name__ = name
 
 
-def _callable(name):
-    """Name a callable that is not a plain function, such as `jax.nn.silu`, as nothing of Keras is named."""
+def _callable_name(name):
+    """Return a name that nothing in Keras has, for a callable that is not a plain function, such as `jax.nn.silu`."""
     return f"callable {name}"
 
 
@@ -96,17 +96,17 @@ def _rebuild(model, replace):
     try:
         config = keras.saving.serialize_keras_object(model)
     except Exception as error:
-        raise _refusal(model, error) from error
-    config = _replaced(config, replace)
+        raise _rebuild_error(model, error) from error
+    config = _map_config(config, replace)
     try:
-        # The functions in it come from memory, not from a file.
+        # Its functions come from memory, not from a file, so safe mode is not needed.
         return keras.saving.deserialize_keras_object(config, safe_mode=False)
     except Exception as error:
-        raise _refusal(model, error) from error
+        raise _rebuild_error(model, error) from error
 
 
-def _refusal(model, error):
-    """Make the error that names the innermost layer that cannot be rebuilt."""
+def _rebuild_error(model, error):
+    """Return an error that names the innermost layer that cannot be rebuilt."""
     for part, _ in pairs(model, model, keras.layers.Layer):
         try:
             if part is not model:
@@ -114,25 +114,25 @@ def _refusal(model, error):
         except ValueError as cause:
             return cause
     reason = textwrap.shorten(str(error), 300)
-    return ValueError(f"{title(model)} cannot be rebuilt from its configuration: {reason}")
+    return ValueError(f"{describe(model)} cannot be rebuilt from its configuration: {reason}")
 
 
-def _replaced(node, replace):
-    """Apply `replace` to every serialized object in a configuration, and leave out how models are compiled."""
+def _map_config(node, replace):
+    """Apply `replace` to every serialized object in a configuration, and drop the compile configurations."""
     if isinstance(node, (list, tuple)):
-        return [_replaced(value, replace) for value in node]
+        return [_map_config(value, replace) for value in node]
     if not isinstance(node, dict):
         return node
-    node = {key: _replaced(value, replace) for key, value in node.items() if key != "compile_config"}
+    node = {key: _map_config(value, replace) for key, value in node.items() if key != "compile_config"}
     if not {"class_name", "config", "module"} <= node.keys():
         return node
     if isinstance(node["config"], str) and node["class_name"] != "function":
-        return {**node, "class_name": "function", "config": _callable(node["config"])}
+        return {**node, "class_name": "function", "config": _callable_name(node["config"])}
     return replace(node)
 
 
 def _to_ours(node):
-    kind = _OURS.get(node["class_name"])
+    kind = _REPLACEABLE.get(node["class_name"])
     if kind is None or not (node["module"] or "").startswith("keras."):
         return node
     return {**node, "module": kind.__module__, "registered_name": keras.saving.get_registered_name(kind)}
@@ -143,8 +143,8 @@ def _to_theirs(node):
     if package != "engram":
         return node
     theirs = getattr(keras.layers, name, None)
-    if theirs is None or name not in _OURS:
-        raise ValueError(f"Keras has no layer that does what `{node['config'].get('name', name)}` ({name}) does.")
+    if theirs is None or name not in _REPLACEABLE:
+        raise ValueError(f"Keras has no layer equivalent to `{node['config'].get('name', name)}` ({name}).")
     if "zoneout" in node["config"]:
         raise ValueError(f"Keras has no `zoneout`, which `{node['config']['name']}` uses.")
     return {**node, "module": "keras.layers", "registered_name": None}

@@ -1,4 +1,4 @@
-"""Copying of the state of one model into another that is built alike."""
+"""Copying of a model's state into a model that was rebuilt from its configuration."""
 
 import tempfile
 
@@ -7,79 +7,79 @@ import keras
 _LOOKUPS = (keras.layers.TextVectorization, keras.layers.StringLookup, keras.layers.IntegerLookup)
 
 
-def copy_state(model, other):
-    """Bring a model that was rebuilt from the configuration of `model` to where `model` stands, and compile it alike.
+def copy_state(source, target):
+    """Copy the state of a model into a model rebuilt from its configuration, and compile it in the same way.
 
     Raises:
-        ValueError: `other` does not have all of the state.
+        ValueError: if `target` does not have a place for all of the state.
     """
-    _copy_layers(pairs(model, other, keras.layers.Layer))
-    variables = pairs(model, other, keras.Variable)
-    _copy_variables(model, variables)
-    for one, copy in pairs(model, other, keras.Model):
-        if one.compiled:
-            _compile(one, copy)
-    # An optimizer builds the one that it wraps.
-    for one, copy in reversed(pairs(model, other, keras.optimizers.Optimizer)):
-        _copy_optimizer(one, copy, variables)
+    _copy_layers(pairs(source, target, keras.layers.Layer))
+    variables = pairs(source, target, keras.Variable)
+    _copy_variables(source, variables)
+    for source_model, target_model in pairs(source, target, keras.Model):
+        if source_model.compiled:
+            _compile(source_model, target_model)
+    # In reverse, because an optimizer builds the one that it wraps.
+    for source_optimizer, target_optimizer in reversed(pairs(source, target, keras.optimizers.Optimizer)):
+        _copy_optimizer(source_optimizer, target_optimizer, variables)
 
 
-def pairs(one, other, kind):
-    """List the objects of a kind at the same places of two models; what an object holds comes before the object."""
-    return [pair for pair in _walk(one, other, set()) if all(isinstance(item, kind) for item in pair)]
+def pairs(source, target, kind):
+    """List the pairs of corresponding objects of a class in two models; an object comes after those that it holds."""
+    return [pair for pair in _walk(source, target, set()) if all(isinstance(item, kind) for item in pair)]
 
 
-def _walk(one, other, seen):
-    if (id(one), id(other)) in seen:
+def _walk(source, target, visited):
+    if (id(source), id(target)) in visited:
         return
-    seen.add((id(one), id(other)))
+    visited.add((id(source), id(target)))
     parts = ()
-    if isinstance(one, dict) and isinstance(other, dict):
-        parts = [(value, other[key]) for key, value in one.items() if key in other]
-    elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        parts = zip(one, other, strict=False)
-    elif all(hasattr(item, "get_config") and not isinstance(item, type) for item in (one, other)):
-        # Quantization reorders these lists. Their variables are attributes, too.
-        names = vars(one).keys() & vars(other).keys() - {"_trainable_variables", "_non_trainable_variables"}
-        parts = [(value, vars(other)[name]) for name, value in vars(one).items() if name in names]
+    if isinstance(source, dict) and isinstance(target, dict):
+        parts = [(value, target[key]) for key, value in source.items() if key in target]
+    elif isinstance(source, (list, tuple)) and isinstance(target, (list, tuple)):
+        parts = zip(source, target, strict=False)
+    elif all(hasattr(item, "get_config") and not isinstance(item, type) for item in (source, target)):
+        # Quantization reorders these lists; their variables are attributes, too.
+        names = vars(source).keys() & vars(target).keys() - {"_trainable_variables", "_non_trainable_variables"}
+        parts = [(value, vars(target)[name]) for name, value in vars(source).items() if name in names]
     for pair in parts:
-        yield from _walk(*pair, seen)
-    yield one, other
+        yield from _walk(*pair, visited)
+    yield source, target
 
 
-def title(layer):
-    """Name a layer in an error."""
+def describe(layer):
+    """Return the name and class of a layer for an error message."""
     return f"`{layer.name}` ({type(layer).__name__})"
 
 
 def _copy_layers(layers):
-    """Copy what layers hold that is no variable."""
-    for one, other in layers:
-        if isinstance(one, _LOOKUPS):
-            _copy_vocabulary(one, other)
+    """Copy the state of layers that is not in variables."""
+    for source, target in layers:
+        if isinstance(source, _LOOKUPS):
+            _copy_vocabulary(source, target)
         else:
-            other.load_own_variables(_own_variables(one))
-            if hasattr(one, "save_assets"):
+            target.load_own_variables(_own_variables(source))
+            if hasattr(source, "save_assets"):
                 with tempfile.TemporaryDirectory() as folder:
-                    one.save_assets(folder)
-                    other.load_assets(folder)
-        # Keras neither saves these nor has them in the configuration.
-        if isinstance(one, keras.layers.Discretization):
-            other.summary = one.summary
-        if hasattr(one, "use_cudnn"):
-            other.use_cudnn = one.use_cudnn
-        if one.dtype_policy.name != other.dtype_policy.name:
-            other.dtype_policy = one.dtype_policy
-    # A layer sets the flag of what it holds as well.
-    for one, other in reversed(layers):
-        other.trainable = one.trainable
+                    source.save_assets(folder)
+                    target.load_assets(folder)
+        # Keras neither saves the following attributes nor includes them in the configuration.
+        if isinstance(source, keras.layers.Discretization):
+            target.summary = source.summary
+        if hasattr(source, "use_cudnn"):
+            target.use_cudnn = source.use_cudnn
+        if source.dtype_policy.name != target.dtype_policy.name:
+            target.dtype_policy = source.dtype_policy
+    # In reverse, because a layer also sets the flags of the layers that it holds.
+    for source, target in reversed(layers):
+        target.trainable = source.trainable
 
 
-def _copy_vocabulary(one, other):
-    # Not as assets: these hold a token a line, and a token may hold a line break.
-    vocabulary = one.get_vocabulary()
-    if vocabulary != other.get_vocabulary():
-        other.set_vocabulary(vocabulary, _own_variables(one).get("idf_weights"))
+def _copy_vocabulary(source, target):
+    # Not as assets, which have one token per line: a token may contain a line break.
+    vocabulary = source.get_vocabulary()
+    if vocabulary != target.get_vocabulary():
+        target.set_vocabulary(vocabulary, _own_variables(source).get("idf_weights"))
 
 
 def _own_variables(item):
@@ -89,58 +89,58 @@ def _own_variables(item):
 
 
 def _array(value):
-    """Copy a value, because JAX hands a variable's memory on when it trains."""
+    """Return a copy as a NumPy array, because training on JAX donates the memory of variables."""
     return (value.numpy() if isinstance(value, keras.Variable) else keras.ops.convert_to_numpy(value)).copy()
 
 
 def _copy_variables(model, variables):
-    copies = {}
-    for one, other in variables:
-        if one.dtype != other.dtype:
+    target_ids = {}
+    for source, target in variables:
+        if source.dtype != target.dtype:
             raise ValueError(
-                f"{title(model)} cannot be rebuilt: its `{one.path}` is {one.dtype}, the new one {other.dtype}. "
-                "Set `keras.config.set_dtype_policy` as it was when the model was made."
+                f"{describe(model)} cannot be rebuilt: its `{source.path}` is {source.dtype}, the new one "
+                f"{target.dtype}. Set the `keras.config.set_dtype_policy` under which the model was built."
             )
-        other.assign(_array(one))
-        other.trainable = one.trainable
-        copies.setdefault(id(one), set()).add(id(other))
+        target.assign(_array(source))
+        target.trainable = source.trainable
+        target_ids.setdefault(id(source), set()).add(id(target))
     for weight in model.weights:
-        count = len(copies.get(id(weight), ()))
+        count = len(target_ids.get(id(weight), ()))
         if count != 1:
             raise ValueError(
-                f"{title(model)} cannot be rebuilt: its configuration makes {count} weights of `{weight.path}`. "
-                "A layer must stand in one configuration only, not in those of two nested models."
+                f"{describe(model)} cannot be rebuilt: its configuration creates {count} weights for `{weight.path}`. "
+                "A layer must be in only one configuration, not in those of two nested models."
             )
 
 
-def _compile(model, other):
-    if type(model).compile is not keras.Model.compile:
-        other.compile_from_config(keras.saving.serialize_keras_object(model.get_compile_config()))
+def _compile(source, target):
+    if type(source).compile is not keras.Model.compile:
+        target.compile_from_config(keras.saving.serialize_keras_object(source.get_compile_config()))
         return
-    # The arguments themselves: some of Keras' losses leave arguments out of their configuration.
-    arguments = dict(model._compile_config.config, optimizer=model.optimizer)
+    # The arguments themselves, because some of Keras' losses leave arguments out of their configuration.
+    arguments = dict(source._compile_config.config, optimizer=source.optimizer)
     for name in ("optimizer", "metrics", "weighted_metrics"):
         config = keras.saving.serialize_keras_object(arguments[name])
         arguments[name] = keras.saving.deserialize_keras_object(config, safe_mode=False)
-    # The optimizer already scales the loss or is not to.
-    other.compile(**arguments, auto_scale_loss=False)
+    # If the source scales its loss, its optimizer is already wrapped for it.
+    target.compile(**arguments, auto_scale_loss=False)
 
 
-def _copy_optimizer(one, other, variables):
-    # Nothing public tells which variables an optimizer has, nor which are exempt from weight decay.
-    exempt = getattr(one, "_exclude_from_weight_decay", ())
-    pattern = getattr(one, "_exclude_from_weight_decay_pattern", None)
-    if exempt or pattern:
-        listed = [copy for variable, copy in variables if one._var_key(variable) in exempt]
-        other.exclude_from_weight_decay(listed, [pattern.pattern] if pattern else None)
-    if not one.built:
+def _copy_optimizer(source, target, variables):
+    # Nothing public says which variables an optimizer has, or which are excluded from weight decay.
+    excluded = getattr(source, "_exclude_from_weight_decay", ())
+    pattern = getattr(source, "_exclude_from_weight_decay_pattern", None)
+    if excluded or pattern:
+        var_list = [copy for variable, copy in variables if source._var_key(variable) in excluded]
+        target.exclude_from_weight_decay(var_list, [pattern.pattern] if pattern else None)
+    if not source.built:
         return
-    if not other.built:
+    if not target.built:
         copies = {id(variable): copy for variable, copy in variables}
-        other.build([copies[id(variable)] for variable in one._trainable_variables])
-    if len(one.variables) != len(other.variables):
+        target.build([copies[id(variable)] for variable in source._trainable_variables])
+    if len(source.variables) != len(target.variables):
         raise ValueError(
-            f"The optimizer `{one.name}` cannot be rebuilt from its configuration: it has {len(one.variables)} "
-            f"variables, the new one {len(other.variables)}."
+            f"The optimizer `{source.name}` cannot be rebuilt from its configuration: it has {len(source.variables)} "
+            f"variables, the new one {len(target.variables)}."
         )
-    other.load_own_variables(_own_variables(one))
+    target.load_own_variables(_own_variables(source))
