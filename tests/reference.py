@@ -1,7 +1,7 @@
-"""The cells again in NumPy, in float64, straight from their papers: what the layers are compared with.
+"""Reference implementations of the cells in NumPy and float64, written from their papers.
 
-A step takes x (batch, features), the list of states (batch, units) each, and the weights as Keras lists them,
-and returns the new states, the first of which is the output.
+A step takes x (batch, features), a list of states (batch, units) each, and the weights in Keras' order. It returns the
+new states, the first of which is the output.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def lstm_step(x, states, kernel, recurrent_kernel, bias):
 
 
 def gru_step(x, states, kernel, recurrent_kernel, bias):
-    """Cho et al. 2014, with the reset gate after the product, as cuDNN has it; blocks z, r, h; bias (2, 3 units)."""
+    """Cho et al. 2014, with the reset gate after the product, as in cuDNN; blocks z, r, h; bias (2, 3 * units)."""
     (h,) = states
     w_z, w_r, w_h = np.split(kernel, 3, axis=1)
     u_z, u_r, u_h = np.split(recurrent_kernel, 3, axis=1)
@@ -44,7 +44,7 @@ def gru_step(x, states, kernel, recurrent_kernel, bias):
 
 
 def gru_reset_before_step(x, states, kernel, recurrent_kernel, bias):
-    """Cho et al. 2014 as printed; blocks z, r, h; bias (3 units,)."""
+    """Cho et al. 2014 as published; blocks z, r, h; bias (3 * units,)."""
     (h,) = states
     w_z, w_r, w_h = np.split(kernel, 3, axis=1)
     u_z, u_r, u_h = np.split(recurrent_kernel, 3, axis=1)
@@ -100,10 +100,14 @@ def layer_norm_gru_step(x, states, kernel, recurrent_kernel, bias, x_gates, x_ca
 
 
 def run(step, x, states, weights, mask=None):
-    """Runs a step over (batch, time, features).
+    """Run a step over a sequence.
 
     Args:
-        mask: bool (batch, time); where it is False the states stay as they were and so does the output.
+        step: one of the functions above.
+        x: (batch, time, features).
+        states: list of initial states, (batch, units) each.
+        weights: in Keras' order.
+        mask: boolean (batch, time), True = keep; a masked step leaves states and output unchanged.
 
     Returns:
         Outputs (batch, time, units), then the last states.

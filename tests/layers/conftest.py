@@ -1,4 +1,4 @@
-"""What the tests of the layers begin with."""
+"""Fixtures of the tests of the layers."""
 
 import keras
 import numpy as np
@@ -24,8 +24,8 @@ def sequences(generator):
 
 
 @pytest.fixture
-def ran(monkeypatch):
-    """The names of the kernels that ran, in order."""
+def kernels_run(monkeypatch):
+    """Names of the kernels that run during the test, in order."""
     names = []
 
     def spy(owner, method, name):

@@ -1,4 +1,4 @@
-"""What the tests of all families share: the families, masks, and pairs of layers with the same weights."""
+"""Families of layers for parametrized tests, masks, and pairs of our and Keras' layers with equal weights."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,18 +23,20 @@ MASKS = {name: np.array(mask, bool) for name, mask in MASKS.items()}
 
 @dataclass(frozen=True)
 class Family:
-    """A layer, the one of Keras that it takes the place of, and its step in NumPy.
+    """One of our layers, Keras' layer of the same name, and its step in NumPy.
 
     Attributes:
-        blocks: gates in the weights.
-        states: state tensors.
-        options: arguments of every layer made here.
+        name: class name of both layers.
+        step: function in `tests.reference`.
+        num_blocks: blocks in the weights, one for each gate.
+        num_states: state tensors.
+        options: arguments of every layer that the family makes.
     """
 
     name: str
     step: Any
-    blocks: int
-    states: int
+    num_blocks: int
+    num_states: int
     options: dict = field(default_factory=dict)
 
     @property
@@ -49,7 +51,7 @@ class Family:
         return self.ours(*arguments, **{**self.options, **options})
 
     def pair(self, generator, **options):
-        """Ours and Keras' with the same weights, which are all different."""
+        """Build our layer and Keras' with the same random weights."""
         cudnn = {} if self.name == "SimpleRNN" else {"use_cudnn": False}
         ours, theirs = self.make(UNITS, **options), self.theirs(UNITS, **self.options, **cudnn, **options)
         for layer in (ours, theirs):
@@ -76,9 +78,9 @@ def random_weights(layer, generator, scale=0.5):
 
 
 def assert_equal(ours, theirs, rtol=1e-5, atol=2e-6):
-    """Two structures of tensors hold the same numbers; atol is for a tensor whose largest entry is 1 or less."""
+    """Assert that two structures of tensors are equal; `atol` is relative to the largest entry if that exceeds 1."""
     for one, other in zip(keras.tree.flatten(ours), keras.tree.flatten(theirs), strict=True):
         one, other = ops.convert_to_numpy(one), ops.convert_to_numpy(other)
-        # Sums end with the rounding of their largest terms.
+        # The rounding error of a sum grows with its largest terms.
         scale = max(1, np.abs(other).max(initial=0))
         np.testing.assert_allclose(one, other, rtol=rtol, atol=atol * scale)

@@ -1,11 +1,11 @@
-"""Gradients of a layer on whatever backend Keras runs on."""
+"""Gradients of a layer on the current Keras backend."""
 
 import keras
 from keras import ops
 
 
 def gradients(layer, sequences, states, mask):
-    """Of the sum of squares of every output, for the layer's weights, the sequences and the start states."""
+    """Return the gradients of the sum of squared outputs for the weights, the sequences and the initial states."""
     arguments = [weight.value for weight in layer.trainable_weights]
     arguments += [ops.convert_to_tensor(value) for value in (sequences, *states)]
     count = len(layer.trainable_weights)

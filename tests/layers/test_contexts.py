@@ -181,7 +181,7 @@ def test_output_mask_is_handed_on_where_there_are_steps(family, sequences):
             found = layer.compute_mask(sequences, mask)
             found, *states = found if return_state else [found]
             assert (found is mask) == return_sequences
-            assert states == [None] * (family.states if return_state else 0)
+            assert states == [None] * (family.num_states if return_state else 0)
     masked = keras.layers.Masking(mask_value=9.0)(np.where(np.array(mask)[..., None], sequences, 9.0).astype("float32"))
     once = family.make(UNITS, return_sequences=True)(masked)
     np.testing.assert_array_equal(ops.convert_to_numpy(once._keras_mask), MASKS["right"])
@@ -201,7 +201,7 @@ def test_wrong_mask_is_refused(family, sequences, mask):
     "shapes", [[], [(BATCH, UNITS)] * 3, [(BATCH, UNITS + 1)], [(BATCH + 1, UNITS)], [(UNITS + 1,)]], ids=str
 )
 def test_wrong_states_are_refused(family, sequences, shapes):
-    shapes = shapes * family.states if len(shapes) == 1 else shapes
+    shapes = shapes * family.num_states if len(shapes) == 1 else shapes
     with pytest.raises(ValueError, match="`initial_state`"):
         family.make(UNITS)(sequences, initial_state=[np.zeros(shape, "float32") for shape in shapes])
 
@@ -215,9 +215,9 @@ def test_inputs_of_any_dtype_are_read_alike(family, generator, kind, time):
 
 
 def test_one_row_of_states_serves_the_whole_batch(family, generator, sequences):
-    row = [generator.normal(size=(1, UNITS)) for _ in range(family.states)]
+    row = [generator.normal(size=(1, UNITS)) for _ in range(family.num_states)]
     inputs = keras.Input((None, FEATURES))
-    states = [keras.Input(batch_shape=(1, UNITS)) for _ in range(family.states)]
+    states = [keras.Input(batch_shape=(1, UNITS)) for _ in range(family.num_states)]
     layer = family.make(UNITS)
     expected = layer(sequences, initial_state=[np.repeat(state, BATCH, axis=0) for state in row])
     assert_equal(layer(sequences, initial_state=row), expected)

@@ -65,7 +65,7 @@ def lost_by_keras(family):
 
 @pytest.fixture
 def states(family, generator):
-    return [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(family.states)]
+    return [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(family.num_states)]
 
 
 @pytest.mark.parametrize("mask", [None, *MASKS])
@@ -80,15 +80,15 @@ def test_values_equal_the_equations(family, generator, sequences, states, mask):
     assert_equal(ops.convert_to_numpy(outputs) * begun, expected * begun)
 
 
-@pytest.mark.parametrize("family", [family for family in FAMILIES if family.blocks > 1], ids=family_name)
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.num_blocks > 1], ids=family_name)
 def test_a_wrong_cell_is_seen(family, generator, sequences, states):
     layer, _ = family.pair(generator, return_sequences=True, return_state=True)
-    for first in range(family.blocks):
+    for first in range(family.num_blocks):
         for second in range(first):
-            order = np.arange(family.blocks)
+            order = np.arange(family.num_blocks)
             order[[first, second]] = second, first
             swapped = [
-                np.concatenate([np.split(weight, family.blocks, axis=-1)[block] for block in order], axis=-1)
+                np.concatenate([np.split(weight, family.num_blocks, axis=-1)[block] for block in order], axis=-1)
                 for weight in layer.get_weights()
             ]
             with pytest.raises(AssertionError):
@@ -111,7 +111,7 @@ def test_values_and_gradients_equal_keras(family, generator, sequences, states, 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX has float64 only when it is switched on")
 def test_gradients_equal_finite_differences(family, generator):
     sequences = generator.normal(size=(2, 4, 3))
-    states = [generator.normal(size=(2, UNITS)) for _ in range(family.states)]
+    states = [generator.normal(size=(2, UNITS)) for _ in range(family.num_states)]
     layer = family.make(UNITS, return_sequences=True, return_state=True, dtype="float64")
     layer.build(sequences.shape)
     weights = random_weights(layer, generator)

@@ -17,7 +17,7 @@ only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorF
 
 
 @only_tensorflow
-def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, sequences, tmp_path):
+def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(kernels_run, sequences, tmp_path):
     import tensorflow as tf
 
     model = keras.Sequential([keras.Input((None, FEATURES)), layers.LSTM(UNITS)])
@@ -31,9 +31,9 @@ def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, seque
         lambda: model.test_on_batch(sequences, targets),
         lambda: model.predict_on_batch(sequences),
     ):
-        ran.clear()
+        kernels_run.clear()
         run()
-        assert "compiled" in ran
+        assert "compiled" in kernels_run
     for run in (
         lambda: model.export(tmp_path / "model", verbose=False),
         lambda: tf.function(model)(sequences),
@@ -41,13 +41,13 @@ def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(ran, seque
         lambda: tf.function(lambda: tf.function(lambda: model(sequences, training=True))())(),
         lambda: list(tf.data.Dataset.from_tensors(sequences).map(model)),
     ):
-        ran.clear()
+        kernels_run.clear()
         run()
-        assert ran and set(ran) == {"portable"}
-    ran.clear()
+        assert kernels_run and set(kernels_run) == {"portable"}
+    kernels_run.clear()
     with layers.use_kernel("compiled"):
         tf.function(model)(sequences)
-    assert set(ran) == {"compiled"}
+    assert set(kernels_run) == {"compiled"}
 
 
 def assert_holds_no_xla(folder):
@@ -167,7 +167,7 @@ def test_a_forced_kernel_reaches_threads_and_leaves_the_settings_of_others(famil
 
 
 @only_tensorflow
-def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(ran, sequences):
+def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(kernels_run, sequences):
     import tensorflow as tf
 
     devices = ["CPU:0", "CPU:0"]
@@ -176,10 +176,10 @@ def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(ran, sequences):
         layer = layers.LSTM(UNITS)
         layer.build(sequences.shape)
     for kernel in ("portable", "compiled"):
-        ran.clear()
+        kernels_run.clear()
         with layers.use_kernel(kernel):
             strategy.run(tf.function(lambda: layer(sequences)))
-        assert set(ran) == {kernel}
+        assert set(kernels_run) == {kernel}
 
 
 class Shapes(keras.layers.Layer):

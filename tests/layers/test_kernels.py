@@ -54,7 +54,7 @@ def assert_kernels_agree(family, generator, sequences, mask=None, training=False
     layer = make()
     layer.build(sequences.shape)
     weights = random_weights(layer, generator)
-    states = [generator.normal(size=(len(sequences), UNITS)).astype("float32") for _ in range(family.states)]
+    states = [generator.normal(size=(len(sequences), UNITS)).astype("float32") for _ in range(family.num_states)]
     arguments = (make, weights, sequences, states, mask, training)
     assert_equal(results("compiled", *arguments), results("portable", *arguments), rtol=1e-4, atol=1e-5)
 
@@ -78,15 +78,15 @@ CHOICES = [
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name,options,kernel", CHOICES)
-def test_which_kernel_tells_what_runs(ran, sequences, name, options, kernel, training):
+def test_which_kernel_tells_what_runs(kernels_run, sequences, name, options, kernel, training):
     layer = getattr(layers, name)(UNITS, **options)
     choice = layers.which_kernel(layer, TIME, training=training)
     assert (choice.kernel, bool(choice.reason)) == (kernel, True)
     layer(sequences, training=training, mask=MASKS["holes"])
-    assert ran == [kernel]
+    assert kernels_run == [kernel]
 
 
-def test_a_cell_with_its_own_step_takes_the_portable_loop(ran, sequences):
+def test_a_cell_with_its_own_step_takes_the_portable_loop(kernels_run, sequences):
     class Doubled(layers.LSTMCell):
         def step(self, inputs, states, training):
             return [2 * state for state in super().step(inputs, states, training)]
@@ -99,7 +99,7 @@ def test_a_cell_with_its_own_step_takes_the_portable_loop(ran, sequences):
     plain.build(sequences.shape)
     plain.set_weights(layer.get_weights())
     assert np.abs(ops.convert_to_numpy(layer(sequences) - plain(sequences))).max() > 1e-3
-    assert ran == ["portable", "compiled"]
+    assert kernels_run == ["portable", "compiled"]
 
 
 GPU = [
@@ -136,7 +136,7 @@ def test_a_kernel_that_cannot_run_is_refused_with_the_reason(sequences):
 
 @only_tensorflow
 @pytest.mark.parametrize("time", [300, None])
-def test_a_model_that_xla_compiles_whole_learns_the_same(ran, family, generator, time):
+def test_a_model_that_xla_compiles_whole_learns_the_same(kernels_run, family, generator, time):
     sequences = generator.normal(size=(4, 300, 3)).astype("float32")
     targets = np.zeros((4, UNITS), "float32")
     models = [keras.Sequential([keras.Input((time, 3)), family.make(UNITS)]) for _ in range(2)]
@@ -145,7 +145,7 @@ def test_a_model_that_xla_compiles_whole_learns_the_same(ran, family, generator,
         model.compile("sgd", "mse", jit_compile=whole)
         assert model.jit_compile == whole
         model.fit(sequences, targets, batch_size=2, shuffle=False, verbose=0)
-        assert "compiled" in ran
+        assert "compiled" in kernels_run
     assert_equal(models[0].get_weights(), models[1].get_weights())
 
 

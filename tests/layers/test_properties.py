@@ -1,4 +1,4 @@
-"""Any shape, mask, flag and dtype: ours equal Keras' and the equations."""
+"""Random shapes, masks, flags and dtypes: our layers equal Keras' and the equations."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from tests import reference
 from tests.layers.families import FAMILIES, assert_equal, family_name, random_weights
 from tests.layers.gradients import gradients
 
-# JAX compiles for every new shape, and there every example is one.
+# JAX compiles for every new shape, and every example has one.
 SCALE = 5 if keras.backend.backend() == "jax" else 1
 SETTINGS = {
     "deadline": None,
@@ -22,7 +22,7 @@ SETTINGS = {
 
 @st.composite
 def cases(draw):
-    """Sizes, a mask or none, and flags."""
+    """Draw sizes, an optional mask, and flags."""
     size = st.integers(1, 4)
     batch, time, features, units = draw(size), draw(st.integers(1, 6)), draw(size), draw(size)
     rows = st.lists(st.lists(st.booleans(), min_size=time, max_size=time), min_size=batch, max_size=batch)
@@ -59,11 +59,12 @@ def test_values_and_gradients_equal_keras(family, case):
     ours.set_weights(weights)
     theirs.set_weights(weights)
     sequences = generator.normal(size=case["shape"]).astype("float32")
-    states = [generator.normal(size=(case["shape"][0], case["units"])).astype("float32") for _ in range(family.states)]
+    size = (case["shape"][0], case["units"])
+    states = [generator.normal(size=size).astype("float32") for _ in range(family.num_states)]
     results = [layer(sequences, initial_state=states, mask=case["mask"]) for layer in (ours, theirs)]
     assert_equal(*results, rtol=1e-4, atol=1e-5)
-    slopes = [gradients(layer, sequences, states, case["mask"]) for layer in (ours, theirs)]
-    assert_equal(*slopes, rtol=1e-4, atol=1e-5)
+    grads = [gradients(layer, sequences, states, case["mask"]) for layer in (ours, theirs)]
+    assert_equal(*grads, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=family_name)
@@ -72,15 +73,15 @@ def test_values_and_gradients_equal_keras(family, case):
 @given(case=cases())
 def test_last_states_equal_the_equations(family, dtype, case):
     if dtype == "float64" and keras.backend.backend() == "jax":
-        pytest.skip("JAX has float64 only when it is switched on")
+        pytest.skip("JAX has float64 only with jax_enable_x64")
     case = {**case, "use_bias": True}
     generator = np.random.default_rng(case["seed"])
-    # An orthogonal start needs a QR decomposition, which TensorFlow does not have for bfloat16.
+    # The orthogonal initializer needs a QR decomposition, which TensorFlow does not have for bfloat16.
     layer = build(family.ours, case, dtype=dtype, recurrent_initializer="zeros", **family.options)
     weights = random_weights(layer, generator)
     layer.set_weights(weights)
     sequences = generator.normal(size=case["shape"])
-    states = [generator.normal(size=(case["shape"][0], case["units"])) for _ in range(family.states)]
+    states = [generator.normal(size=(case["shape"][0], case["units"])) for _ in range(family.num_states)]
     inputs = ops.cast(sequences, dtype)
     _, *last = layer(inputs, initial_state=[ops.cast(state, dtype) for state in states], mask=case["mask"])
     assert {keras.backend.standardize_dtype(state.dtype) for state in last} == {dtype}
