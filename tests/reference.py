@@ -114,7 +114,7 @@ def run(step, x, states, weights, mask=None):
     """
     outputs = []
     for t in range(x.shape[1]):
-        keep = np.ones((len(x), 1), bool) if mask is None else mask[:, t, None]
-        states = [np.where(keep, new, old) for new, old in zip(step(x[:, t], states, *weights), states, strict=True)]
+        mask_t = np.ones((len(x), 1), bool) if mask is None else mask[:, t, None]
+        states = [np.where(mask_t, new, old) for new, old in zip(step(x[:, t], states, *weights), states, strict=True)]
         outputs.append(states[0])
     return np.stack(outputs, axis=1), *states

@@ -1,4 +1,4 @@
-"""DeepRNN against Graves' equations step by step in NumPy."""
+"""DeepRNN against Graves' equations in NumPy."""
 
 import keras
 import numpy as np
@@ -27,8 +27,8 @@ def make(generator, **options):
     return layer
 
 
-def graves(layer, sequences, states, mask=None):
-    """All levels advance together, one step after the other, as figure 1 draws it."""
+def graves_equations(layer, sequences, states, mask=None):
+    """Run all levels step by step, as in figure 1 of the paper."""
     weights = [[ops.convert_to_numpy(weight) for weight in cell.weights] for cell in layer.cells]
     states = [list(level) for level in states]
     outputs = []
@@ -36,8 +36,8 @@ def graves(layer, sequences, states, mask=None):
         x, below = sequences[:, t], np.zeros((len(sequences), 0))
         for n, cell in enumerate(layer.cells):
             new = STEPS[type(cell)](np.concatenate([x, below], axis=1), states[n], *weights[n])
-            keep = True if mask is None else mask[:, t, None]
-            states[n] = [np.where(keep, one, other) for one, other in zip(new, states[n], strict=True)]
+            mask_t = True if mask is None else mask[:, t, None]
+            states[n] = [np.where(mask_t, one, other) for one, other in zip(new, states[n], strict=True)]
             below = states[n][0]
         outputs.append(np.concatenate([level[0] for level in states], axis=1))
     return np.stack(outputs, axis=1), *(state for level in states for state in level)
@@ -55,13 +55,13 @@ def test_values_equal_the_equations(generator, sequences, states, mask):
     layer = make(generator, return_sequences=True, return_state=True)
     flat = [state for level in states for state in level]
     outputs, *last = layer(sequences, initial_state=flat, mask=mask)
-    expected, *expected_last = graves(layer, sequences, states, mask)
+    expected, *expected_last = graves_equations(layer, sequences, states, mask)
     assert_equal(last, expected_last)
-    begun = np.ones((BATCH, TIME, 1)) if mask is None else np.cumsum(mask, axis=1)[..., None] > 0
-    assert_equal(ops.convert_to_numpy(outputs) * begun, expected * begun)
+    started = np.ones((BATCH, TIME, 1)) if mask is None else np.cumsum(mask, axis=1)[..., None] > 0
+    assert_equal(ops.convert_to_numpy(outputs) * started, expected * started)
 
 
-def test_last_output_and_shapes(generator, sequences):
+def test_outputs_have_the_computed_shapes(generator, sequences):
     whole = make(generator, return_sequences=True)
     last = layers.DeepRNN(make_cells())
     last.build(sequences.shape)
@@ -69,18 +69,18 @@ def test_last_output_and_shapes(generator, sequences):
     assert_equal(last(sequences), whole(sequences)[:, -1])
     for layer in (whole, last, make(generator, return_sequences=True, return_state=True)):
         shapes = layer.compute_output_shape(sequences.shape)
-        found = [tuple(value.shape) for value in keras.tree.flatten(layer(sequences))]
-        assert found == ([shapes] if isinstance(shapes[0], int) else list(shapes))
+        actual = [tuple(value.shape) for value in keras.tree.flatten(layer(sequences))]
+        assert actual == ([shapes] if isinstance(shapes[0], int) else list(shapes))
 
 
-def test_input_reaches_every_level_and_every_level_the_output(generator, sequences):
+def test_skip_connections_determine_kernel_and_output_sizes(generator, sequences):
     layer = make(generator)
-    kernels = [cell.kernel.shape[0] for cell in layer.cells]
-    assert kernels == [FEATURES, FEATURES + 4, FEATURES + 3]
+    kernel_rows = [cell.kernel.shape[0] for cell in layer.cells]
+    assert kernel_rows == [FEATURES, FEATURES + 4, FEATURES + 3]
     assert layer(sequences).shape == (BATCH, 4 + 3 + 2)
 
 
-def test_backwards_reads_from_the_end(generator, sequences):
+def test_go_backwards_equals_reversed_input(generator, sequences):
     mask = MASKS["holes"]
     forward, backward = (
         make(generator, return_sequences=True),
@@ -92,7 +92,7 @@ def test_backwards_reads_from_the_end(generator, sequences):
     assert both(sequences, mask=mask).shape == (BATCH, TIME, 18)
 
 
-def test_survives_save_and_load_and_trains(tmp_path, sequences, generator):
+def test_trained_model_survives_save_and_load(tmp_path, sequences, generator):
     inputs = keras.Input((None, FEATURES))
     masked = keras.layers.Masking()(inputs)
     hidden = layers.DeepRNN(make_cells(), return_sequences=True, name="deep")(masked)
@@ -109,11 +109,11 @@ def test_survives_save_and_load_and_trains(tmp_path, sequences, generator):
 
 
 @pytest.mark.parametrize("cells", [[], None, "LSTM"])
-def test_no_cells_are_refused(cells):
+def test_invalid_cells_raise(cells):
     with pytest.raises(ValueError, match="cells"):
         layers.DeepRNN(cells)
 
 
-def test_wrong_number_of_states_is_refused(generator, sequences):
+def test_wrong_number_of_states_raises(generator, sequences):
     with pytest.raises(ValueError, match="4 tensors"):
         make(generator)(sequences, initial_state=[np.zeros((BATCH, 4), "float32")])

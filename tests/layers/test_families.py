@@ -1,4 +1,4 @@
-"""Every family against its equations in NumPy and against Keras' own: values, gradients, masks, configuration."""
+"""Values, gradients, masks and configuration of every family, against the equations in NumPy and Keras' layers."""
 
 import inspect
 import json
@@ -23,7 +23,7 @@ from tests.layers.families import (
 )
 from tests.layers.gradients import gradients
 
-OTHER = {
+NON_DEFAULT = {
     "units": 5,
     "activation": "softsign",
     "recurrent_activation": "hard_sigmoid",
@@ -53,13 +53,13 @@ OTHER = {
 }
 
 
-def other_options(family):
-    """A value that is not the default for every argument that the family has."""
-    return {name: value for name, value in OTHER.items() if name in inspect.signature(family.ours).parameters}
+def non_default_options(family):
+    """Return a value other than the default for each argument of the family."""
+    return {name: value for name, value in NON_DEFAULT.items() if name in inspect.signature(family.ours).parameters}
 
 
-def lost_by_keras(family):
-    """Arguments that Keras 3.15 leaves out of its layer's configuration, or does not heed."""
+def dropped_by_keras(family):
+    """Return the arguments that Keras 3.15 ignores, or leaves out of its layer's configuration."""
     return {"seed", "activity_regularizer"} if family.name == "SimpleRNN" else {"use_cudnn"}
 
 
@@ -75,13 +75,13 @@ def test_values_equal_the_equations(family, generator, sequences, states, mask):
     outputs, *last = layer(sequences, initial_state=states, mask=mask)
     expected, *expected_last = reference.run(family.step, sequences, states, layer.get_weights(), mask)
     assert_equal(last, expected_last)
-    # What stands where a row has not begun is zeros or the start state, as the backend's loop has it.
-    begun = np.ones((BATCH, TIME, 1)) if mask is None else np.cumsum(mask, axis=1)[..., None] > 0
-    assert_equal(ops.convert_to_numpy(outputs) * begun, expected * begun)
+    # Before the first unmasked step the output is zeros or the initial state, depending on the backend.
+    started = np.ones((BATCH, TIME, 1)) if mask is None else np.cumsum(mask, axis=1)[..., None] > 0
+    assert_equal(ops.convert_to_numpy(outputs) * started, expected * started)
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family.num_blocks > 1], ids=family_name)
-def test_a_wrong_cell_is_seen(family, generator, sequences, states):
+def test_swapped_gates_are_detected(family, generator, sequences, states):
     layer, _ = family.pair(generator, return_sequences=True, return_state=True)
     for first in range(family.num_blocks):
         for second in range(first):
@@ -108,7 +108,7 @@ def test_values_and_gradients_equal_keras(family, generator, sequences, states, 
     assert_equal(gradients(ours, sequences, states, mask), gradients(theirs, sequences, states, mask))
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX has float64 only when it is switched on")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX has float64 only with jax_enable_x64")
 def test_gradients_equal_finite_differences(family, generator):
     sequences = generator.normal(size=(2, 4, 3))
     states = [generator.normal(size=(2, UNITS)) for _ in range(family.num_states)]
@@ -121,28 +121,28 @@ def test_gradients_equal_finite_differences(family, generator):
         return sum(np.sum(np.square(value)) for value in reference.run(family.step, sequences, states, weights))
 
     analytic = gradients(layer, sequences, states, None)[: len(weights)]
-    step, seen = 1e-5, 0
+    epsilon, count = 1e-5, 0
     for position, (weight, gradient) in enumerate(zip(weights, analytic, strict=True)):
         for index in list(np.ndindex(weight.shape))[::5]:
             up, down = ([w.copy() for w in weights] for _ in range(2))
-            up[position][index] += step
-            down[position][index] -= step
-            slope = (loss(up) - loss(down)) / (2 * step)
-            np.testing.assert_allclose(ops.convert_to_numpy(gradient)[index], slope, rtol=1e-6, atol=1e-8)
-            seen += 1
-    assert seen >= 8
+            up[position][index] += epsilon
+            down[position][index] -= epsilon
+            expected = (loss(up) - loss(down)) / (2 * epsilon)
+            np.testing.assert_allclose(ops.convert_to_numpy(gradient)[index], expected, rtol=1e-6, atol=1e-8)
+            count += 1
+    assert count >= 8
 
 
 @pytest.mark.parametrize("mask", MASKS)
-def test_padded_batch_equals_each_sequence_alone(family, generator, sequences, mask):
+def test_padded_batch_equals_single_sequences(family, generator, sequences, mask):
     mask = MASKS[mask]
     layer, _ = family.pair(generator)
-    together = ops.convert_to_numpy(layer(sequences, mask=mask))
+    expected = ops.convert_to_numpy(layer(sequences, mask=mask))
     noise = np.where(mask[..., None], sequences, 100 * generator.normal(size=sequences.shape)).astype("float32")
-    assert_equal(layer(noise, mask=mask), together, rtol=0)
-    for row, keep in enumerate(mask):
-        alone = layer(sequences[row : row + 1, keep]) if keep.any() else np.zeros((1, UNITS))
-        assert_equal(alone, together[row : row + 1])
+    assert_equal(layer(noise, mask=mask), expected, rtol=0)
+    for row, row_mask in enumerate(mask):
+        single = layer(sequences[row : row + 1, row_mask]) if row_mask.any() else np.zeros((1, UNITS))
+        assert_equal(single, expected[row : row + 1])
 
 
 @pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
@@ -167,7 +167,7 @@ def test_bidirectional_equals_keras(family, generator, sequences, merge_mode, re
     assert_equal(wrapped[0](sequences, mask=mask), wrapped[1](sequences, mask=mask))
 
 
-def test_dropout_draws_the_masks_that_keras_draws(family, generator, sequences, states):
+def test_dropout_masks_equal_keras(family, generator, sequences, states):
     ours, theirs = family.pair(generator, dropout=0.4, seed=5, return_sequences=True)
     dropped = ours(sequences, initial_state=states, training=True)
     assert_equal(dropped, theirs(sequences, initial_state=states, training=True))
@@ -175,42 +175,41 @@ def test_dropout_draws_the_masks_that_keras_draws(family, generator, sequences, 
 
 
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
-def test_dropout_hides_the_same_features_at_every_step(option):
+def test_dropout_drops_the_same_features_at_every_step(option):
     layer = layers.LSTM(64, return_sequences=True, seed=1, unit_forget_bias=False, **{option: 0.5})
     layer.build((1, 8, 64))
-    # Each cell candidate sees one feature, or one hidden value, and nothing else: a feature that comes and goes
-    # would show as steps that differ.
+    # Each cell candidate reads only one feature or hidden unit, so a new mask at a step would change the output.
     eye, zero = np.eye(64), np.zeros((64, 64))
-    through = np.concatenate([zero, zero, eye, zero], axis=1)
-    idle = np.zeros((64, 256))
+    candidate_only = np.concatenate([zero, zero, eye, zero], axis=1)
+    zeros = np.zeros((64, 256))
     bias = np.concatenate([np.full(64, 50.0), np.full(64, -50.0), np.zeros(64), np.full(64, 50.0)])
-    weights = (through, idle) if option == "dropout" else (idle, 10 * through)
+    weights = (candidate_only, zeros) if option == "dropout" else (zeros, 10 * candidate_only)
     layer.set_weights([*weights, bias])
     states = [np.ones((1, 64), "float32")] * 2
     outputs = ops.convert_to_numpy(layer(np.ones((1, 8, 64), "float32"), initial_state=states, training=True))[0]
-    hidden = np.abs(outputs) < 1e-6
-    assert 10 < hidden[0].sum() < 54, "about half are hidden"
-    assert (hidden == hidden[0]).all()
+    dropped = np.abs(outputs) < 1e-6
+    assert 10 < dropped[0].sum() < 54, "about half should be dropped"
+    assert (dropped == dropped[0]).all()
 
 
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
 def test_dropout_keeps_the_expected_value(family, generator, sequences, option):
     layer, _ = family.pair(generator, **{option: 0.2}, seed=3)
     layer.set_weights([0.1 * weight for weight in layer.get_weights()])
-    still = ops.convert_to_numpy(layer(sequences))
-    drawn = [ops.convert_to_numpy(layer(sequences, training=True)) for _ in range(200)]
-    assert np.std(drawn, axis=0).max() > 1e-4
-    np.testing.assert_allclose(np.mean(drawn, axis=0), still, atol=0.02)
+    expected = ops.convert_to_numpy(layer(sequences))
+    samples = [ops.convert_to_numpy(layer(sequences, training=True)) for _ in range(200)]
+    assert np.std(samples, axis=0).max() > 1e-4
+    np.testing.assert_allclose(np.mean(samples, axis=0), expected, atol=0.02)
 
 
-def test_forget_gate_starts_open():
+def test_forget_gate_bias_starts_at_one():
     layer = layers.LSTM(UNITS)
     layer.build((None, None, FEATURES))
     bias = layer.get_weights()[2]
     np.testing.assert_array_equal(bias, np.repeat([0.0, 1.0, 0.0, 0.0], UNITS))
 
 
-def test_arguments_are_those_of_keras(family):
+def test_arguments_and_defaults_equal_keras(family):
     ours, theirs = inspect.signature(family.ours).parameters, inspect.signature(family.theirs).parameters
     assert {name: p.default for name, p in theirs.items()}.items() <= {
         name: p.default for name, p in ours.items()
@@ -219,23 +218,23 @@ def test_arguments_are_those_of_keras(family):
     assert len(theirs) > 20
 
 
-def test_positional_arguments_mean_what_they_mean_in_keras(family):
+def test_positional_arguments_have_the_order_of_keras(family):
     names = list(inspect.signature(family.theirs).parameters)[:-1]
-    arguments = [OTHER[name] for name in names]
+    arguments = [NON_DEFAULT[name] for name in names]
     ours, theirs = family.ours(*arguments), family.theirs(*arguments)
     ours, theirs = ours.get_config(), theirs.get_config()
-    assert {name for name in theirs if ours[name] != theirs[name]} - {"name"} <= lost_by_keras(family)
+    assert {name for name in theirs if ours[name] != theirs[name]} - {"name"} <= dropped_by_keras(family)
     assert len(names) > 20
 
 
-@pytest.mark.parametrize("option", OTHER)
+@pytest.mark.parametrize("option", NON_DEFAULT)
 @pytest.mark.parametrize("kind", ["SimpleRNN", "GRU", "LSTM"])
 def test_argument_survives_save_and_load(kind, option, tmp_path):
     kind = getattr(layers, kind)
     if option not in inspect.signature(kind).parameters:
         assert option in ("recurrent_activation", "unit_forget_bias", "reset_after", "use_cudnn")
         return
-    layer = kind(**{"units": UNITS, option: OTHER[option]}, name="recurrent")
+    layer = kind(**{"units": UNITS, option: NON_DEFAULT[option]}, name="recurrent")
     default = kind(UNITS, name="recurrent").get_config()
     assert layer.get_config()[option] != default[option]
     model = keras.Sequential([keras.Input(batch_shape=(BATCH, TIME, FEATURES)), layer])
@@ -247,18 +246,18 @@ def test_argument_survives_save_and_load(kind, option, tmp_path):
     assert_equal(loaded(data), model(data))
 
 
-def test_every_argument_is_in_the_round_trip(family):
+def test_every_argument_is_tested_in_save_and_load(family):
     config = set(family.make(UNITS).get_config()) - {"name", "trainable", "dtype"}
-    assert config == set(other_options(family))
+    assert config == set(non_default_options(family))
 
 
 def test_configuration_is_interchangeable_with_keras(family):
-    config = family.ours(**other_options(family)).get_config()
+    config = family.ours(**non_default_options(family)).get_config()
     theirs = family.theirs.from_config(config).get_config()
-    lost = {name for name in config if config[name] != theirs.get(name)}
-    assert lost <= lost_by_keras(family)
+    dropped = {name for name in config if config[name] != theirs.get(name)}
+    assert dropped <= dropped_by_keras(family)
     back = family.ours.from_config(theirs).get_config()
-    assert {name for name in config if config[name] != back[name]} == lost
+    assert {name for name in config if config[name] != back[name]} == dropped
 
 
 def test_weights_file_is_interchangeable_with_keras(family, tmp_path, sequences):
@@ -283,7 +282,7 @@ def test_cell_runs_in_keras_rnn(family, generator, sequences, states):
     assert_equal(wrapped(sequences, initial_state=states), layer(sequences, initial_state=states))
 
 
-def test_training_moves_the_weights(family, generator, sequences):
+def test_training_reduces_the_loss(family, generator, sequences):
     model = keras.Sequential([keras.Input((None, FEATURES)), family.make(8), keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.Adam(0.05), loss="mse")
     targets = generator.normal(size=(BATCH, 1))
@@ -292,7 +291,7 @@ def test_training_moves_the_weights(family, generator, sequences):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "word"),
     [
         ({"units": 0}, "units"),
         ({"units": -3}, "units"),
@@ -303,24 +302,24 @@ def test_training_moves_the_weights(family, generator, sequences):
         ({"units": 3, "nonesuch": 1}, "nonesuch"),
     ],
 )
-def test_wrong_argument_is_refused(family, arguments, named):
-    with pytest.raises(ValueError, match=named):
+def test_invalid_argument_raises(family, arguments, word):
+    with pytest.raises(ValueError, match=word):
         family.make(**arguments)
 
 
 @pytest.mark.parametrize("kind", [layers.GRU, layers.LSTM])
-def test_wrong_use_cudnn_is_refused(kind, sequences):
+def test_invalid_use_cudnn_raises(kind, sequences):
     with pytest.raises(ValueError, match="use_cudnn"):
         kind(UNITS, use_cudnn="perhaps")
     with pytest.raises(ValueError, match="use_cudnn=True"):
         kind(UNITS, use_cudnn=True)(sequences)
 
 
-def test_units_may_be_a_numpy_integer(family):
+def test_numpy_integer_units_become_int(family):
     layer = family.make(np.int64(3))
     assert type(layer.get_config()["units"]) is int
 
 
-def test_wrong_rank_is_refused(family):
+def test_wrong_rank_raises(family):
     with pytest.raises(ValueError, match="ndim"):
         family.make(UNITS)(np.zeros((2, 3), "float32"))
