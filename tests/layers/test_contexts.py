@@ -1,4 +1,4 @@
-"""The layers wherever Keras lets a recurrent layer stand: wrappers, models, policies, exports."""
+"""The layers in wrappers, models, dtype policies and exports."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ BACKEND = keras.backend.backend()
 
 
 def build_both(make, generator):
-    """The same model from our layers and from Keras', with the same weights."""
+    """Build the same model of our layers and of Keras', with equal weights."""
     ours, theirs = make("ours"), make("theirs")
     weights = random_weights(theirs, generator)
     ours.set_weights(weights)
@@ -54,8 +54,8 @@ def test_functional_sequential_and_subclassed_models_agree(family, generator, se
 def test_time_distributed_equals_keras(family, generator):
     videos = generator.normal(size=(2, 3, TIME, FEATURES)).astype("float32")
 
-    def make(whose):
-        layer = getattr(family, whose)(UNITS, **family.options)
+    def make(kind):
+        layer = getattr(family, kind)(UNITS, **family.options)
         return keras.Sequential([keras.Input(videos.shape[1:]), keras.layers.TimeDistributed(layer)])
 
     ours, theirs = build_both(make, generator)
@@ -63,8 +63,8 @@ def test_time_distributed_equals_keras(family, generator):
 
 
 def test_stacked_cells_equal_keras(family, generator, sequences):
-    def make(whose):
-        cell = type(family.make(1).cell) if whose == "ours" else getattr(keras.layers, f"{family.name}Cell")
+    def make(kind):
+        cell = type(family.make(1).cell) if kind == "ours" else getattr(keras.layers, f"{family.name}Cell")
         stack = keras.layers.StackedRNNCells([cell(3, **family.options), cell(UNITS, **family.options)])
         return keras.Sequential([keras.Input((TIME, FEATURES)), keras.layers.RNN(stack, return_sequences=True)])
 
@@ -72,7 +72,7 @@ def test_stacked_cells_equal_keras(family, generator, sequences):
     assert_equal(ours(sequences), theirs(sequences))
 
 
-def test_clone_model_makes_the_same_model(family, generator, sequences):
+def test_clone_model_gives_an_equal_model(family, generator, sequences):
     model = keras.Sequential([keras.Input((None, FEATURES)), family.make(UNITS, dropout=0.2, return_sequences=True)])
     clone = keras.models.clone_model(model)
     clone.set_weights(model.get_weights())
@@ -81,7 +81,7 @@ def test_clone_model_makes_the_same_model(family, generator, sequences):
     assert_equal(clone(sequences), model(sequences))
 
 
-def test_one_layer_reads_any_batch_and_any_time(family, generator):
+def test_layer_accepts_any_batch_size_and_length(family, generator):
     layer = family.make(UNITS, return_sequences=True)
     model = keras.Sequential([keras.Input((None, FEATURES)), layer])
     whole = generator.normal(size=(5, 9, FEATURES)).astype("float32")
@@ -90,12 +90,12 @@ def test_one_layer_reads_any_batch_and_any_time(family, generator):
         assert_equal(model.predict(whole[:batch, :time], verbose=0), expected[:batch, :time])
 
 
-def test_encoder_hands_its_state_to_a_decoder(family, generator, sequences):
-    def make(whose):
-        kind = getattr(family, whose)
+def test_encoder_decoder_equals_keras(family, generator, sequences):
+    def make(kind):
+        recurrent = getattr(family, kind)
         source, target = keras.Input((None, FEATURES)), keras.Input((None, FEATURES))
-        _, *states = kind(UNITS, return_state=True, **family.options)(source)
-        outputs = kind(UNITS, return_sequences=True, **family.options)(target, initial_state=states)
+        _, *states = recurrent(UNITS, return_state=True, **family.options)(source)
+        outputs = recurrent(UNITS, return_sequences=True, **family.options)(target, initial_state=states)
         return keras.Model([source, target], outputs)
 
     ours, theirs = build_both(make, generator)
@@ -103,7 +103,7 @@ def test_encoder_hands_its_state_to_a_decoder(family, generator, sequences):
 
 
 @pytest.mark.parametrize("mask", [None, "left"])
-def test_stateful_goes_on_where_it_stopped(family, generator, sequences, mask):
+def test_stateful_continues_from_the_last_state(family, generator, sequences, mask):
     mask = np.ones((BATCH, TIME), bool) if mask is None else MASKS[mask]
     whole, parts = family.make(UNITS), family.make(UNITS, stateful=True)
     for layer in (whole, parts):
@@ -118,7 +118,7 @@ def test_stateful_goes_on_where_it_stopped(family, generator, sequences, mask):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("stateful", [False, True])
-def test_mixed_precision_stays_near_single(family, generator, sequences, policy, stateful):
+def test_mixed_precision_is_close_to_float32(family, generator, sequences, policy, stateful):
     single, _ = family.pair(generator, return_sequences=True)
     mixed = family.make(UNITS, return_sequences=True, dtype=policy, stateful=stateful)
     mixed.build(sequences.shape)
@@ -131,20 +131,20 @@ def test_mixed_precision_stays_near_single(family, generator, sequences, policy,
         mixed(sequences)
 
 
-def test_stateful_without_a_batch_size_is_refused_as_keras_refuses_it(family):
-    refusals = []
+def test_stateful_without_batch_size_raises_like_keras(family):
+    messages = []
     for kind in (family.ours, family.theirs):
-        with pytest.raises(ValueError, match="batch size must be static") as refusal:
+        with pytest.raises(ValueError, match="batch size must be static") as error:
             keras.Sequential([keras.Input((TIME, FEATURES)), kind(UNITS, stateful=True)])
-        refusals.append(str(refusal.value))
-    assert refusals[0] == refusals[1]
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_training_equals_keras_compiled_or_not(family, generator, sequences, jit):
-    def make(whose):
+def test_training_equals_keras_with_and_without_jit(family, generator, sequences, jit):
+    def make(kind):
         cudnn = {} if family.name == "SimpleRNN" else {"use_cudnn": False}
-        layer = getattr(family, whose)(UNITS, **family.options, **cudnn)
+        layer = getattr(family, kind)(UNITS, **family.options, **cudnn)
         model = keras.Sequential([keras.Input((TIME, FEATURES)), layer, keras.layers.Dense(1)])
         model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse", jit_compile=jit)
         return model
@@ -157,8 +157,8 @@ def test_training_equals_keras_compiled_or_not(family, generator, sequences, jit
     assert_equal(ours.get_weights(), theirs.get_weights(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="a SavedModel is exported on TensorFlow")
-def test_exported_model_gives_the_same_outputs(family, generator, sequences, tmp_path):
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow exports a SavedModel")
+def test_exported_model_gives_equal_outputs(family, generator, sequences, tmp_path):
     import tensorflow as tf
 
     inputs = keras.Input((None, FEATURES))
@@ -171,28 +171,28 @@ def test_exported_model_gives_the_same_outputs(family, generator, sequences, tmp
         assert_equal(loaded.serve(padded), model(padded))
 
 
-def test_output_mask_is_handed_on_where_there_are_steps(family, sequences):
-    """Ours, whatever Keras' version does: the mask goes on with the sequence, and ends with it."""
+def test_mask_propagates_only_with_return_sequences(family, sequences):
+    """Keras' layers differ in this between versions."""
     mask = ops.convert_to_tensor(MASKS["right"])
     for return_sequences in (False, True):
         for return_state in (False, True):
             layer = family.make(UNITS, return_sequences=return_sequences, return_state=return_state)
             assert layer.supports_masking
-            found = layer.compute_mask(sequences, mask)
-            found, *states = found if return_state else [found]
-            assert (found is mask) == return_sequences
+            computed = layer.compute_mask(sequences, mask)
+            output_mask, *states = computed if return_state else [computed]
+            assert (output_mask is mask) == return_sequences
             assert states == [None] * (family.num_states if return_state else 0)
     masked = keras.layers.Masking(mask_value=9.0)(np.where(np.array(mask)[..., None], sequences, 9.0).astype("float32"))
-    once = family.make(UNITS, return_sequences=True)(masked)
-    np.testing.assert_array_equal(ops.convert_to_numpy(once._keras_mask), MASKS["right"])
+    outputs = family.make(UNITS, return_sequences=True)(masked)
+    np.testing.assert_array_equal(ops.convert_to_numpy(outputs._keras_mask), MASKS["right"])
 
 
 @pytest.mark.parametrize(
     "mask",
     [np.ones((BATCH, TIME + 1), bool), np.ones((BATCH + 1, TIME), bool), np.ones((BATCH,), bool)],
-    ids=["another length", "another batch", "another rank"],
+    ids=["length", "batch", "rank"],
 )
-def test_wrong_mask_is_refused(family, sequences, mask):
+def test_invalid_mask_raises(family, sequences, mask):
     with pytest.raises(ValueError, match="`mask`"):
         family.make(UNITS)(sequences, mask=mask)
 
@@ -200,21 +200,21 @@ def test_wrong_mask_is_refused(family, sequences, mask):
 @pytest.mark.parametrize(
     "shapes", [[], [(BATCH, UNITS)] * 3, [(BATCH, UNITS + 1)], [(BATCH + 1, UNITS)], [(UNITS + 1,)]], ids=str
 )
-def test_wrong_states_are_refused(family, sequences, shapes):
+def test_invalid_initial_state_raises(family, sequences, shapes):
     shapes = shapes * family.num_states if len(shapes) == 1 else shapes
     with pytest.raises(ValueError, match="`initial_state`"):
         family.make(UNITS)(sequences, initial_state=[np.zeros(shape, "float32") for shape in shapes])
 
 
-@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "float16", "float64"])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float64"])
 @pytest.mark.parametrize("time", [TIME, 300])
-def test_inputs_of_any_dtype_are_read_alike(family, generator, kind, time):
+def test_inputs_of_any_dtype_give_equal_outputs(family, generator, dtype, time):
     numbers = generator.integers(0, 2, size=(BATCH, time, FEATURES))
     layer = family.make(UNITS, return_sequences=True)
-    assert_equal(layer(numbers.astype(kind)), layer(numbers.astype("float32")))
+    assert_equal(layer(numbers.astype(dtype)), layer(numbers.astype("float32")))
 
 
-def test_one_row_of_states_serves_the_whole_batch(family, generator, sequences):
+def test_initial_state_broadcasts_over_the_batch(family, generator, sequences):
     row = [generator.normal(size=(1, UNITS)) for _ in range(family.num_states)]
     inputs = keras.Input((None, FEATURES))
     states = [keras.Input(batch_shape=(1, UNITS)) for _ in range(family.num_states)]
@@ -232,30 +232,30 @@ def test_one_row_of_states_serves_the_whole_batch(family, generator, sequences):
 
 
 @pytest.mark.parametrize("options", [{}, {"bias_initializer": "random_normal"}, {"recurrent_dropout": 0.5, "seed": 3}])
-def test_one_seed_draws_the_weights_that_it_draws_with_keras(family, options):
-    drawn = []
+def test_seed_gives_the_same_weights_as_keras(family, options):
+    weights = []
     for kind in (family.ours, family.theirs):
         keras.utils.set_random_seed(1)
         model = keras.Sequential(
             [keras.Input((TIME, FEATURES)), kind(UNITS, **family.options, **options), keras.layers.Dense(2)]
         )
-        drawn.append(model.get_weights())
-    assert_equal(*drawn, rtol=0, atol=0)
+        weights.append(model.get_weights())
+    assert_equal(*weights, rtol=0, atol=0)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
-def test_a_layer_is_a_function_that_tensorflow_traces(family, sequences):
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
+def test_layer_can_be_traced_by_tf_function(family, sequences):
     import tensorflow as tf
 
     layer = family.make(UNITS)
     assert_equal(tf.function(layer)(sequences), layer(sequences))
 
 
-def test_complex_sequences_are_refused(family, sequences):
+def test_complex_sequences_raise(family, sequences):
     with pytest.raises((ValueError, TypeError), match="complex"):
         family.make(UNITS)(ops.cast(sequences, "complex64"))
 
 
-def test_a_list_without_a_mask_is_no_mask(family, sequences):
+def test_mask_of_list_of_none_is_no_mask(family, sequences):
     layer = family.make(UNITS)
     assert_equal(layer(sequences, mask=[None]), layer(sequences))
