@@ -1,4 +1,4 @@
-"""Derivatives of every order and mode, in any precision: ours equal Keras'."""
+"""Derivatives in any order, mode and precision equal Keras'."""
 
 import keras
 import numpy as np
@@ -10,11 +10,11 @@ from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS,
 from tests.layers.gradients import gradients
 
 BACKEND = keras.backend.backend()
-only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
-only_jax = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
+only_jax = pytest.mark.skipif(BACKEND != "jax", reason="JAX only")
 
 
-# Each family once, with and without what changes the way of a gradient.
+# Each family once, with or without options that change the path of the gradient.
 CASES = [
     (family, {} if index % 2 else {"return_sequences": True, "go_backwards": True})
     for index, family in enumerate(FAMILIES)
@@ -22,24 +22,24 @@ CASES = [
 cases = pytest.mark.parametrize("family,options", CASES, ids=[family_name(family) for family, _ in CASES])
 
 
-def square(layer, inputs, mask, power=2):
+def loss_of(layer, inputs, mask, power=2):
     return ops.sum(layer(inputs, mask=mask, training=True) ** power)
 
 
-def nested(layer, inputs, mask):
-    """Gradients for inputs and weights of the squared gradient, on TensorFlow."""
+def gradient_of_penalty(layer, inputs, mask):
+    """Return the gradients of a gradient penalty for inputs and weights, on TensorFlow."""
     import tensorflow as tf
 
     with tf.GradientTape() as outer:
         outer.watch(inputs)
         with tf.GradientTape() as inner:
             inner.watch(inputs)
-            value = square(layer, inputs, mask)
+            value = loss_of(layer, inputs, mask)
         penalty = tf.reduce_sum(inner.gradient(value, inputs) ** 2)
     return outer.gradient(penalty, [inputs, *(weight.value for weight in layer.trainable_weights)])
 
 
-def thrice(layer, inputs, mask):
+def third_derivative(layer, inputs, mask):
     import tensorflow as tf
 
     with tf.GradientTape() as third:
@@ -48,14 +48,14 @@ def thrice(layer, inputs, mask):
             second.watch(inputs)
             with tf.GradientTape() as first:
                 first.watch(inputs)
-                value = square(layer, inputs, mask, 3)
+                value = loss_of(layer, inputs, mask, 3)
             value = tf.reduce_sum(first.gradient(value, inputs) ** 2)
         value = tf.reduce_sum(second.gradient(value, inputs) ** 2)
     return third.gradient(value, inputs)
 
 
-def forward(function, value):
-    """The derivative of a function along a direction, in forward mode, on TensorFlow."""
+def jvp(function, value):
+    """Return the derivative of a function along a direction, in forward mode, on TensorFlow."""
     import tensorflow as tf
 
     with tf.autodiff.ForwardAccumulator(value, tf.cos(value)) as accumulator:
@@ -63,46 +63,44 @@ def forward(function, value):
     return accumulator.jvp(outputs)
 
 
-def hessian_times_direction(layer, inputs, mask):
+def hessian_vector_product(layer, inputs, mask):
     import tensorflow as tf
 
     kernel = layer.trainable_weights[0].value
 
     def gradient():
         with tf.GradientTape() as tape:
-            value = square(layer, inputs, mask)
+            value = loss_of(layer, inputs, mask)
         return tape.gradient(value, kernel)
 
-    return forward(gradient, kernel)
+    return jvp(gradient, kernel)
 
 
 @only_tensorflow
 @cases
-def test_derivatives_of_higher_order_and_in_forward_mode_equal_keras_on_tensorflow(
-    family, options, generator, sequences
-):
+def test_higher_derivatives_and_forward_mode_equal_keras_on_tensorflow(family, options, generator, sequences):
     import tensorflow as tf
 
     inputs, mask = tf.constant(sequences), tf.constant(MASKS["holes"]) if options else None
     ours, theirs = family.pair(generator, **options)
     in_a_graph = tf.function(lambda inputs: ours(inputs, mask=mask))
-    expected = nested(theirs, inputs, mask)
-    assert_equal(nested(ours, inputs, mask), expected, rtol=1e-4, atol=1e-5)
+    expected = gradient_of_penalty(theirs, inputs, mask)
+    assert_equal(gradient_of_penalty(ours, inputs, mask), expected, rtol=1e-4, atol=1e-5)
     with layers.use_kernel("compiled"):
-        assert_equal(tf.function(nested)(ours, inputs, mask), expected, rtol=1e-4, atol=1e-5)
-    assert_equal(thrice(ours, inputs, mask), thrice(theirs, inputs, mask), rtol=1e-4, atol=1e-5)
-    direction = forward(lambda: theirs(inputs, mask=mask), inputs)
-    assert_equal(forward(lambda: ours(inputs, mask=mask), inputs), direction, rtol=1e-4, atol=1e-5)
+        assert_equal(tf.function(gradient_of_penalty)(ours, inputs, mask), expected, rtol=1e-4, atol=1e-5)
+    assert_equal(third_derivative(ours, inputs, mask), third_derivative(theirs, inputs, mask), rtol=1e-4, atol=1e-5)
+    expected_jvp = jvp(lambda: theirs(inputs, mask=mask), inputs)
+    assert_equal(jvp(lambda: ours(inputs, mask=mask), inputs), expected_jvp, rtol=1e-4, atol=1e-5)
     with layers.use_kernel("compiled"):
-        assert_equal(forward(lambda: in_a_graph(inputs), inputs), direction, rtol=1e-4, atol=1e-5)
+        assert_equal(jvp(lambda: in_a_graph(inputs), inputs), expected_jvp, rtol=1e-4, atol=1e-5)
     arguments = inputs, mask
     assert_equal(
-        hessian_times_direction(ours, *arguments), hessian_times_direction(theirs, *arguments), rtol=1e-4, atol=1e-5
+        hessian_vector_product(ours, *arguments), hessian_vector_product(theirs, *arguments), rtol=1e-4, atol=1e-5
     )
 
 
 @only_tensorflow
-def test_a_gradient_penalty_trains_as_with_keras(family, generator, sequences):
+def test_gradient_penalty_trains_as_with_keras(family, generator, sequences):
     import tensorflow as tf
 
     class Penalized(keras.Model):
@@ -119,8 +117,8 @@ def test_a_gradient_penalty_trains_as_with_keras(family, generator, sequences):
                 with tf.GradientTape() as inner:
                     inner.watch(inputs)
                     outputs = self(inputs, training=True)
-                slope = inner.gradient(outputs, inputs)
-                loss = self.compute_loss(y=targets, y_pred=outputs) + tf.reduce_mean(slope**2)
+                input_gradient = inner.gradient(outputs, inputs)
+                loss = self.compute_loss(y=targets, y_pred=outputs) + tf.reduce_mean(input_gradient**2)
             self.optimizer.apply_gradients(
                 zip(outer.gradient(loss, self.trainable_variables), self.trainable_variables, strict=True)
             )
@@ -136,7 +134,7 @@ def test_a_gradient_penalty_trains_as_with_keras(family, generator, sequences):
 
 
 def jax_derivatives(layer, inputs, mask):
-    """Derivatives in every mode that JAX has, by name."""
+    """Return derivatives in every mode of JAX, by name."""
     import jax
 
     weights = [weight.value for weight in layer.trainable_variables]
@@ -148,23 +146,23 @@ def jax_derivatives(layer, inputs, mask):
     def loss(kernel, inputs, mask=mask):
         return (outputs(kernel, inputs, mask) ** 2).sum()
 
-    def one(inputs, mask):
+    def example_gradient(inputs, mask):
         return jax.grad(loss)(weights[0], inputs[None], None if mask is None else mask[None])
 
-    at, along = (weights[0], inputs), (weights[0] + 1, inputs - 1)
-    _, linear = jax.linearize(outputs, *at)
+    primals, tangents = (weights[0], inputs), (weights[0] + 1, inputs - 1)
+    _, linear = jax.linearize(outputs, *primals)
     return {
-        "jvp": jax.jvp(outputs, at, along),
-        "jvp of jit": jax.jvp(jax.jit(outputs), at, along),
-        "jacfwd": jax.jacfwd(outputs, argnums=(0, 1))(*at),
-        "jacrev": jax.jacrev(outputs, argnums=(0, 1))(*at),
-        "linearize": linear(*along),
-        "linear_transpose": jax.linear_transpose(linear, *at)(outputs(*at)),
-        "hessian": jax.hessian(loss, argnums=1)(*at),
-        "forward of forward": jax.jacfwd(jax.jacfwd(outputs))(*at),
-        "reverse of reverse": jax.jacrev(jax.jacrev(loss))(*at),
-        "per example": jax.vmap(one, in_axes=(0, None if mask is None else 0))(inputs, mask),
-        "recomputed": jax.grad(lambda kernel: (jax.checkpoint(outputs)(kernel, inputs) ** 2).sum())(weights[0]),
+        "jvp": jax.jvp(outputs, primals, tangents),
+        "jvp of jit": jax.jvp(jax.jit(outputs), primals, tangents),
+        "jacfwd": jax.jacfwd(outputs, argnums=(0, 1))(*primals),
+        "jacrev": jax.jacrev(outputs, argnums=(0, 1))(*primals),
+        "linearize": linear(*tangents),
+        "linear_transpose": jax.linear_transpose(linear, *primals)(outputs(*primals)),
+        "hessian": jax.hessian(loss, argnums=1)(*primals),
+        "forward of forward": jax.jacfwd(jax.jacfwd(outputs))(*primals),
+        "reverse of reverse": jax.jacrev(jax.jacrev(loss))(*primals),
+        "per example": jax.vmap(example_gradient, in_axes=(0, None if mask is None else 0))(inputs, mask),
+        "checkpoint": jax.grad(lambda kernel: (jax.checkpoint(outputs)(kernel, inputs) ** 2).sum())(weights[0]),
     }
 
 
@@ -174,23 +172,23 @@ def test_derivatives_of_every_order_and_mode_equal_keras_on_jax(family, options,
     inputs = ops.convert_to_tensor(sequences[:, :4])
     mask = ops.convert_to_tensor(MASKS["holes"][:, :4]) if options else None
     ours, theirs = family.pair(generator, **options)
-    found, expected = (jax_derivatives(layer, inputs, mask) for layer in (ours, theirs))
-    assert len(found) == 11
-    for name in found:
-        assert_equal(found[name], expected[name], rtol=1e-4, atol=1e-5)
+    actual, expected = (jax_derivatives(layer, inputs, mask) for layer in (ours, theirs))
+    assert len(actual) == 11
+    for name in actual:
+        assert_equal(actual[name], expected[name], rtol=1e-4, atol=1e-5)
 
 
 @only_jax
-def test_a_wrong_backward_pass_is_seen_in_reverse_mode_and_leaves_forward_mode_right(generator, sequences, monkeypatch):
+def test_wrong_backward_pass_changes_only_reverse_mode(generator, sequences, monkeypatch):
     import jax
 
     from layers.kernels import jax as jax_kernels
 
-    right = jax_kernels.backward_loop
+    original = jax_kernels.backward_loop
 
     def wrong(*arguments):
-        d_start, d_a = right(*arguments)
-        return d_start, [1.001 * d for d in d_a]
+        d_initial_states, d_a = original(*arguments)
+        return d_initial_states, [1.001 * d for d in d_a]
 
     ours, theirs = FAMILIES[-1].pair(generator)
     inputs = ops.convert_to_tensor(sequences[:, :4])
@@ -202,53 +200,53 @@ def test_a_wrong_backward_pass_is_seen_in_reverse_mode_and_leaves_forward_mode_r
     jax_kernels._compiled.clear_cache()
 
 
-POISON = [np.nan, np.inf, 1e38]
+PADDING = [np.nan, np.inf, 1e38]
 
 
 @pytest.mark.parametrize("name", [*[f.name for f in FAMILIES[:2]], "LSTM", "PeepholeLSTM", "LayerNormGRU", "DeepRNN"])
 @pytest.mark.parametrize("kernel", ["portable", "compiled"])
-def test_what_stands_in_the_padding_changes_neither_values_nor_gradients(generator, sequences, name, kernel):
+def test_padding_values_change_neither_outputs_nor_gradients(generator, sequences, name, kernel):
     if kernel == "compiled" and (BACKEND == "torch" or name not in ("SimpleRNN", "GRU", "LSTM")):
-        pytest.skip("it has the portable kernel alone")
+        pytest.skip("only the portable kernel")
     layer = layers.DeepRNN([layers.LSTMCell(3), layers.GRUCell(2)]) if name == "DeepRNN" else None
     layer = layer or getattr(layers, name)(UNITS)
     layer.build((BATCH, TIME, FEATURES))
     with layers.use_kernel(kernel):
         for mask in MASKS.values():
-            found = []
-            for value in (0.0, *POISON):
+            results = []
+            for value in (0.0, *PADDING):
                 padded = np.where(mask[:, :, None], sequences, value).astype("float32")
-                found.append((layer(padded, mask=mask), gradients(layer, padded, [], mask)))
-            for other in found[1:]:
-                assert_equal(other, found[0])
+                results.append((layer(padded, mask=mask), gradients(layer, padded, [], mask)))
+            for result in results[1:]:
+                assert_equal(result, results[0])
 
 
-@pytest.mark.parametrize("policy,exact", [("mixed_float16", 2e-3), ("mixed_bfloat16", 2e-2)])
-def test_weight_gradients_of_half_precision_are_summed_in_single(family, generator, policy, exact):
-    """Over 128 rows of 100 steps a sum in half precision loses its last digits, and overflows above 65,504."""
+@pytest.mark.parametrize("policy,tolerance", [("mixed_float16", 2e-3), ("mixed_bfloat16", 2e-2)])
+def test_half_precision_weight_gradients_are_summed_in_float32(family, generator, policy, tolerance):
+    """Over 128 rows of 100 steps a sum in float16 loses its last digits, and overflows above 65,504."""
     if BACKEND == "torch":
-        pytest.skip("it has the portable kernel alone")
+        pytest.skip("only the portable kernel")
     single, _ = family.pair(generator, return_sequences=True)
     mixed = family.make(UNITS, return_sequences=True, dtype=policy)
     mixed.build((BATCH, TIME, FEATURES))
     mixed.set_weights([0.3 * weight for weight in single.get_weights()])
     single.set_weights(mixed.get_weights())
-    # Each step's gradient is 60 or so: their sum over 12,800 steps does not fit into float16.
+    # The gradient of a step is about 60, so the sum over 12,800 steps does not fit into float16.
     sequences = np.abs(generator.normal(size=(128, 100, FEATURES))).astype("float32")
-    slopes = []
+    grads = []
     for layer in (single, mixed):
-        weighted = Weighted(layer)
-        slopes.append([ops.convert_to_numpy(g) for g in gradients(weighted, sequences, [], None)])
+        scaled = Scaled(layer)
+        grads.append([ops.convert_to_numpy(g) for g in gradients(scaled, sequences, [], None)])
     count = len(single.trainable_weights)
-    assert max(np.abs(slope).max() for slope in slopes[0][:count]) > 65504
-    for ours, expected in zip(slopes[1][:count], slopes[0][:count], strict=True):
+    assert max(np.abs(grad).max() for grad in grads[0][:count]) > 65504
+    for ours, expected in zip(grads[1][:count], grads[0][:count], strict=True):
         assert ours.dtype == "float32"
         assert np.isfinite(ours).all()
-        assert np.abs(ours - expected).max() < exact * np.abs(expected).max()
+        assert np.abs(ours - expected).max() < tolerance * np.abs(expected).max()
 
 
-class Weighted:
-    """A layer whose outputs, squared and summed, have large gradients."""
+class Scaled:
+    """A layer with scaled outputs, so that the sum of their squares has large gradients."""
 
     def __init__(self, layer):
         self.layer, self.trainable_weights = layer, layer.trainable_weights

@@ -1,4 +1,4 @@
-"""How much of the first step is left after 200, as a fact: the derivative of h_T by the states at the start."""
+"""Vanishing gradients: the derivative of the hidden state after 200 steps with respect to the initial states."""
 
 import keras
 import numpy as np
@@ -10,32 +10,32 @@ UNITS, STEPS = 16, 200
 
 
 def sensitivity(layer):
-    """Largest singular value of d h_T / d (h_1, c_1), or d h_T / d h_1 where there is no cell."""
+    """Return the largest singular value of d h_T / d (h_0, c_0), or of d h_T / d h_0 without a cell."""
     sequences = np.random.default_rng(0).normal(size=(1, STEPS, 4)).astype("float32")
-    start = np.zeros((1, layer.cell.num_states * UNITS), "float32")
+    initial_state = np.zeros((1, layer.cell.num_states * UNITS), "float32")
 
-    def last_hidden(start):
-        return layer(sequences, initial_state=keras.ops.split(start, layer.cell.num_states, axis=1))[0]
+    def last_hidden(initial_state):
+        return layer(sequences, initial_state=keras.ops.split(initial_state, layer.cell.num_states, axis=1))[0]
 
     if keras.backend.backend() == "jax":
         import jax
 
         with keras.StatelessScope():
-            jacobian = jax.jacobian(last_hidden)(jax.numpy.asarray(start))[:, 0]
+            jacobian = jax.jacobian(last_hidden)(jax.numpy.asarray(initial_state))[:, 0]
     else:
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            value = tf.Variable(start)
+            value = tf.Variable(initial_state)
             result = last_hidden(value)
         jacobian = tape.jacobian(result, value)[:, 0]
     return float(np.linalg.norm(keras.ops.convert_to_numpy(jacobian), 2))
 
 
 @pytest.fixture
-def measured():
+def sensitivities():
     keras.utils.set_random_seed(0)
-    found = {}
+    results = {}
     for name, kind, forget_bias in (
         ("SimpleRNN", layers.SimpleRNN, None),
         ("GRU", layers.GRU, None),
@@ -48,13 +48,13 @@ def measured():
             *kernels, bias = layer.get_weights()
             bias[UNITS : 2 * UNITS] = forget_bias
             layer.set_weights([*kernels, bias])
-        found[name] = sensitivity(layer)
-    return found
+        results[name] = sensitivity(layer)
+    return results
 
 
-def test_an_open_forget_gate_keeps_the_gradient_that_the_others_lose(measured):
-    print(measured)
+def test_open_forget_gate_prevents_vanishing_gradients(sensitivities):
+    print(sensitivities)
     for name in ("SimpleRNN", "GRU", "LSTM 1"):
-        assert measured[name] < 1e-12, name
-    assert measured["SimpleRNN"] < measured["LSTM 1"]
-    assert measured["LSTM 3"] > 1e-3
+        assert sensitivities[name] < 1e-12, name
+    assert sensitivities["SimpleRNN"] < sensitivities["LSTM 1"]
+    assert sensitivities["LSTM 3"] > 1e-3
