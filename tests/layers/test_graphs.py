@@ -1,4 +1,4 @@
-"""Graphs that others than the layers make: which kernel stands in them, and what they know of shapes."""
+"""Graphs that contain the layers: their kernels and their static shapes."""
 
 import concurrent.futures
 import subprocess
@@ -13,11 +13,11 @@ from tests.conftest import ROOT
 from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal
 
 BACKEND = keras.backend.backend()
-only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
 
 
 @only_tensorflow
-def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(kernels_run, sequences, tmp_path):
+def test_only_graphs_of_keras_loops_take_the_compiled_kernel(kernels_run, sequences, tmp_path):
     import tensorflow as tf
 
     model = keras.Sequential([keras.Input((None, FEATURES)), layers.LSTM(UNITS)])
@@ -50,7 +50,7 @@ def test_keras_loops_take_the_compiled_kernel_and_other_graphs_do_not(kernels_ru
     assert set(kernels_run) == {"compiled"}
 
 
-def assert_holds_no_xla(folder):
+def assert_contains_no_xla(folder):
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
@@ -63,7 +63,7 @@ def assert_holds_no_xla(folder):
 
 @only_tensorflow
 @pytest.mark.parametrize("wrapper", [lambda layer: layer, keras.layers.Bidirectional])
-def test_an_export_holds_no_function_that_must_be_compiled(family, sequences, tmp_path, wrapper):
+def test_exported_model_contains_no_xla(family, sequences, tmp_path, wrapper):
     import tensorflow as tf
 
     model = keras.Sequential([keras.Input((None, FEATURES)), wrapper(family.make(UNITS))])
@@ -73,14 +73,14 @@ def test_an_export_holds_no_function_that_must_be_compiled(family, sequences, tm
     model.export(tmp_path / "exported", verbose=False)
     tf.saved_model.save(model, tmp_path / "saved")
     for folder in ("exported", "saved"):
-        assert_holds_no_xla(tmp_path / folder)
+        assert_contains_no_xla(tmp_path / folder)
     loaded = tf.saved_model.load(tmp_path / "exported")
     assert_equal(loaded.serve(sequences), model(sequences))
 
 
 @only_tensorflow
-def test_a_saved_training_step_holds_no_function_that_must_be_compiled(family, sequences, tmp_path):
-    """As models that go on learning on a device are saved."""
+def test_saved_training_step_contains_no_xla(family, sequences, tmp_path):
+    """Models for on-device training are saved like this."""
     import tensorflow as tf
 
     class Learner(tf.Module):
@@ -99,7 +99,7 @@ def test_a_saved_training_step_holds_no_function_that_must_be_compiled(family, s
 
     learner = Learner()
     tf.saved_model.save(learner, tmp_path / "learner")
-    assert_holds_no_xla(tmp_path / "learner")
+    assert_contains_no_xla(tmp_path / "learner")
     loaded = tf.saved_model.load(tmp_path / "learner")
     losses = [float(loaded.train(sequences)) for _ in range(5)]
     assert losses[-1] < losses[0]
@@ -123,8 +123,8 @@ if sys.argv[1] == "check":
     tf.debugging.enable_check_numerics()
 else:
     tf.debugging.experimental.enable_dump_debug_info(tempfile.mkdtemp(), "FULL_HEALTH")
-for name, found in zip(names, before):
-    np.testing.assert_allclose(run(getattr(layers, name)), found, rtol=1e-4)
+for name, expected in zip(names, before):
+    np.testing.assert_allclose(run(getattr(layers, name)), expected, rtol=1e-4)
     print(layers.which_kernel(getattr(layers, name)(3)).kernel)
 try:
     with layers.use_kernel("compiled"):
@@ -136,38 +136,38 @@ except ValueError as error:
 
 @only_tensorflow
 @pytest.mark.parametrize("mode", ["check", pytest.param("dump", marks=pytest.mark.slow)])
-def test_numeric_debugging_sees_every_operation(mode):
+def test_numeric_debugging_takes_the_portable_kernel(mode):
     command = [sys.executable, "-c", DEBUGGING, mode]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[:3] == ["portable"] * 3
-    assert "numeric debugging" in done.stdout
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split()[:3] == ["portable"] * 3
+    assert "numeric debugging" in result.stdout
 
 
-def test_a_forced_kernel_reaches_threads_and_leaves_the_settings_of_others(family):
+def test_forced_kernel_applies_to_threads_that_force_none(family):
     layer = family.make(UNITS)
 
-    def here():
+    def kernel():
         return layers.which_kernel(layer).kernel
 
-    def elsewhere():
+    def forced_kernel():
         with layers.use_kernel("compiled"):
-            return here()
+            return kernel()
 
-    kernels_exist = BACKEND in ("tensorflow", "jax")
+    has_compiled = BACKEND in ("tensorflow", "jax")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        default = here()
-        assert pool.submit(here).result() == default
+        default = kernel()
+        assert pool.submit(kernel).result() == default
         with layers.use_kernel("portable"):
-            assert pool.submit(here).result() == "portable"
-            if kernels_exist:
-                assert pool.submit(elsewhere).result() == "compiled"
-            assert here() == "portable"
-        assert here() == pool.submit(here).result() == default
+            assert pool.submit(kernel).result() == "portable"
+            if has_compiled:
+                assert pool.submit(forced_kernel).result() == "compiled"
+            assert kernel() == "portable"
+        assert kernel() == pool.submit(kernel).result() == default
 
 
 @only_tensorflow
-def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(kernels_run, sequences):
+def test_forced_kernel_applies_to_replicas_of_a_strategy(kernels_run, sequences):
     import tensorflow as tf
 
     devices = ["CPU:0", "CPU:0"]
@@ -183,14 +183,14 @@ def test_a_forced_kernel_reaches_the_replicas_of_a_strategy(kernels_run, sequenc
 
 
 class Shapes(keras.layers.Layer):
-    """Notes the static shapes that it is called with."""
+    """Records the static shapes of its inputs."""
 
     def __init__(self):
         super().__init__()
-        self.seen = []
+        self.recorded = []
 
     def call(self, *tensors):
-        self.seen.append([tuple(tensor.shape) for tensor in tensors])
+        self.recorded.append([tuple(tensor.shape) for tensor in tensors])
         return tensors[0]
 
 
@@ -199,35 +199,35 @@ class Shapes(keras.layers.Layer):
     "batch,time,masked,backwards",
     [(None, 7, False, False), (4, None, True, True), (4, 300, True, False), (None, None, False, True)],
 )
-def test_graphs_know_the_static_shapes_that_they_know_behind_keras_layers(generator, batch, time, masked, backwards):
+def test_static_shapes_are_known_as_with_keras(generator, batch, time, masked, backwards):
     sequences = generator.normal(size=(4, time or 5, FEATURES)).astype("float32")
     options = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
-    seen = []
-    for whose in ("ours", "theirs"):
+    recorded = []
+    for kind in ("ours", "theirs"):
         inputs = keras.Input(batch_shape=(batch, time, FEATURES))
-        start = keras.layers.Masking()(inputs) if masked else inputs
+        masked_inputs = keras.layers.Masking()(inputs) if masked else inputs
         shapes, results = Shapes(), []
         for family in FAMILIES:
-            kind = getattr(family, whose)
-            outputs = kind(UNITS, **family.options, **options)(start)
-            results += [*outputs, kind(UNITS, **family.options)(outputs[0])]
+            recurrent = getattr(family, kind)
+            outputs = recurrent(UNITS, **family.options, **options)(masked_inputs)
+            results += [*outputs, recurrent(UNITS, **family.options)(outputs[0])]
         model = keras.Model(inputs, shapes(*results))
         model.compile("sgd", "mse")
-        shapes.seen.clear()
+        shapes.recorded.clear()
         batch_size = 2 if batch is None else batch
         model.fit(sequences, np.zeros((4, time or 5, UNITS)), batch_size=batch_size, verbose=0)
         model.predict(sequences, batch_size=batch_size, verbose=0)
-        seen.append(shapes.seen)
-    assert len(seen[0]) == len(seen[1]) >= 2
-    for ours, theirs in zip(*seen, strict=True):
+        recorded.append(shapes.recorded)
+    assert len(recorded[0]) == len(recorded[1]) >= 2
+    for ours, theirs in zip(*recorded, strict=True):
         assert len(ours) == 13
-        # What Keras' layers tell; ours may know more.
+        # Our layers may know more than Keras'.
         for one, other in zip(ours, theirs, strict=True):
             assert len(one) == len(other)
             assert all(b is None or a == b for a, b in zip(one, other, strict=True)), (one, other)
 
 
-def test_masks_of_any_dtype_are_read_alike(family, sequences):
+def test_masks_of_any_dtype_and_shape_give_equal_outputs(family, sequences):
     layer = family.make(UNITS, return_sequences=True)
     expected = layer(sequences, mask=MASKS["holes"])
     for mask in (MASKS["holes"].astype(dtype) for dtype in ("int32", "uint8", "float32")):

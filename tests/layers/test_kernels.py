@@ -1,4 +1,4 @@
-"""The kernels: which one runs, and that each gives what Keras' loop gives."""
+"""The choice of kernels, and equality of their results with those of Keras' loop."""
 
 import os
 import subprocess
@@ -19,12 +19,12 @@ from tests.layers.gradients import gradients
 
 BACKEND = keras.backend.backend()
 pytestmark = pytest.mark.skipif(BACKEND not in ("tensorflow", "jax"), reason=f"no kernels on {BACKEND}")
-only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="of TensorFlow")
-only_jax = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")
+only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
+only_jax = pytest.mark.skipif(BACKEND != "jax", reason="JAX only")
 
 
 class Training:
-    """A layer in training, which `gradients` can ask."""
+    """Calls a layer with training=True; for `gradients`."""
 
     def __init__(self, layer):
         self.layer, self.trainable_weights = layer, layer.trainable_weights
@@ -34,7 +34,7 @@ class Training:
 
 
 def results(kernel, make, weights, sequences, states, mask, training=False):
-    """Outputs and gradients of a new layer under a kernel."""
+    """Return outputs and gradients of a new layer with a kernel; in training only gradients."""
     layer = make()
     layer.build(sequences.shape)
     layer.set_weights(weights)
@@ -46,7 +46,7 @@ def results(kernel, make, weights, sequences, states, mask, training=False):
 
 
 def assert_kernels_agree(family, generator, sequences, mask=None, training=False, **options):
-    """The compiled kernel gives what the portable one gives, for random weights and start states."""
+    """Assert that the compiled and the portable kernel agree, for random weights and initial states."""
 
     def make():
         return family.make(UNITS, return_state=True, **options)
@@ -78,7 +78,7 @@ CHOICES = [
 
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("name,options,kernel", CHOICES)
-def test_which_kernel_tells_what_runs(kernels_run, sequences, name, options, kernel, training):
+def test_which_kernel_returns_the_kernel_that_runs(kernels_run, sequences, name, options, kernel, training):
     layer = getattr(layers, name)(UNITS, **options)
     choice = layers.which_kernel(layer, TIME, training=training)
     assert (choice.kernel, bool(choice.reason)) == (kernel, True)
@@ -86,7 +86,7 @@ def test_which_kernel_tells_what_runs(kernels_run, sequences, name, options, ker
     assert kernels_run == [kernel]
 
 
-def test_a_cell_with_its_own_step_takes_the_portable_loop(kernels_run, sequences):
+def test_cell_that_overrides_step_takes_the_portable_kernel(kernels_run, sequences):
     class Doubled(layers.LSTMCell):
         def step(self, inputs, states, training):
             return [2 * state for state in super().step(inputs, states, training)]
@@ -117,13 +117,13 @@ GPU = [
 
 
 @pytest.mark.parametrize("name,options,on_tensorflow,on_jax", GPU)
-def test_which_kernel_for_a_gpu(name, options, on_tensorflow, on_jax):
+def test_which_kernel_on_gpu_returns_the_expected_kernel(name, options, on_tensorflow, on_jax):
     layer = getattr(layers, name)(UNITS, **options)
     expected = on_tensorflow if BACKEND == "tensorflow" else on_jax
     assert layers.which_kernel(layer, training=True, device="gpu").kernel == expected
 
 
-def test_a_kernel_that_cannot_run_is_refused_with_the_reason(sequences):
+def test_unsupported_kernel_raises_with_the_reason(sequences):
     with pytest.raises(ValueError, match="needs a GPU"), layers.use_kernel("cudnn"):
         layers.LSTM(UNITS)(sequences)
     with pytest.raises(ValueError, match="unroll=True"), layers.use_kernel("compiled"):
@@ -136,7 +136,7 @@ def test_a_kernel_that_cannot_run_is_refused_with_the_reason(sequences):
 
 @only_tensorflow
 @pytest.mark.parametrize("time", [300, None])
-def test_a_model_that_xla_compiles_whole_learns_the_same(kernels_run, family, generator, time):
+def test_jit_compiled_model_trains_the_same(kernels_run, family, generator, time):
     sequences = generator.normal(size=(4, 300, 3)).astype("float32")
     targets = np.zeros((4, UNITS), "float32")
     models = [keras.Sequential([keras.Input((time, 3)), family.make(UNITS)]) for _ in range(2)]
@@ -149,10 +149,10 @@ def test_a_model_that_xla_compiles_whole_learns_the_same(kernels_run, family, ge
     assert_equal(models[0].get_weights(), models[1].get_weights())
 
 
-@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("return_sequences,go_backwards", [(False, False), (True, True)])
 @pytest.mark.parametrize("mask", [None, "holes", "empty row"])
-def test_training_with_dropout_agrees(family, generator, sequences, mask, everything):
-    options = {"return_sequences": everything, "go_backwards": everything}
+def test_training_with_dropout_agrees(family, generator, sequences, mask, return_sequences, go_backwards):
+    options = {"return_sequences": return_sequences, "go_backwards": go_backwards}
     assert_kernels_agree(
         family, generator, sequences, MASKS.get(mask), True, dropout=0.4, recurrent_dropout=0.4, seed=3, **options
     )
@@ -161,7 +161,7 @@ def test_training_with_dropout_agrees(family, generator, sequences, mask, everyt
 @pytest.mark.parametrize("activation", [a.__name__ for a in derivatives._DERIVATIVES])
 def test_activations_agree(generator, sequences, activation):
     simple, *_, lstm = FAMILIES
-    # Small, since some of them grow without bound.
+    # Small, because some activations are unbounded.
     small = sequences[:, :3] / 4
     assert_kernels_agree(simple, generator, small, activation=activation)
     assert_kernels_agree(lstm, generator, small, activation=activation, recurrent_activation=activation)
@@ -173,37 +173,37 @@ def test_no_bias_agrees(family, generator, sequences):
 
 @pytest.mark.parametrize("features", [3, 300])
 def test_large_batches_and_many_features_agree(family, generator, features):
-    """On JAX a step's own product is taken for the one, and the pre-activations are remembered for the other."""
+    """On JAX, large batches have one product for each step, and many features save the pre-activations."""
     sequences = generator.normal(size=(9, 5, features)).astype("float32") / features
     mask = generator.random((9, 5)) < 0.7
     assert_kernels_agree(family, generator, sequences, mask, True, return_sequences=True)
 
 
 @pytest.mark.parametrize("return_sequences", [False, True])
-def test_more_steps_than_a_chunk_agree(family, generator, return_sequences):
+def test_sequences_longer_than_a_chunk_agree(family, generator, return_sequences):
     sequences = generator.normal(size=(2, 600, 3)).astype("float32")
     mask = generator.random((2, 600)) < 0.7
     assert_kernels_agree(family, generator, sequences / 4, mask, return_sequences=return_sequences)
 
 
 @pytest.mark.parametrize("method", ["update", "gradient"])
-def test_a_wrong_equation_is_seen(family, generator, sequences, monkeypatch, method):
+def test_wrong_equation_is_detected(family, generator, sequences, monkeypatch, method):
     equations = type(family.make(UNITS).cell.equations)
-    right = getattr(equations, method)
+    original = getattr(equations, method)
 
     def wrong(self, *arguments):
-        answer = right(self, *arguments)
+        result = original(self, *arguments)
         if method == "update":
-            return [1.001 * answer[0], *answer[1:]]
-        d_a, d_seen, d_last = answer
-        return [1.001 * d_a[0], *d_a[1:]], d_seen, d_last
+            return [1.001 * result[0], *result[1:]]
+        d_a, d_h_in, d_prev = result
+        return [1.001 * d_a[0], *d_a[1:]], d_h_in, d_prev
 
-    # A program that is compiled already would not see the change.
-    other = type("Wrong", (equations,), {method: wrong})
+    # A new class, because programs that are already compiled would not change.
+    wrong_equations = type("Wrong", (equations,), {method: wrong})
     monkeypatch.setattr(
         type(family.make(UNITS).cell),
         "derived_equations",
-        property(lambda self: other(self.equations.activation, self.equations.recurrent_activation)),
+        property(lambda self: wrong_equations(self.equations.activation, self.equations.recurrent_activation)),
     )
     with pytest.raises(AssertionError, match="Not equal"):
         assert_kernels_agree(family, generator, sequences, return_sequences=True)
@@ -216,17 +216,17 @@ def test_derivatives_equal_finite_differences():
         up, down, y = (
             ops.convert_to_numpy(activation(ops.convert_to_tensor(a + d, "float32"))) for d in (step, -step, 0)
         )
-        slope = (up.astype("float64") - down) / (2 * step)
+        expected = (up.astype("float64") - down) / (2 * step)
         ours = derivatives.derivative(activation, ops.convert_to_tensor(a, "float32"), ops.convert_to_tensor(y))
-        # A kink may lie between.
-        off = np.abs(ops.convert_to_numpy(ours) - slope) > 1e-3 * np.maximum(1, np.abs(slope))
-        assert off.sum() <= 2, activation.__name__
+        # Points next to a kink may differ.
+        differs = np.abs(ops.convert_to_numpy(ours) - expected) > 1e-3 * np.maximum(1, np.abs(expected))
+        assert differs.sum() <= 2, activation.__name__
         if derivatives.needs_only_output(activation):
             assert_equal(derivatives.derivative(activation, None, ops.convert_to_tensor(y)), ours)
 
 
 @only_jax
-def test_outside_a_model_a_program_is_compiled_once(family, sequences):
+def test_calls_outside_a_model_compile_once(family, sequences):
     from layers.kernels import jax as jax_kernels
 
     layer = family.make(UNITS)
@@ -237,28 +237,28 @@ def test_outside_a_model_a_program_is_compiled_once(family, sequences):
     assert jax_kernels._compiled._cache_size() == before
 
 
-def right_padded_lstm(inputs, start, step):
-    """What a vendor's LSTM does: rows of their lengths, zeros behind them. `step(x, states)` is the cell."""
+def run_right_padded(inputs, initial_states, step):
+    """Run `step(x, states)` over right-padded rows as cuDNN does, with zeros as outputs of the padding."""
     sequences, lengths = inputs
-    states, outputs = [np.array(state) for state in start], []
+    states, outputs = [np.array(state) for state in initial_states], []
     for t in range(sequences.shape[1]):
         new = step(sequences[:, t], states)
-        here = (t < lengths)[:, None]
-        states = [np.where(here, after, before) for after, before in zip(new, states, strict=True)]
-        outputs.append(np.where(here, new[0], 0))
+        mask = (t < lengths)[:, None]
+        states = [np.where(mask, after, before) for after, before in zip(new, states, strict=True)]
+        outputs.append(np.where(mask, new[0], 0))
     return np.stack(outputs, axis=1), states
 
 
 @only_tensorflow
 @pytest.mark.parametrize("mask", [None, *MASKS])
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_cudnn_on_tensorflow_gets_what_it_expects(monkeypatch, generator, sequences, name, mask):
-    """cuDNN itself needs a GPU; here its documented order of weights, and lengths, are read by the cells in NumPy."""
+def test_cudnn_on_tensorflow_gets_the_documented_arguments(monkeypatch, generator, sequences, name, mask):
+    """cuDNN needs a GPU, so cells in NumPy read the weights, in its documented order, and the lengths."""
     import tensorflow as tf
 
     from tests import reference
 
-    def stand_in(input, input_h, input_c, params, sequence_lengths, rnn_mode, is_training, time_major):
+    def fake_cudnn(input, input_h, input_c, params, sequence_lengths, rnn_mode, is_training, time_major):
         assert is_training and not time_major and np.all(sequence_lengths >= 1)
         gates = {"lstm": 4, "gru": 3}[rnn_mode]
         flat, blocks = params.numpy(), []
@@ -266,17 +266,17 @@ def test_cudnn_on_tensorflow_gets_what_it_expects(monkeypatch, generator, sequen
             block, flat = flat[: UNITS * width], flat[UNITS * width :]
             blocks.append(block.reshape(UNITS, width).T)
         assert not flat.size
-        # cuDNN has the GRU's gates in the order r, z, h.
+        # cuDNN orders the GRU's gates r, z, h.
         order = (0, 1, 2, 3) if rnn_mode == "lstm" else (1, 0, 2)
         kernel, recurrent, b, d = (
             np.concatenate([blocks[part * gates + gate] for gate in order], axis=1) for part in range(4)
         )
         if rnn_mode == "lstm":
-            start, bias, step = [input_h[:, 0], input_c[:, 0]], (b + d)[0], reference.lstm_step
+            initial_states, bias, step = [input_h[:, 0], input_c[:, 0]], (b + d)[0], reference.lstm_step
         else:
-            start, bias, step = [input_h[:, 0]], np.concatenate([b, d]), reference.gru_step
-        outputs, states = right_padded_lstm(
-            (input.numpy(), sequence_lengths.numpy()), start, lambda x, s: step(x, s, kernel, recurrent, bias)
+            initial_states, bias, step = [input_h[:, 0]], np.concatenate([b, d]), reference.gru_step
+        outputs, states = run_right_padded(
+            (input.numpy(), sequence_lengths.numpy()), initial_states, lambda x, s: step(x, s, kernel, recurrent, bias)
         )
         constants = [tf.constant(value, tf.float32) for value in (outputs, states[0][:, None], states[-1][:, None])]
         return (*constants, None, None)
@@ -289,7 +289,7 @@ def test_cudnn_on_tensorflow_gets_what_it_expects(monkeypatch, generator, sequen
     expected = layer(sequences, **arguments)
     module = kernels._backend()
     monkeypatch.setattr(module, "device", lambda: "gpu")
-    monkeypatch.setattr(module.tf.raw_ops, "CudnnRNNV3", stand_in)
+    monkeypatch.setattr(module.tf.raw_ops, "CudnnRNNV3", fake_cudnn)
     with layers.use_kernel("cudnn"):
         assert_equal(layer(sequences, **arguments), expected, rtol=1e-4, atol=1e-5)
 
@@ -297,11 +297,11 @@ def test_cudnn_on_tensorflow_gets_what_it_expects(monkeypatch, generator, sequen
 @only_jax
 @pytest.mark.parametrize("use_bias", [False, True])
 @pytest.mark.parametrize("mask", [None, *MASKS])
-def test_cudnn_on_jax_gets_what_it_expects(monkeypatch, generator, sequences, mask, use_bias):
-    """cuDNN itself needs a GPU; JAX has the same network in plain operations beside it."""
+def test_cudnn_on_jax_gets_the_documented_arguments(monkeypatch, generator, sequences, mask, use_bias):
+    """cuDNN needs a GPU, so JAX's reference implementation of the same network takes its place."""
     from jax.experimental import rnn
 
-    def stand_in(x, h_0, c_0, weights, seq_lengths, input_size, hidden_size, num_layers, dropout, bidirectional):
+    def fake_cudnn(x, h_0, c_0, weights, seq_lengths, input_size, hidden_size, num_layers, dropout, bidirectional):
         parts = rnn.unpack_lstm_weights(weights, input_size, hidden_size, num_layers, bidirectional)
         sizes = (input_size, hidden_size, num_layers, dropout, bidirectional)
         return rnn.lstm_ref(x, h_0, c_0, *parts, seq_lengths, *sizes)
@@ -314,14 +314,14 @@ def test_cudnn_on_jax_gets_what_it_expects(monkeypatch, generator, sequences, ma
     expected = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
     module = kernels._backend()
     monkeypatch.setattr(module, "device", lambda: "gpu")
-    monkeypatch.setattr(module.rnn, "lstm", stand_in)
+    monkeypatch.setattr(module.rnn, "lstm", fake_cudnn)
     assert layers.which_kernel(layer).kernel == "cudnn"
     ours = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
     assert_equal(ours, expected, rtol=1e-4, atol=1e-5)
 
 
 @only_jax
-def test_cudnn_is_left_alone_where_devices_share_the_batch(monkeypatch):
+def test_cudnn_is_not_chosen_if_devices_share_the_batch(monkeypatch):
     mesh = types.SimpleNamespace(devices=np.arange(2))
     monkeypatch.setattr(keras.distribution, "distribution", lambda: types.SimpleNamespace(device_mesh=mesh))
     choice = layers.which_kernel(layers.LSTM(UNITS), training=True, device="gpu")
@@ -348,15 +348,15 @@ for units in (8, 256):
 
 
 @only_jax
-def test_devices_that_share_a_batch_send_each_other_the_weights_gradients_alone():
+def test_devices_that_share_a_batch_exchange_only_weight_gradients():
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     command = [sys.executable, "-c", SHARED]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | flags, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["0 True compiled"] * 8
+    result = subprocess.run(command, cwd=ROOT, env=os.environ | flags, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["0 True compiled"] * 8
 
 
 @only_jax
-def test_a_training_step_is_lowered_for_gpu_and_tpu(family, sequences):
+def test_training_step_lowers_for_gpu_and_tpu(family, sequences):
     import jax
 
     layer = family.make(UNITS)

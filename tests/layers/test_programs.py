@@ -1,4 +1,4 @@
-"""Programs that XLA compiles on TensorFlow: how many, when, and for how long they are kept."""
+"""XLA programs on TensorFlow: how many are compiled, when, and when they are freed."""
 
 import gc
 import os
@@ -13,9 +13,9 @@ import layers
 from tests.conftest import ROOT, clean_environment
 from tests.layers.families import FEATURES, UNITS, assert_equal
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow")
+pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow only")
 
-COUNT = """
+MANY_LENGTHS = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np, tensorflow as tf
@@ -32,73 +32,75 @@ print(len(shapes))
 def test_many_lengths_compile_few_programs(tmp_path):
     environment = clean_environment(tmp_path)
     environment["env"] = {**environment["env"], "XLA_FLAGS": f"--xla_dump_to={tmp_path}/dump", "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run([sys.executable, "-c", COUNT], check=True, capture_output=True, text=True, **environment)
-    assert answer.stdout.split()[-1] == "118"
+    result = subprocess.run(
+        [sys.executable, "-c", MANY_LENGTHS], check=True, capture_output=True, text=True, **environment
+    )
+    assert result.stdout.split()[-1] == "118"
     programs = [name for name in os.listdir(tmp_path / "dump") if name.endswith("before_optimizations.txt")]
-    # One forward and one backward for each of four lengths, and for the first length and the two batch sizes that are
-    # still taken as they are before the graph knows that sizes vary.
+    # A forward and a backward program for each of four lengths; and for the first length and the two batch sizes, which
+    # are not padded before the graph is retraced for varying sizes.
     assert 2 * 4 <= len(programs) <= 2 * (4 + 3)
 
 
-def alive():
+def count_programs():
     from layers.kernels import tensorflow_programs
 
     gc.collect()
     return len(tensorflow_programs._shared)
 
 
-def test_layers_of_equal_sizes_share_programs_which_end_with_them(family, sequences):
-    before = alive()
-    made = [family.make(UNITS + 7)]
-    made[0](sequences)
-    one = alive() - before
-    made.append(family.make(UNITS + 7))
-    made[1](sequences)
-    assert alive() == before + one > before
+def test_layers_of_equal_sizes_share_programs_until_freed(family, sequences):
+    before = count_programs()
+    equal = [family.make(UNITS + 7)]
+    equal[0](sequences)
+    added = count_programs() - before
+    equal.append(family.make(UNITS + 7))
+    equal[1](sequences)
+    assert count_programs() == before + added > before
     other = family.make(UNITS + 8)
     other(sequences)
-    both = alive()
-    assert both > before + one
-    del made[0]
-    assert alive() == both
-    del made, other
-    assert alive() == before
+    total = count_programs()
+    assert total > before + added
+    del equal[0]
+    assert count_programs() == total
+    del equal, other
+    assert count_programs() == before
 
 
-def test_programs_and_graphs_of_a_trained_model_end_with_it(family, sequences):
+def test_programs_and_gradients_are_freed_with_the_model(family, sequences):
     from tensorflow.python.framework.ops import gradient_registry
 
-    before, registered = alive(), len(gradient_registry.list())
+    before, registered = count_programs(), len(gradient_registry.list())
     model = keras.Sequential([keras.Input((None, FEATURES)), family.make(UNITS + 9), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(sequences, np.zeros((len(sequences), 1)), verbose=0)
-    assert alive() > before
+    assert count_programs() > before
     assert len(gradient_registry.list()) >= registered + 3
     del model
     keras.utils.clear_session()
-    assert alive() == before
-    # Keras itself registers one in every model.
+    assert count_programs() == before
+    # Keras registers one gradient in every model.
     assert len(gradient_registry.list()) <= registered + 1
 
 
 @pytest.fixture
 def warm_up():
-    """Sets the warm-up for a test."""
+    """Function that sets the warm-up for one test."""
     yield layers.set_warm_up
     layers.set_warm_up(0)
 
 
 @pytest.mark.parametrize("time", [20, 300, None])
-def test_a_warm_up_changes_nothing_but_when_programs_are_compiled(family, generator, warm_up, time):
+def test_warm_up_does_not_change_training(family, generator, warm_up, time):
     sequences = generator.normal(size=(8, time or 20, FEATURES)).astype("float32")
-    start, histories, trained = None, [], []
-    # Never compiled, compiled after the second of eight steps, compiled at once.
+    initial_weights, histories, trained = None, [], []
+    # Never compiled; compiled after the second of eight steps; compiled at once.
     for steps in (10**9, 2 * len(sequences[0]), 0):
         warm_up(steps)
         inputs = keras.Input((time, FEATURES))
         model = keras.Model(inputs, keras.layers.Dense(1)(family.make(UNITS, return_sequences=True)(inputs)))
-        start = start or model.get_weights()
-        model.set_weights(start)
+        initial_weights = initial_weights or model.get_weights()
+        model.set_weights(initial_weights)
         model.compile("sgd", "mse")
         targets = np.ones((*sequences.shape[:2], 1))
         histories.append(
@@ -122,16 +124,16 @@ for step in range(8):
 """
 
 
-def test_programs_are_compiled_once_the_warm_up_is_over():
+def test_programs_compile_after_the_warm_up():
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=1"}
     command = [sys.executable, "-c", WARM_UP]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    lines = [line for line in done.stderr.splitlines() if line.startswith("step") or "Compilation of" in line]
-    # Five calls of 20 steps are 100.
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("step") or "Compilation of" in line]
+    # The warm-up of 100 is five calls of 20 steps.
     assert [line.startswith("step") for line in lines] == [True] * 6 + [False] * 2 + [True] * 2
 
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True, None])
-def test_a_warm_up_that_is_no_number_of_steps_is_refused(steps):
+def test_invalid_warm_up_raises(steps):
     with pytest.raises(ValueError, match="`steps`"):
         layers.set_warm_up(steps)
