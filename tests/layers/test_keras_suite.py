@@ -1,4 +1,4 @@
-"""The tests that Keras ships for its own recurrent layers, run with ours in their place."""
+"""The tests that Keras ships for its recurrent layers, run with our layers."""
 
 import importlib
 import types
@@ -12,14 +12,14 @@ OURS = {name: getattr(layers, name) for name in ("SimpleRNN", "LSTM", "GRU", "Si
 
 
 class Substituted(types.ModuleType):
-    """`keras.layers` with our classes where there are some."""
+    """`keras.layers` with our classes in place of those of the same name."""
 
     def __getattr__(self, name):
         return OURS.get(name) or getattr(keras_layers, name)
 
 
-# They ask whether Keras' own layers may take Keras' own fused GPU kernel.
-LEFT_OUT = {"test_fused_lstm_eligibility", "test_fused_gru_eligibility"}
+# They test whether Keras' layers are eligible for Keras' fused GPU kernel.
+EXCLUDED = {"test_fused_lstm_eligibility", "test_fused_gru_eligibility"}
 
 
 def _collect():
@@ -29,7 +29,7 @@ def _collect():
         assert module.layers is keras_layers
         module.layers = Substituted("layers")
         for case in [value for attribute, value in vars(module).items() if attribute.endswith("Test")]:
-            for test in LEFT_OUT & set(vars(case)):
+            for test in EXCLUDED & set(vars(case)):
                 delattr(case, test)
             globals()[f"{name}_{case.__name__}"] = case
             count += 1
