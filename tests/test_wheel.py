@@ -1,4 +1,4 @@
-"""The wheel `engram`: the layers alone, installed where nothing else of this repository is."""
+"""The wheel `engram`, which contains only the layers, in an environment without the rest of this repository."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 from apps.spam_detector.predict import Detector
 from tests.conftest import ROOT, clean_environment
 
-OPEN_APP_MODEL = """
+LOAD_APP_MODEL = """
 import importlib.util
 import engram
 import keras, numpy as np
@@ -24,7 +24,7 @@ np.testing.assert_allclose(keras.ops.convert_to_numpy(detector(data["features"])
 """
 
 
-def test_wheel_installs_alone_and_opens_the_model_of_an_app(trained, tmp_path):
+def test_wheel_loads_the_model_of_an_app(trained, tmp_path):
     source, clean = tmp_path / "source", tmp_path / "clean"
     shutil.copytree(ROOT / "layers", source / "layers", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "LICENSE"):
@@ -34,10 +34,11 @@ def test_wheel_installs_alone_and_opens_the_model_of_an_app(trained, tmp_path):
     (wheel,) = tmp_path.glob("engram-*.whl")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", clean], check=True)
     python = clean / "bin" / "python"
-    ours = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True)
-    subprocess.run([*pip, "install", "--no-deps", "--target", ours.strip(), wheel], check=True)
-    # TensorFlow and Keras are borrowed from here, since a second copy takes minutes to install.
-    with open(f"{ours.strip()}/borrowed.pth", "w") as file:
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site_packages = subprocess.check_output([python, "-c", code], text=True).strip()
+    subprocess.run([*pip, "install", "--no-deps", "--target", site_packages, wheel], check=True)
+    # Use this environment's TensorFlow and Keras, because installing them again takes minutes.
+    with open(f"{site_packages}/parent_environment.pth", "w") as file:
         file.write(sysconfig.get_path("purelib"))
 
     detector = Detector(trained)
@@ -48,4 +49,4 @@ def test_wheel_installs_alone_and_opens_the_model_of_an_app(trained, tmp_path):
     assert "\nimport layers\n" in model
     model = model.replace("import layers", "import engram as layers").replace("from ..common import runs\n", "")
     (tmp_path / "model.py").write_text(model, encoding="utf-8")
-    subprocess.run([python, "-c", OPEN_APP_MODEL], check=True, **clean_environment(tmp_path))
+    subprocess.run([python, "-c", LOAD_APP_MODEL], check=True, **clean_environment(tmp_path))

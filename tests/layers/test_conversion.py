@@ -1,4 +1,4 @@
-"""Models go from Keras' layers to ours and back, and continue where they stood."""
+"""Conversion of models from Keras' layers to ours and back, including their state."""
 
 import functools
 import subprocess
@@ -17,7 +17,7 @@ ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
 
 
 def make_model():
-    """Everything at once: shared, nested, wrapped, stacked, masked."""
+    """Build a model with shared, nested, wrapped, stacked and masked layers."""
     tokens = keras.Input((7,), dtype="int32")
     other = keras.Input((7,), dtype="int32")
     embedding = keras.layers.Embedding(20, 6, mask_zero=True)
@@ -31,14 +31,14 @@ def make_model():
     return keras.Model([tokens, other], keras.layers.Dense(2)(outputs), name="everything")
 
 
-def kinds(model):
-    """Modules and names of all recurrent layers and cells in a model."""
-    found = []
+def recurrent_classes(model):
+    """List the packages and class names of all recurrent layers and cells in a model."""
+    classes = []
 
     def visit(node):
         if isinstance(node, dict):
             if str(node.get("class_name", "")).replace("Cell", "") in ("SimpleRNN", "LSTM", "GRU"):
-                found.append((node["module"].split(".")[0], node["class_name"]))
+                classes.append((node["module"].split(".")[0], node["class_name"]))
             for value in node.values():
                 visit(value)
         elif isinstance(node, (list, tuple)):
@@ -46,25 +46,25 @@ def kinds(model):
                 visit(value)
 
     visit(keras.saving.serialize_keras_object(model))
-    return found
+    return classes
 
 
 def stack(*parts, optimizer=None, loss="mse", **arguments):
-    """A model of sequences, compiled if it has an optimizer."""
+    """Build a model of these layers, and compile it if an optimizer is passed."""
     model = keras.Sequential([keras.Input((TIME, FEATURES)), *parts, keras.layers.Dense(2)])
     if optimizer is not None:
         model.compile(optimizer, loss, **{"run_eagerly": ON_TENSORFLOW, **arguments})
     return model
 
 
-def both_ways(model):
-    """The model with our layers, and that with Keras' layers again."""
+def convert_both_ways(model):
+    """Return the model converted to our layers, and that model converted back to Keras'."""
     ours = layers.from_keras(model)
     return ours, layers.to_keras(ours)
 
 
 def assert_same_training(model, *others, sequences, targets):
-    """Trains all of them; losses, weights and the optimizers' variables must stay the same."""
+    """Train all models; assert that losses, weights and optimizer variables stay equal."""
     for _ in range(2):
         losses = [one.train_on_batch(sequences, targets) for one in (model, *others)]
     for other, loss in zip(others, losses[1:], strict=True):
@@ -89,17 +89,17 @@ def targets(generator):
     return generator.normal(size=(BATCH, 2)).astype("float32")
 
 
-def test_model_comes_over_and_back_with_equal_outputs(data):
+def test_model_round_trip_gives_equal_outputs(data):
     model = make_model()
     model.set_weights(random_weights(model, np.random.default_rng(1)))
     expected = model.predict(data, verbose=0)
     ours = layers.from_keras(model)
-    assert len(kinds(ours)) == len(kinds(model)) >= 7
-    assert {package for package, _ in kinds(model)} == {"keras"}
-    assert {package for package, _ in kinds(ours)} == {"layers"}
+    assert len(recurrent_classes(ours)) == len(recurrent_classes(model)) >= 7
+    assert {package for package, _ in recurrent_classes(model)} == {"keras"}
+    assert {package for package, _ in recurrent_classes(ours)} == {"layers"}
     assert_equal(ours.predict(data, verbose=0), expected)
     back = layers.to_keras(ours)
-    assert kinds(back) == kinds(model)
+    assert recurrent_classes(back) == recurrent_classes(model)
     assert_equal(back.predict(data, verbose=0), expected)
 
 
@@ -110,7 +110,7 @@ def test_shared_layer_stays_shared():
     assert [layer.name for layer in ours.layers] == [layer.name for layer in model.layers]
 
 
-def test_single_layer_comes_over(sequences):
+def test_single_layer_is_converted(sequences):
     theirs = keras.layers.LSTM(3, return_sequences=True)
     expected = theirs(sequences)
     ours = layers.from_keras(theirs)
@@ -123,7 +123,7 @@ WORDS = np.array([["the cat"], ["the dog saw the cat"], ["a bird"]])
 LINES = np.array([["line\nbreak"], ["line"], ["\u2028"], ["line"], ["trailing "]])
 PREPROCESSING = {
     "Normalization": ([{}, {"axis": None}], NUMBERS),
-    # Passes where only weights are copied: its boundaries are in the configuration.
+    # Passes even if only weights are copied, because the boundaries are in the configuration.
     "Discretization": ([{"num_bins": 3}, {"num_bins": 3, "output_mode": "one_hot"}], NUMBERS),
     "IntegerLookup": ([{}, {"output_mode": "multi_hot"}, {"output_mode": "tf_idf"}], np.array([[5], [7], [5]])),
     "StringLookup": ([{}, {"output_mode": "tf_idf"}, {"num_oov_indices": 2}], LINES),
@@ -132,14 +132,14 @@ PREPROCESSING = {
 PREPROCESSING_CASES = [(name, case) for name, (cases, _) in PREPROCESSING.items() for case in cases]
 
 
-def test_every_layer_that_adapts_is_tried():
+def test_every_layer_that_adapts_is_tested():
     names = {name for name in dir(keras.layers) if hasattr(getattr(keras.layers, name), "adapt")}
     assert names == PREPROCESSING.keys()
     assert len(names) == 5
 
 
 @pytest.mark.parametrize(("name", "case"), PREPROCESSING_CASES)
-def test_adapted_preprocessing_comes_over(name, case):
+def test_adapted_preprocessing_is_copied(name, case):
     inputs = PREPROCESSING[name][1]
     if inputs.dtype.kind == "U" and not ON_TENSORFLOW:
         pytest.skip("only TensorFlow has strings")
@@ -150,20 +150,20 @@ def test_adapted_preprocessing_comes_over(name, case):
     model = keras.Model(start, layer(start))
     expected = ops.convert_to_numpy(layer(inputs))
     for source in (layer, model):
-        for other in both_ways(source):
+        for other in convert_both_ways(source):
             assert_equal(other(inputs), expected)
     if hasattr(layer, "get_vocabulary"):
         assert layers.from_keras(layer).get_vocabulary() == layer.get_vocabulary()
 
 
 @pytest.mark.parametrize(("name", "case"), PREPROCESSING_CASES)
-def test_preprocessing_comes_over_before_it_adapts(name, case):
-    """Guards the test above; passes where only weights are copied."""
+def test_preprocessing_that_has_not_adapted_is_copied(name, case):
+    """Complements the test above; passes even if only weights are copied."""
     inputs = PREPROCESSING[name][1]
     if inputs.dtype.kind == "U" and not ON_TENSORFLOW:
         pytest.skip("only TensorFlow has strings")
     if (name, case) == ("TextVectorization", {"output_mode": "tf_idf"}):
-        pytest.skip("Keras' own configuration fixes the vocabulary's size")
+        pytest.skip("Keras' configuration fixes the size of the vocabulary")
     layer = getattr(keras.layers, name)(**case)
     other = layers.from_keras(layer)
     for one in (layer, other):
@@ -171,7 +171,7 @@ def test_preprocessing_comes_over_before_it_adapts(name, case):
     assert_equal(other(inputs), ops.convert_to_numpy(layer(inputs)))
 
 
-def test_discretization_adapts_on():
+def test_discretization_continues_to_adapt():
     layer = keras.layers.Discretization(num_bins=3)
     layer.update_state(NUMBERS)
     other = layers.from_keras(layer)
@@ -182,7 +182,7 @@ def test_discretization_adapts_on():
 
 
 @pytest.mark.skipif(not ON_TENSORFLOW, reason="only TensorFlow has strings")
-def test_feature_space_comes_over():
+def test_feature_space_is_copied():
     import tensorflow as tf
 
     features = {"size": NUMBERS[:3], "name": WORDS}
@@ -202,20 +202,20 @@ def test_feature_space_comes_over():
         ),
     ],
 )
-def test_stateful_layer_continues_in_mid_stream(make, sequences):
+def test_stateful_layer_continues_from_its_state(make, sequences):
     layer = make()
     first = ops.convert_to_numpy(layer(sequences))
-    others = both_ways(layer)
+    others = convert_both_ways(layer)
     second = ops.convert_to_numpy(layer(sequences))
     assert np.abs(second - first).max() > 1e-3
     for other in others:
         assert_equal(other(sequences), second)
 
 
-def test_seeds_come_over(sequences):
+def test_seeds_are_copied(sequences):
     model = stack(keras.layers.Dropout(0.5), keras.layers.LSTM(3, dropout=0.5), keras.layers.GaussianNoise(0.3))
     first = ops.convert_to_numpy(model(sequences, training=True))
-    others = both_ways(model)
+    others = convert_both_ways(model)
     second = ops.convert_to_numpy(model(sequences, training=True))
     assert np.abs(second - first).max() > 1e-3
     for other in others:
@@ -223,18 +223,18 @@ def test_seeds_come_over(sequences):
 
 
 class Holder(keras.layers.Layer):
-    """A custom layer that no one registered, with layers in a list, a dictionary and a metric of its own."""
+    """An unregistered layer that holds layers in a list and in a dictionary, and a metric."""
 
-    def __init__(self, parts, made=2, **kwargs):
+    def __init__(self, parts, width=2, **kwargs):
         super().__init__(**kwargs)
         self.parts = parts
-        self.table = {"made": keras.layers.Dense(made)}
+        self.table = {"dense": keras.layers.Dense(width)}
         self.calls = keras.metrics.Sum()
 
     def call(self, sequences):
         for part in self.parts:
             sequences = part(sequences)
-        return self.table["made"](sequences)
+        return self.table["dense"](sequences)
 
     def get_config(self):
         return {**super().get_config(), "parts": keras.saving.serialize_keras_object(self.parts)}
@@ -245,7 +245,7 @@ class Holder(keras.layers.Layer):
 
 
 class Network(keras.Model):
-    """A subclassed model that no one registered."""
+    """An unregistered subclassed model."""
 
     def __init__(self, width, **kwargs):
         super().__init__(**kwargs)
@@ -268,14 +268,14 @@ class Descent(keras.optimizers.SGD):
     pass
 
 
-def test_trainable_flags_come_over(sequences):
+def test_trainable_flags_are_copied(sequences):
     holder = Holder([keras.layers.LSTM(3, return_sequences=True), keras.layers.GRU(3)])
     model = stack(keras.layers.Bidirectional(keras.layers.GRU(2, return_sequences=True)), holder)
     model.layers[0].backward_layer.cell.trainable = False
     holder.trainable = False
     holder.parts[0].trainable = True
     holder.parts[0].cell.bias.trainable = False
-    for other in both_ways(model):
+    for other in convert_both_ways(model):
         assert [weight.trainable for weight in other.weights] == [weight.trainable for weight in model.weights]
         assert len(other.trainable_weights) == 3 + 2 + 2
         assert not other.layers[0].backward_layer.cell.trainable
@@ -283,13 +283,13 @@ def test_trainable_flags_come_over(sequences):
         assert not other.layers[1].parts[1].trainable
 
 
-def excluding():
+def adamw_with_excluded_biases():
     optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     return optimizer
 
 
-def by_name():
+def multi_optimizer():
     optimizers = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1, momentum=0.5))
     optimizers["kernel"] = keras.optimizers.Adam(0.01)
     return keras.optimizers.MultiOptimizer(optimizers)
@@ -300,26 +300,26 @@ OPTIMIZERS = [
     lambda: keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5), momentum=0.9),
     lambda: keras.optimizers.Adam(lambda: 0.01, use_ema=True, gradient_accumulation_steps=2),
     lambda: keras.optimizers.LossScaleOptimizer(Descent(0.1), dynamic_growth_steps=2),
-    excluding,
-    by_name,
+    adamw_with_excluded_biases,
+    multi_optimizer,
 ]
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
-def test_training_continues(make, sequences, targets):
-    # Recurrent layers train in the tests below: here they would only take time to compile.
+def test_training_continues_with_optimizer_state(make, sequences, targets):
+    # Without recurrent layers, which would only take time to compile; tests below train them.
     model = stack(keras.layers.Flatten(), keras.layers.Dense(3), optimizer=make())
     for _ in range(3):
         model.train_on_batch(sequences, targets)
-    # What either direction loses is missing in the end.
-    assert_same_training(model, both_ways(model)[-1], sequences=sequences, targets=targets)
+    # The last model lacks what either direction loses.
+    assert_same_training(model, convert_both_ways(model)[-1], sequences=sequences, targets=targets)
 
 
-def test_optimizer_that_did_not_train_yet_comes_over(sequences, targets):
+def test_unbuilt_optimizer_is_copied(sequences, targets):
     model = stack(keras.layers.SimpleRNN(3), optimizer="adam")
     model.optimizer.learning_rate = 0.5
-    others = both_ways(model)
-    # It gets its variables from the first step, up to which flags may change.
+    others = convert_both_ways(model)
+    # The first step creates its variables; until then `trainable` flags may change.
     assert not any(one.optimizer.built for one in (model, *others))
     assert_same_training(model, others[-1], sequences=sequences, targets=targets)
 
@@ -328,10 +328,10 @@ def test_layer_frozen_after_training_keeps_its_optimizer_state(sequences, target
     model = stack(keras.layers.SimpleRNN(3), optimizer="adam")
     model.train_on_batch(sequences, targets)
     model.layers[0].trainable = False
-    for other in both_ways(model):
+    for other in convert_both_ways(model):
         assert len(other.optimizer.variables) == 2 + 2 * 5
         assert_equal(list(other.optimizer.variables), list(model.optimizer.variables))
-    # It trains on once it is free again.
+    # The unfrozen layer trains again.
     other.layers[0].trainable = True
     other.train_on_batch(sequences, targets)
 
@@ -342,19 +342,19 @@ def test_frozen_cell_stays_frozen_in_training(sequences, targets):
     recurrent.cell.trainable = False
     model.compile("adam", "mse")
     model.fit(sequences, targets, verbose=0)
-    others = both_ways(model)
+    others = convert_both_ways(model)
     assert_same_training(model, *others, sequences=sequences, targets=targets)
-    # JAX gives memory away in training: none of the models may hold another's.
+    # Training on JAX donates the memory of variables, so no two models may share it.
     for other in (model, *others):
         other.fit(sequences, targets, verbose=0)
     assert_equal(others[0].predict(sequences, verbose=0), model.predict(sequences, verbose=0))
 
 
-def test_compiled_arguments_come_over(sequences, targets):
+def test_compile_arguments_are_copied(sequences, targets):
     model = stack(
         keras.layers.Flatten(),
         optimizer=Descent(0.1),
-        # Keras leaves `delta` out of the configuration.
+        # Keras' configuration of the loss lacks `delta`.
         loss=keras.losses.Huber(delta=0.1),
         loss_weights=[0.5],
         metrics=["mae", keras.metrics.RootMeanSquaredError()],
@@ -364,7 +364,7 @@ def test_compiled_arguments_come_over(sequences, targets):
         run_eagerly=True,
     )
     model.fit(sequences, targets, verbose=0)
-    for other in both_ways(model):
+    for other in convert_both_ways(model):
         assert type(other.optimizer) is Descent
         assert other.run_eagerly and other.steps_per_execution == 2 and not other.jit_compile
         assert other.metrics[-1] is not model.metrics[-1]
@@ -380,7 +380,7 @@ def scaled(factor):
     return loss
 
 
-def test_functions_that_share_a_name_come_over(sequences, targets):
+def test_functions_of_equal_names_are_copied(sequences, targets):
     start = keras.Input((TIME, FEATURES))
     hidden = keras.layers.GRU(3)(start)
     model = keras.Model(start, [keras.layers.Dense(2, name=name)(hidden) for name in ("one", "two")])
@@ -393,7 +393,7 @@ def test_functions_that_share_a_name_come_over(sequences, targets):
 
 
 def relu(inputs):
-    """Not the activation of this name that Keras has."""
+    """A function with the name of one of Keras' activations."""
     return 3 * inputs
 
 
@@ -402,7 +402,7 @@ class Scale:
         return 5 * inputs
 
 
-def test_functions_come_over(sequences):
+def test_functions_are_copied(sequences):
     twice = 2.0
     model = stack(
         keras.layers.Lambda(lambda inputs: inputs * twice * np.pi),
@@ -413,19 +413,19 @@ def test_functions_come_over(sequences):
         keras.layers.Dense(3, activation=Scale().apply),
     )
     expected = ops.convert_to_numpy(model(sequences))
-    for other in both_ways(model):
+    for other in convert_both_ways(model):
         assert_equal(other(sequences), expected)
         assert other.layers[0].function is model.layers[0].function
     assert model.layers[0].function.__name__ == "<lambda>" and relu.__name__ == "relu"
 
 
-def test_custom_classes_come_over(sequences, targets):
+def test_unregistered_classes_are_converted(sequences, targets):
     parts = [keras.layers.LSTM(3, return_sequences=True), keras.layers.Bidirectional(keras.layers.GRU(2))]
     model = stack(Holder(parts), optimizer=Descent(0.1, momentum=0.9), loss=Distance())
     model.layers[0].calls.update_state(7)
     model.train_on_batch(sequences, targets)
     model.layers[0].calls.update_state(5)
-    ours, back = both_ways(model)
+    ours, back = convert_both_ways(model)
     assert [type(part) for part in ours.layers[0].parts] == [layers.LSTM, layers.Bidirectional]
     assert [type(part) for part in back.layers[0].parts] == [type(part) for part in parts]
     for other in (ours, back):
@@ -433,17 +433,17 @@ def test_custom_classes_come_over(sequences, targets):
     assert_same_training(model, back, sequences=sequences, targets=targets)
 
 
-def test_subclassed_model_comes_over(sequences, targets):
+def test_subclassed_model_is_converted(sequences, targets):
     model = Network(3)
     assert not layers.from_keras(model).built
     model.compile("adam", "mse", run_eagerly=ON_TENSORFLOW)
     model.train_on_batch(sequences, targets)
-    ours, back = both_ways(model)
+    ours, back = convert_both_ways(model)
     assert type(ours) is Network and ours.built
     assert_same_training(model, back, sequences=sequences, targets=targets)
 
 
-def test_compiled_nested_model_comes_over(sequences, targets):
+def test_compiled_nested_model_is_converted(sequences, targets):
     inner = stack(keras.layers.LSTM(3), optimizer="adam")
     inner.train_on_batch(sequences, targets)
     start = keras.Input((TIME, FEATURES))
@@ -453,7 +453,7 @@ def test_compiled_nested_model_comes_over(sequences, targets):
 
 
 class Adversary(Network):
-    """A model with two optimizers, whose `compile` is its own."""
+    """A model with two optimizers and a custom `compile`."""
 
     def compile(self, first, second):
         super().compile(loss="mse")
@@ -466,7 +466,7 @@ class Adversary(Network):
         self.compile(**keras.saving.deserialize_keras_object(config))
 
 
-def test_model_with_two_optimizers_comes_over(sequences):
+def test_model_with_two_optimizers_is_converted(sequences):
     model = Adversary(3)
     model(sequences)
     model.compile(keras.optimizers.Adam(0.1), Descent(0.1, momentum=0.5))
@@ -480,7 +480,7 @@ def test_model_with_two_optimizers_comes_over(sequences):
     assert_equal(list(other.second.variables), list(model.second.variables))
 
 
-def test_loss_scaling_comes_over(sequences, targets):
+def test_loss_scaling_is_copied(sequences, targets):
     policy = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy("mixed_float16")
@@ -491,28 +491,28 @@ def test_loss_scaling_comes_over(sequences, targets):
         keras.config.set_dtype_policy(policy)
     scaled.train_on_batch(sequences, targets)
     for model in (scaled, plain):
-        for other in both_ways(model):
+        for other in convert_both_ways(model):
             assert type(other.optimizer) is type(model.optimizer)
             assert other.dtype_policy.name == "mixed_float16"
             assert [layer.compute_dtype for layer in other.layers] == ["float16", "float16"]
     assert isinstance(scaled.optimizer, keras.optimizers.LossScaleOptimizer)
 
 
-def test_low_rank_and_quantized_layers_come_over(sequences, targets):
+def test_lora_and_quantized_layers_are_copied(sequences, targets):
     model = stack(keras.layers.LSTM(3), keras.layers.Dense(4), optimizer="adam")
     model.layers[1].enable_lora(1)
-    # It changes the order of the weights.
+    # Quantization changes the order of the weights.
     model.layers[2].quantize("float8")
     model.layers[1].lora_kernel_b.assign(ops.ones((1, 4)))
     expected = ops.convert_to_numpy(model(sequences))
-    for other in both_ways(model):
+    for other in convert_both_ways(model):
         assert_equal(other(sequences), expected)
         assert_equal(other.layers[1].lora_kernel_a, model.layers[1].lora_kernel_a)
         assert [weight.trainable for weight in other.weights] == [weight.trainable for weight in model.weights]
 
 
-def test_model_that_is_not_built_stays_so(sequences, targets):
-    """Guards the others; passes where only weights are copied."""
+def test_unbuilt_model_stays_unbuilt(sequences, targets):
+    """Complements other tests; passes even if only weights are copied."""
     model = keras.Sequential([keras.layers.LSTM(3), keras.layers.Dense(2)])
     model.compile("adam", "mse", run_eagerly=ON_TENSORFLOW)
     other = layers.from_keras(model)
@@ -521,14 +521,14 @@ def test_model_that_is_not_built_stays_so(sequences, targets):
     assert type(other.layers[0]) is layers.LSTM
 
 
-def test_use_of_cudnn_comes_over():
+def test_use_cudnn_is_copied():
     for layer in (keras.layers.LSTM(3, use_cudnn=False), keras.layers.GRU(3, use_cudnn=False)):
-        for other in both_ways(layer):
+        for other in convert_both_ways(layer):
             assert other.use_cudnn is False
 
 
-def test_source_is_left_as_it_was(sequences, targets):
-    """Guards the others; passes where less is copied, without the lambda."""
+def test_source_is_unchanged(sequences, targets):
+    """Complements other tests; without the lambda, passes even if less is copied."""
     recurrent = keras.layers.LSTM(3, dropout=0.5)
     model = stack(keras.layers.Lambda(lambda inputs: 2 * inputs), recurrent, optimizer="adam", metrics=["mae"])
     model.train_on_batch(sequences, targets)
@@ -539,13 +539,13 @@ def test_source_is_left_as_it_was(sequences, targets):
         return [variable.numpy().copy() for variable in variables], [v.trainable for v in model.variables]
 
     before, attributes = state(), {layer: set(vars(layer)) for layer in (model, *model.layers, recurrent.cell)}
-    both_ways(model)
+    convert_both_ways(model)
     assert_equal(state(), before, rtol=0, atol=0)
     assert {layer: set(vars(layer)) for layer in attributes} == attributes
 
 
 class Unwritten(keras.layers.Layer):
-    """Has an argument that no configuration can hold, and no `get_config`."""
+    """A layer with an argument that is not serializable, and without `get_config`."""
 
     def __init__(self, thing):
         super().__init__(name="unwritten")
@@ -556,14 +556,14 @@ class Unwritten(keras.layers.Layer):
 
 
 class Forgetful(Unwritten):
-    """Has a `get_config` that leaves an argument out."""
+    """A layer whose `get_config` leaves out an argument."""
 
     def get_config(self):
         return super(Unwritten, self).get_config()
 
 
 class Hidden(keras.layers.Layer):
-    """Makes one of our layers that its configuration does not name."""
+    """A layer that creates one of our layers without having it in its configuration."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -576,14 +576,14 @@ class Hidden(keras.layers.Layer):
         return self.recurrent(inputs)
 
 
-def sharing():
+def model_with_shared_layer():
     start, shared = keras.Input((TIME, FEATURES)), keras.layers.LSTM(3, name="shared")
     first, second = (keras.Model(start, keras.layers.Dense(2)(shared(start))) for _ in range(2))
     return keras.Model(start, keras.layers.Add()([first(start), second(start)]))
 
 
 @pytest.mark.parametrize(
-    ("make", "convert", "words"),
+    ("make", "convert", "pattern"),
     [
         (
             lambda: stack(Unwritten(object()), keras.layers.LSTM(3)),
@@ -598,19 +598,19 @@ def sharing():
         ),
         (lambda: stack(Hidden()), layers.to_keras, "hidden_lstm"),
         (lambda: stack(layers.PeepholeLSTM(3, name="eyes")), layers.to_keras, "eyes"),
-        (sharing, layers.from_keras, "shared.*kernel"),
+        (model_with_shared_layer, layers.from_keras, "shared.*kernel"),
         (lambda: "model", layers.from_keras, "model"),
     ],
 )
-def test_what_cannot_be_converted_is_named(make, convert, words):
+def test_error_names_what_cannot_be_converted(make, convert, pattern):
     model = make()
-    with pytest.raises(ValueError, match=f"(?s).*{words}") as error:
+    with pytest.raises(ValueError, match=f"(?s).*{pattern}") as error:
         convert(model)
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.skipif(not ON_TENSORFLOW, reason="what a file names is the same on every backend")
-def test_model_that_came_back_opens_without_this_repository(sequences, tmp_path):
+@pytest.mark.skipif(not ON_TENSORFLOW, reason="the file is the same on every backend")
+def test_converted_model_loads_without_this_repository(sequences, tmp_path):
     cells = [keras.layers.LSTMCell(3), keras.layers.GRUCell(2)]
     ours = stack(layers.Bidirectional(layers.SimpleRNN(2, return_sequences=True)), keras.layers.RNN(cells))
     layers.to_keras(layers.from_keras(ours)).save(tmp_path / "model.keras")
