@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..common.cli import UserError
-from .refusals import Refused
+from .errors import RequestError
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class _Queue:
 
 
 def check_queue(waiting, max_queue):
-    """Raises `Refused` where no further request may wait."""
+    """Raises `RequestError` where no further request may wait."""
     if waiting >= max_queue:
-        raise Refused(f"{waiting} requests wait already; try again later", 429)
+        raise RequestError(f"{waiting} requests wait already; try again later", 429)
 
 
 class Batcher:
@@ -116,7 +116,7 @@ class Batcher:
         """The rows that the function gives for these.
 
         Raises:
-            Refused: too many wait.
+            RequestError: too many wait.
         """
         check_queue(self.waiting, self._batching.max_queue)
         shape = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())

@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 import tensorflow as tf
 
-from .refusals import Refused
+from .errors import RequestError
 
 
 def loads(body):
@@ -20,13 +20,13 @@ def loads(body):
     try:
         found = json.loads(body)
     except UnicodeDecodeError as error:
-        raise Refused(f"the body is not UTF-8 (byte {error.start})") from None
+        raise RequestError(f"the body is not UTF-8 (byte {error.start})") from None
     except RecursionError:
-        raise Refused("the body is nested too deeply") from None
+        raise RequestError("the body is nested too deeply") from None
     except ValueError as error:
-        raise Refused(f"the body is not JSON: {error}") from None
+        raise RequestError(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):
-        raise Refused(f"the body is {_kind(found)}; expected an object")
+        raise RequestError(f"the body is {_kind(found)}; expected an object")
     return found
 
 
@@ -42,10 +42,10 @@ def read_tensors(body, specs, most):
         {name: array}, and whether the request was in rows.
 
     Raises:
-        Refused: what is wrong with it.
+        RequestError: what is wrong with it.
     """
     if ("instances" in body) == ("inputs" in body):
-        raise Refused('expected a JSON object with either "instances" (rows) or "inputs" (columns)')
+        raise RequestError('expected a JSON object with either "instances" (rows) or "inputs" (columns)')
     by_row = "instances" in body
     columns = _columns_of_rows(body["instances"], specs, most) if by_row else _columns(body["inputs"], specs)
     tensors = {name: _tensor(name, columns[name], spec) for name, spec in specs.items()}
@@ -57,13 +57,13 @@ def read_tensors(body, specs, most):
 def require_few(name, tensor, most):
     """Refuses an array of more rows than are accepted."""
     if tensor.ndim and len(tensor) > most:
-        raise Refused(f"input {name!r} has {len(tensor)} rows; at most {most} are accepted at once")
+        raise RequestError(f"input {name!r} has {len(tensor)} rows; at most {most} are accepted at once")
 
 
 def _columns(inputs, specs):
     if not isinstance(inputs, dict) or _is_bytes(inputs):
         if len(specs) != 1:
-            raise Refused(f'"inputs" is {_kind(inputs)}; expected an object with {_names(specs)}')
+            raise RequestError(f'"inputs" is {_kind(inputs)}; expected an object with {_names(specs)}')
         inputs = {next(iter(specs)): inputs}
     check_names('"inputs"', inputs, specs)
     return inputs
@@ -71,14 +71,14 @@ def _columns(inputs, specs):
 
 def _columns_of_rows(instances, specs, most):
     if not isinstance(instances, list) or not instances:
-        raise Refused('"instances" must be a list with something in it')
+        raise RequestError('"instances" must be a list with something in it')
     if len(instances) > most:
-        raise Refused(f"{len(instances)} instances; at most {most} are accepted at once")
+        raise RequestError(f"{len(instances)} instances; at most {most} are accepted at once")
     if len(specs) == 1 and (not isinstance(instances[0], dict) or _is_bytes(instances[0])):
         return {next(iter(specs)): instances}
     for number, row in enumerate(instances):
         if not isinstance(row, dict):
-            raise Refused(f"instances[{number}] is {_kind(row)}; expected an object with {_names(specs)}")
+            raise RequestError(f"instances[{number}] is {_kind(row)}; expected an object with {_names(specs)}")
         check_names(f"instances[{number}]", row, specs)
     return {name: [row[name] for row in instances] for name in specs}
 
@@ -86,26 +86,26 @@ def _columns_of_rows(instances, specs, most):
 def check_names(where, given, specs):
     """Refuses other names than those of the inputs."""
     if given.keys() != specs.keys():
-        raise Refused(f"{where} has {_names(given)}; expected {_names(specs)}")
+        raise RequestError(f"{where} has {_names(given)}; expected {_names(specs)}")
 
 
 def _tensor(name, column, spec):
     expected = f"input {name!r} must be {spec.dtype.name} of shape {spec.shape}"
     shape, flat = _flattened(column, expected)
     if not spec.shape.is_compatible_with(shape):
-        raise Refused(f"{expected}; received shape {tuple(shape)}")
+        raise RequestError(f"{expected}; received shape {tuple(shape)}")
     if spec.dtype == tf.string:
         return column_of([_bytes_of(value, expected) for value in flat]).reshape(shape)
     kinds = {bool} if spec.dtype == tf.bool else {int} if spec.dtype.is_integer else {int, float}
     for kind in {type(value) for value in flat} - kinds:
         found = next(value for value in flat if type(value) is kind)
-        raise Refused(f"{expected}; it holds {_kind(found)}")
+        raise RequestError(f"{expected}; it holds {_kind(found)}")
     if spec.dtype.is_integer and flat and not spec.dtype.min <= min(flat) <= max(flat) <= spec.dtype.max:
-        raise Refused(f"{expected}; it holds a number that is not from {spec.dtype.min} to {spec.dtype.max}")
+        raise RequestError(f"{expected}; it holds a number that is not from {spec.dtype.min} to {spec.dtype.max}")
     try:
         return np.array(flat, spec.dtype.as_numpy_dtype).reshape(shape)
     except OverflowError:
-        raise Refused(f"{expected}; it holds a number that is too large") from None
+        raise RequestError(f"{expected}; it holds a number that is too large") from None
 
 
 def column_of(values):
@@ -118,7 +118,7 @@ def column_of(values):
 def require_kind(signature, kind):
     """Refuses a signature that is for another method."""
     if signature.definition.method_name != kind:
-        raise Refused(f"the signature is for {signature.definition.method_name}; this method needs one for {kind}")
+        raise RequestError(f"the signature is for {signature.definition.method_name}; this method needs one for {kind}")
 
 
 def _flattened(column, expected):
@@ -130,11 +130,11 @@ def _flattened(column, expected):
     while flat and isinstance(flat[0], list):
         size = len(flat[0])
         if any(type(part) is not list or len(part) != size for part in flat):
-            raise Refused(f"{expected}; its lists are not all of one length")
+            raise RequestError(f"{expected}; its lists are not all of one length")
         shape.append(size)
         flat = list(chain.from_iterable(flat))
     if any(isinstance(value, list) for value in flat):
-        raise Refused(f"{expected}; its lists are not all of one length")
+        raise RequestError(f"{expected}; its lists are not all of one length")
     return shape, flat
 
 
@@ -143,13 +143,13 @@ def _bytes_of(value, expected):
         try:
             return value.encode("utf-8")
         except UnicodeEncodeError:
-            raise Refused(f"{expected}; it holds half of a surrogate pair, which is no text") from None
+            raise RequestError(f"{expected}; it holds half of a surrogate pair, which is no text") from None
     if not _is_bytes(value):
-        raise Refused(f"{expected}; it holds {_kind(value)}")
+        raise RequestError(f"{expected}; it holds {_kind(value)}")
     try:
         return base64.b64decode(value["b64"], validate=True)
     except (binascii.Error, ValueError, TypeError) as error:
-        raise Refused(f'{expected}; {{"b64": ...}} does not hold base64 ({error})') from None
+        raise RequestError(f'{expected}; {{"b64": ...}} does not hold base64 ({error})') from None
 
 
 def _is_bytes(value):
@@ -178,7 +178,7 @@ def write_tensors(outputs, by_row):
     if not by_row:
         return {"outputs": plain[alone] if alone else plain}
     if len({array.shape[:1] for array in outputs.values()}) != 1 or not next(iter(outputs.values())).ndim:
-        raise Refused('the outputs are not rows of one batch; ask in columns, with "inputs"')
+        raise RequestError('the outputs are not rows of one batch; ask in columns, with "inputs"')
     if alone:
         return {"predictions": plain[alone]}
     return {"predictions": [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]}
@@ -204,12 +204,12 @@ def read_examples(body, most):
     """The tf.train.Examples of a classify or regress request, as strings, with the shared context in each."""
     examples, context = body.get("examples"), body.get("context", {})
     if not isinstance(examples, list) or not examples:
-        raise Refused('"examples" must be a list with something in it')
+        raise RequestError('"examples" must be a list with something in it')
     if len(examples) > most:
-        raise Refused(f"{len(examples)} examples; at most {most} are accepted at once")
+        raise RequestError(f"{len(examples)} examples; at most {most} are accepted at once")
     for where, row in [('"context"', context), *((f"examples[{place}]", row) for place, row in enumerate(examples))]:
         if not isinstance(row, dict):
-            raise Refused(f"{where} is {_kind(row)}; expected an object of features")
+            raise RequestError(f"{where} is {_kind(row)}; expected an object of features")
     return column_of([_example({**context, **row}).SerializeToString() for row in examples])
 
 
@@ -228,7 +228,7 @@ def _example(features):
             else:
                 feature.bytes_list.value.extend(_bytes_of(value, expected) for value in values)
         except (ValueError, OverflowError):
-            raise Refused(f"{expected}; it holds a number that is too large") from None
+            raise RequestError(f"{expected}; it holds a number that is too large") from None
     return example
 
 

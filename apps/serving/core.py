@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from ..common.cli import UserError
 from .batching import Batching
+from .errors import RequestError
 from .models import Model, Version
-from .refusals import Refused
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class Service:
         """The model of that name.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is none.
         """
         if name not in self.models:
-            raise Refused(f"no model {name!r}; there are {', '.join(sorted(self.models))}", 404)
+            raise RequestError(f"no model {name!r}; available: {', '.join(sorted(self.models))}", 404)
         return self.models[name]
 
     def admit(self, authorization):
@@ -143,7 +143,7 @@ class Service:
             return
         kind, _, given = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
-            raise Refused("expected the header Authorization: Bearer TOKEN", 401)
+            raise RequestError("expected the header Authorization: Bearer TOKEN", 401)
 
     async def answer(self, version, name, tensors):
         """What a signature of a version makes of tensors, within the deadline."""
@@ -152,7 +152,7 @@ class Service:
                 async with asyncio.timeout(self.limits.deadline):
                     return await version(name, tensors)
             except TimeoutError:
-                raise Refused(f"no answer within {self.limits.deadline:g} s", 504) from None
+                raise RequestError(f"no answer within {self.limits.deadline:g} s", 504) from None
 
     @contextlib.contextmanager
     def counted(self, model, method, protocol):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from .batching import Batcher, check_queue
-from .refusals import Refused
+from .errors import RequestError
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
@@ -37,12 +37,12 @@ class Signature:
         """{name: array} -> {name: array}.
 
         Raises:
-            Refused: what the model says of its inputs.
+            RequestError: what the model says of its inputs.
         """
         try:
             outputs = self._function(**{name: tf.constant(array) for name, array in tensors.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise Refused(_told(error.message)) from None
+            raise RequestError(_told(error.message)) from None
         return {name: value.numpy() for name, value in outputs.items()}
 
     def ones(self):
@@ -100,14 +100,14 @@ class Version:
             rows = batching.allowed_batch_sizes if signature.batched else ()
             for count in {1, *rows}:
                 # Models refuse what does not make sense; they have still been built for it.
-                with contextlib.suppress(Refused):
+                with contextlib.suppress(RequestError):
                     signature({name: np.repeat(array, count, axis=0) for name, array in signature.ones().items()})
 
     async def __call__(self, name, tensors):
         """What the signature of that name answers.
 
         Raises:
-            Refused: too many requests wait.
+            RequestError: too many requests wait.
         """
         if name in self.batchers and _same_rows(tensors):
             return await self.batchers[name](tensors)
@@ -123,10 +123,12 @@ class Version:
         """The signature of that name.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is none.
         """
         if not isinstance(name, str) or name not in self.signatures:
-            raise Refused(f"no signature {name!r} in version {self.number}; there are {', '.join(self.signatures)}")
+            raise RequestError(
+                f"no signature {name!r} in version {self.number}; available: {', '.join(self.signatures)}"
+            )
         return self.signatures[name]
 
     @contextlib.contextmanager
@@ -185,13 +187,13 @@ class Model:
         """The version that a request is for, the newest if it does not say.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is none.
         """
         number = self.numbered(number, label)
         if number is None and self.versions:
             return self.versions[max(self.versions)]
         if number not in self.versions:
-            raise Refused(f"model {self.name!r} has no version {number}; there are {_list(self.versions)}", 404)
+            raise RequestError(f"model {self.name!r} has no version {number}; available: {_list(self.versions)}", 404)
         return self.versions[number]
 
     def numbered(self, number=None, label=None):
@@ -199,7 +201,7 @@ class Model:
         if label is None:
             return number
         if label not in self.labels:
-            raise Refused(f"model {self.name!r} has no label {label!r}; there are {_list(self.labels)}", 404)
+            raise RequestError(f"model {self.name!r} has no label {label!r}; available: {_list(self.labels)}", 404)
         return self.labels[label]
 
     def wanted(self):

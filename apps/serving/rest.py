@@ -26,8 +26,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import codec
+from .errors import RequestError
 from .models import CLASSIFY, REGRESS
-from .refusals import Refused
 
 # Larger bodies are read by a thread, so that the requests of others go on meanwhile.
 LARGE = 64 * 2**10
@@ -45,18 +45,18 @@ class Rest:
         """The answer, as JSON, to what is asked of an address under /v1/models.
 
         Raises:
-            Refused: what is wrong with it.
+            RequestError: what is wrong with it.
         """
         place = ADDRESS.fullmatch(scope["path"])
         if not place:
-            raise Refused(f"no such address: {scope['path'][:200]}", 404)
+            raise RequestError(f"no such address: {scope['path'][:200]}", 404)
         what = (place["what"] or "status").strip(":/")
         asked = {"status": self._status, "metadata": self._metadata}
         if what not in asked and what not in METHODS:
-            raise Refused(f"no such method {what!r}; there are {', '.join(METHODS)}", 404)
+            raise RequestError(f"no such method {what!r}; available: {', '.join(METHODS)}", 404)
         allowed = "GET" if what in asked else "POST"
         if scope["method"] != allowed:
-            raise Refused(f"{scope['method']} {scope['path'][:200]}: expected {allowed}", 405)
+            raise RequestError(f"{scope['method']} {scope['path'][:200]}: expected {allowed}", 405)
         with self.service.counted(place["model"], what, "http") as done:
             try:
                 model, number = self.service.find(place["model"]), place["version"] and int(place["version"])
@@ -65,7 +65,7 @@ class Rest:
                 else:
                     version = model.find(number, place["label"])
                     answer = await self._run(METHODS[what], version, scope, receive)
-            except Refused as error:
+            except RequestError as error:
                 done["code"] = error.code
                 raise
             done["code"] = 200
@@ -95,15 +95,15 @@ class Rest:
         most = self.service.limits.max_body
         told = f"the body has more than {most} bytes; send fewer instances"
         if int(dict(scope["headers"]).get(b"content-length", 0)) > most:
-            raise Refused(told, 413)
+            raise RequestError(told, 413)
         body, message = bytearray(), {"more_body": True}
         while message.get("more_body"):
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refused("the client has gone", 499)
+                raise RequestError("the client has gone", 499)
             body += message.get("body", b"")
             if len(body) > most:
-                raise Refused(told, 413)
+                raise RequestError(told, 413)
         return body
 
     def _status(self, model, number, label):
@@ -154,7 +154,7 @@ class Rest:
         """Whether each model has a version that answers."""
         absent = [name for name, model in self.service.models.items() if not model.versions]
         if absent:
-            raise Refused(f"no version of {', '.join(absent)}", 503)
+            raise RequestError(f"no version of {', '.join(absent)}", 503)
         return Response("ok\n", media_type="text/plain")
 
     async def metrics(self, request):
@@ -227,7 +227,7 @@ class Front:
                 await _send(tagged, await self.models(scope, receive))
             else:
                 await self.others(scope, receive, tagged)
-        except Refused as error:
+        except RequestError as error:
             await _refusal(error)(scope, receive, tagged)
         except Exception:
             if not status:
@@ -291,7 +291,7 @@ def make_app(service, log=sys.stderr, cors=()):
     async def unknown(request, error):
         return JSONResponse({"error": str(error.detail)}, error.status_code)
 
-    others = Starlette(routes=routes, exception_handlers={Refused: refused, HTTPException: unknown})
+    others = Starlette(routes=routes, exception_handlers={RequestError: refused, HTTPException: unknown})
     app = Front(rest, others, service, log)
     if cors:
         app = CORSMiddleware(app, allow_origins=list(cors), allow_methods=["*"], allow_headers=["*"])

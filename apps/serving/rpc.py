@@ -14,8 +14,8 @@ from tensorflow_serving.apis import (
 )
 
 from . import codec
+from .errors import RequestError
 from .models import CLASSIFY, REGRESS
-from .refusals import Refused
 
 CODES = {
     400: grpc.StatusCode.INVALID_ARGUMENT,
@@ -47,7 +47,7 @@ class _Answering:
                 response = await answer(self.service.find(request.model_spec.name))
                 done["code"] = 200
                 return response
-            except Refused as error:
+            except RequestError as error:
                 done["code"] = error.code
                 await context.abort(CODES.get(error.code, grpc.StatusCode.INTERNAL), str(error))
 
@@ -110,7 +110,7 @@ class Prediction(prediction_service_pb2_grpc.PredictionServiceServicer, _Answeri
     async def GetModelMetadata(self, request, context):
         async def answer(model):
             if list(request.metadata_field) != ["signature_def"]:
-                raise Refused(f"metadata_field is {list(request.metadata_field)}; expected ['signature_def']")
+                raise RequestError(f"metadata_field is {list(request.metadata_field)}; expected ['signature_def']")
             version = model.find(*_asked(model, request.model_spec))
             found = get_model_metadata_pb2.SignatureDefMap()
             for name, signature in version.signatures.items():
@@ -149,9 +149,9 @@ def _tensors(inputs, signature, most):
         try:
             array = tf.make_ndarray(inputs[name])
         except (ValueError, TypeError, KeyError) as error:
-            raise Refused(f"input {name!r} is not a whole TensorProto ({error})") from None
+            raise RequestError(f"input {name!r} is not a whole TensorProto ({error})") from None
         if tf.as_dtype(inputs[name].dtype) != spec.dtype or not spec.shape.is_compatible_with(array.shape):
-            raise Refused(
+            raise RequestError(
                 f"input {name!r} must be {spec.dtype.name} of shape {spec.shape}; received "
                 f"{tf.as_dtype(inputs[name].dtype).name} of shape {array.shape}"
             )
@@ -162,7 +162,7 @@ def _tensors(inputs, signature, most):
 
 def _filtered(outputs, names):
     if unknown := set(names) - outputs.keys():
-        raise Refused(f"output_filter asks for {sorted(unknown)}; there are {sorted(outputs)}")
+        raise RequestError(f"output_filter asks for {sorted(unknown)}; available: {sorted(outputs)}")
     return {name: outputs[name] for name in names} if names else outputs
 
 
@@ -180,5 +180,5 @@ def _examples(given, most):
     else:
         examples = given.example_list.examples
     if not 1 <= len(examples) <= most:
-        raise Refused(f"{len(examples)} examples; expected from 1 to {most}")
+        raise RequestError(f"{len(examples)} examples; expected from 1 to {most}")
     return codec.column_of([example.SerializeToString() for example in examples])

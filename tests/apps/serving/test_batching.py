@@ -9,7 +9,7 @@ import pytest
 
 from apps.common.cli import UserError
 from apps.serving.batching import Batcher, Batching
-from apps.serving.refusals import Refused
+from apps.serving.errors import RequestError
 
 
 class Doubler:
@@ -23,7 +23,7 @@ class Doubler:
         self.gate.wait(10)
         self.batches.append(tensors["x"].tolist())
         if (tensors["x"] < 0).any():
-            raise Refused("negative")
+            raise RequestError("negative")
         return {"y": 2 * tensors["x"]}
 
 
@@ -70,7 +70,7 @@ def test_batches_are_filled_up_to_allowed_sizes():
 def test_one_bad_request_does_not_spoil_the_others():
     answers, batches = run([[1], [-1], [3]], Batching())
     assert answers[0] == [2] and answers[2] == [6]
-    assert isinstance(answers[1], Refused)
+    assert isinstance(answers[1], RequestError)
     assert batches == [[1, -1, 3], [1], [-1], [3]]
 
 
@@ -103,7 +103,7 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_worked_for():
             await asyncio.sleep(0.05)
             calls += [asyncio.create_task(batcher({"x": np.array([float(n)])})) for n in (1, 2)]
             await asyncio.sleep(0.05)
-            with pytest.raises(Refused, match="3 requests wait") as refused:
+            with pytest.raises(RequestError, match="3 requests wait") as refused:
                 await batcher({"x": np.array([9.0])})
             assert refused.value.code == 429
             calls[2].cancel()

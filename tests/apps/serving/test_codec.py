@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.serving import codec
-from apps.serving.refusals import Refused
+from apps.serving.errors import RequestError
 
 TEXT = {"text": tf.TensorSpec([None], tf.string)}
 PAIR = {"a": tf.TensorSpec([None, 2], tf.float32), "b": tf.TensorSpec([None], tf.int32)}
@@ -38,7 +38,7 @@ def test_bytes_are_base64_and_keep_every_byte():
     body = {"instances": [{"b64": "AAH/AA=="}, {"b64": ""}]}
     assert read(body, TEXT)[0]["text"].tolist() == [b"\0\1\xff\0", b""]
     for bad in ("a", "a===", "é", 3, None, "AA\n=="):
-        with pytest.raises(Refused, match="base64"):
+        with pytest.raises(RequestError, match="base64"):
             read({"instances": [{"b64": bad}]}, TEXT)
 
 
@@ -76,7 +76,7 @@ def test_numbers_that_are_not_finite_pass_as_in_tensorflow_serving():
     ],
 )
 def test_wrong_requests_are_refused(body, words):
-    with pytest.raises(Refused, match=words) as error:
+    with pytest.raises(RequestError, match=words) as error:
         read(body)
     assert error.value.code == 400
 
@@ -92,12 +92,12 @@ def test_wrong_requests_are_refused(body, words):
     ],
 )
 def test_bodies_that_are_no_object_are_refused(body, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(RequestError, match=words):
         codec.loads(body)
 
 
 def test_half_of_a_surrogate_pair_is_refused():
-    with pytest.raises(Refused, match="surrogate"):
+    with pytest.raises(RequestError, match="surrogate"):
         read(codec.loads(b'{"instances": ["\\ud800"]}'), TEXT)
 
 
@@ -115,7 +115,7 @@ def test_whatever_json_says_it_is_read_or_refused(body):
     for specs in (PAIR, TEXT):
         try:
             tensors, _ = read(body, specs)
-        except Refused as error:
+        except RequestError as error:
             assert str(error)
         else:
             for name, spec in specs.items():
@@ -129,7 +129,7 @@ def test_answers_have_the_form_of_the_request():
     assert codec.write_tensors(outputs, False) == {"outputs": {"label": ["ham", "spam"], "p": [0.25, 0.5]}}
     assert codec.write_tensors({"p": outputs["p"]}, True) == {"predictions": [0.25, 0.5]}
     assert codec.write_tensors({"p": outputs["p"]}, False) == {"outputs": [0.25, 0.5]}
-    with pytest.raises(Refused, match="not rows of one batch"):
+    with pytest.raises(RequestError, match="not rows of one batch"):
         codec.write_tensors({**outputs, "total": np.array(3)}, True)
 
 
@@ -149,5 +149,5 @@ def test_examples_become_features_with_the_context_in_each():
     assert list(second.features.feature["raw"].bytes_list.value) == [b"\xff"]
     wrong = [[], [1], [{"x": None}], [{"x": 2**70}], [{"x": ["a", 1]}], [{}] * 11, None]
     for bad in [{}, {"examples": [{}], "context": []}, *({"examples": examples} for examples in wrong)]:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestError):
             codec.read_examples(bad, 10)

@@ -12,8 +12,8 @@ import tensorflow as tf
 from apps.common.cli import UserError
 from apps.serving.arguments import find_folders
 from apps.serving.batching import Batching
+from apps.serving.errors import RequestError
 from apps.serving.models import Model, Version
-from apps.serving.refusals import Refused
 
 
 class Times(tf.Module):
@@ -192,8 +192,11 @@ def test_versions_and_labels_are_found_or_refused(tmp_path, load):
         assert sorted(model.versions) == [1, 2, 3]
         assert await ask(model, label="stable") == [1] and await ask(model, number=2) == [2]
         assert await ask(model) == [3]
-        for which, words in (({"number": 7}, "no version 7; there are 1, 2, 3"), ({"label": "x"}, "there are stable")):
-            with pytest.raises(Refused, match=words) as refused:
+        for which, words in (
+            ({"number": 7}, "no version 7; available: 1, 2, 3"),
+            ({"label": "x"}, "available: stable"),
+        ):
+            with pytest.raises(RequestError, match=words) as refused:
                 model.find(**which)
             assert refused.value.code == 404
 
@@ -205,7 +208,7 @@ def test_what_a_model_says_of_its_input_is_a_refusal(tmp_path, load):
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 0)
         await model.refresh()
-        with pytest.raises(Refused, match="not with"):
+        with pytest.raises(RequestError, match="not with"):
             await ask(model)
 
     asyncio.run(story())
