@@ -21,8 +21,8 @@ from .common import cli
 from .serving.arguments import find_folders, read_labels, read_token
 from .serving.batching import Batching
 from .serving.core import Limits, Loading, Service
-from .serving.patience import patient
 from .serving.rest import make_app
+from .serving.timeouts import protocol_with_timeout
 
 
 def serve(
@@ -78,7 +78,7 @@ async def _serve(service, listening, host, grpc_port, tls, app):
     await service.load()
     config = uvicorn.Config(
         app,
-        http=patient(service.limits.deadline),
+        http=protocol_with_timeout(service.limits.deadline),
         lifespan="off",
         access_log=False,
         log_level="warning",

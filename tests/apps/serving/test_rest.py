@@ -149,7 +149,7 @@ def test_token_deadline_and_cors(trained, tmp_path):
                 answer = http.client.HTTPResponse(client)
                 answer.begin()
                 assert answer.status == 408
-                assert json.loads(answer.read()) == {"error": "the request was not whole within 1 s"}
+                assert json.loads(answer.read()) == {"error": "the request was incomplete after 1 s"}
                 assert client.recv(1) == b""
 
 
