@@ -1,6 +1,6 @@
 """Serves exported runs, and other SavedModels, over HTTP and gRPC, in TensorFlow Serving's protocol.
 
-Behind it stands `serving/`: `rest.py` and `rpc.py` are the protocols, `models.py` loads versions and swaps them,
+Behind it stands `serving/`: `rest.py` and `grpc_service.py` are the protocols, `models.py` loads versions and swaps them,
 `batching.py` gathers requests, `core.py` limits and counts them.
 """
 
@@ -112,7 +112,7 @@ async def _start_grpc(service, host, port, tls):
         return None, None
     import grpc
 
-    from .serving import rpc
+    from .serving import grpc_service
 
     limit = service.limits.max_body
     options = [
@@ -121,7 +121,7 @@ async def _start_grpc(service, host, port, tls):
         ("grpc.max_send_message_length", -1),
     ]
     server = grpc.aio.server(options=options)
-    rpc.add_to(server, service)
+    grpc_service.add_servicers(server, service)
     address = f"{host}:{port}"
     try:
         if tls:

@@ -50,11 +50,11 @@ def read_tensors(body, specs, most):
     columns = _columns_of_rows(body["instances"], specs, most) if by_row else _columns(body["inputs"], specs)
     tensors = {name: _tensor(name, columns[name], spec) for name, spec in specs.items()}
     for name, tensor in tensors.items():
-        require_few(name, tensor, most)
+        check_num_rows(name, tensor, most)
     return tensors, by_row
 
 
-def require_few(name, tensor, most):
+def check_num_rows(name, tensor, most):
     """Refuses an array of more rows than are accepted."""
     if tensor.ndim and len(tensor) > most:
         raise RequestError(f"input {name!r} has {len(tensor)} rows; at most {most} are accepted at once")
@@ -95,7 +95,7 @@ def _tensor(name, column, spec):
     if not spec.shape.is_compatible_with(shape):
         raise RequestError(f"{expected}; received shape {tuple(shape)}")
     if spec.dtype == tf.string:
-        return column_of([_bytes_of(value, expected) for value in flat]).reshape(shape)
+        return object_array([_bytes_of(value, expected) for value in flat]).reshape(shape)
     kinds = {bool} if spec.dtype == tf.bool else {int} if spec.dtype.is_integer else {int, float}
     for kind in {type(value) for value in flat} - kinds:
         found = next(value for value in flat if type(value) is kind)
@@ -108,14 +108,14 @@ def _tensor(name, column, spec):
         raise RequestError(f"{expected}; it holds a number that is too large") from None
 
 
-def column_of(values):
+def object_array(values):
     """A list of strings or bytes as an array of objects: np.array would cut off NULs."""
     array = np.empty(len(values), object)
     array[:] = values
     return array
 
 
-def require_kind(signature, kind):
+def check_method(signature, kind):
     """Refuses a signature that is for another method."""
     if signature.definition.method_name != kind:
         raise RequestError(f"the signature is for {signature.definition.method_name}; this method needs one for {kind}")
@@ -188,7 +188,7 @@ def _plain(name, array):
     if array.dtype != object:
         return array.tolist()
     encoded = name.endswith("_bytes")
-    return column_of([_text(value, encoded) for value in array.ravel()]).reshape(array.shape).tolist()
+    return object_array([_text(value, encoded) for value in array.ravel()]).reshape(array.shape).tolist()
 
 
 def _text(value, encoded):
@@ -210,7 +210,7 @@ def read_examples(body, most):
     for where, row in [('"context"', context), *((f"examples[{place}]", row) for place, row in enumerate(examples))]:
         if not isinstance(row, dict):
             raise RequestError(f"{where} is {_kind(row)}; expected an object of features")
-    return column_of([_example({**context, **row}).SerializeToString() for row in examples])
+    return object_array([_example({**context, **row}).SerializeToString() for row in examples])
 
 
 def _example(features):
@@ -232,7 +232,7 @@ def _example(features):
     return example
 
 
-def write_classes(outputs):
+def write_classifications(outputs):
     """The answer to a classify request: of each example [label, score] of each class."""
     scores = outputs.get("scores")
     classes = outputs.get("classes")
@@ -243,6 +243,6 @@ def write_classes(outputs):
     return {"results": [[list(pair) for pair in zip(*row, strict=True)] for row in pairs]}
 
 
-def write_values(outputs):
+def write_regressions(outputs):
     """The answer to a regress request: of each example a number."""
     return {"results": outputs["outputs"].reshape(-1).tolist()}

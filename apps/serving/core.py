@@ -137,7 +137,7 @@ class Service:
             raise RequestError(f"no model {name!r}; available: {', '.join(sorted(self.models))}", 404)
         return self.models[name]
 
-    def admit(self, authorization):
+    def authorize(self, authorization):
         """Refuses who does not bring the token."""
         if self._token is None:
             return
@@ -145,7 +145,7 @@ class Service:
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
             raise RequestError("expected the header Authorization: Bearer TOKEN", 401)
 
-    async def answer(self, version, name, tensors):
+    async def run(self, version, name, tensors):
         """What a signature of a version makes of tensors, within the deadline."""
         with version.in_use():
             try:
@@ -155,7 +155,7 @@ class Service:
                 raise RequestError(f"no answer within {self.limits.deadline:g} s", 504) from None
 
     @contextlib.contextmanager
-    def counted(self, model, method, protocol):
+    def track_request(self, model, method, protocol):
         """Counts a request and its time; yields a dict in which its code is left."""
         start, done = time.perf_counter(), {"code": 500}
         # A name that somebody made up must not make a metric of its own.

@@ -57,7 +57,7 @@ class Rest:
         allowed = "GET" if what in asked else "POST"
         if scope["method"] != allowed:
             raise RequestError(f"{scope['method']} {scope['path'][:200]}: expected {allowed}", 405)
-        with self.service.counted(place["model"], what, "http") as done:
+        with self.service.track_request(place["model"], what, "http") as done:
             try:
                 model, number = self.service.find(place["model"]), place["version"] and int(place["version"])
                 if what in asked:
@@ -83,7 +83,7 @@ class Rest:
                 return name, *read(found, version.signature(name), self.service.limits.max_instances)
 
             name, tensors, form = await _called(prepared, len(body) > LARGE)
-            outputs = await self.service.answer(version, name, tensors)
+            outputs = await self.service.run(version, name, tensors)
             large = sum(array.size for array in outputs.values()) > LARGE // 8
 
             def written():
@@ -172,7 +172,7 @@ def _read_predict(body, signature, most):
 
 def _read_examples(kind):
     def read(body, signature, most):
-        codec.require_kind(signature, kind)
+        codec.check_method(signature, kind)
         return {next(iter(signature.inputs)): codec.read_examples(body, most)}, None
 
     return read
@@ -181,8 +181,8 @@ def _read_examples(kind):
 # How the tensors of a request are read, and what is written of the outputs.
 METHODS = {
     "predict": (_read_predict, codec.write_tensors),
-    "classify": (_read_examples(CLASSIFY), lambda outputs, form: codec.write_classes(outputs)),
-    "regress": (_read_examples(REGRESS), lambda outputs, form: codec.write_values(outputs)),
+    "classify": (_read_examples(CLASSIFY), lambda outputs, form: codec.write_classifications(outputs)),
+    "regress": (_read_examples(REGRESS), lambda outputs, form: codec.write_regressions(outputs)),
 }
 
 
@@ -222,7 +222,7 @@ class Front:
 
         try:
             if scope["path"] not in self.OPEN:
-                self.service.admit(headers.get(b"authorization", b"").decode("latin-1"))
+                self.service.authorize(headers.get(b"authorization", b"").decode("latin-1"))
             if scope["path"].startswith("/v1/models/"):
                 await _send(tagged, await self.models(scope, receive))
             else:
