@@ -1,7 +1,7 @@
-"""Serves exported runs, and other SavedModels, over HTTP and gRPC, in TensorFlow Serving's protocol.
+"""Serve exported runs and other SavedModels over HTTP and gRPC, in TensorFlow Serving's protocol.
 
-Behind it stands `serving/`: `rest.py` and `grpc_service.py` are the protocols, `models.py` loads versions and swaps them,
-`batching.py` gathers requests, `core.py` limits and counts them.
+In `serving/`, `rest.py` and `grpc_service.py` implement the protocols, `models.py` loads and replaces versions,
+`batching.py` batches requests, `core.py` enforces limits and records metrics.
 """
 
 import asyncio
@@ -40,41 +40,41 @@ def serve(
     cors: tuple[str, ...] = (),
     access_log: Path | None = None,
 ):
-    """Answer requests for exported runs, or for any SavedModels, in TensorFlow Serving's protocol.
+    """Serve exported runs, or any SavedModels, in TensorFlow Serving's protocol.
 
     Args:
-        models: Run directories that were exported, or folders of SavedModels, each in a folder named by its version's
-            number; NAME= gives another name than the app's or the folder's.
-        host: Address to listen on; the default is this machine alone.
-        port: Port for HTTP; 0 takes one that is free.
-        grpc_port: Port for gRPC; 0 takes one that is free, None leaves gRPC out.
-        batching: How requests are gathered.
-        limits: What a request may take.
-        loading: What is loaded.
-        labels: NAME:LABEL=NUMBER, versions that can be asked for by a label and stay served.
-        token_file: File with a token that requests must bring, as Authorization: Bearer TOKEN.
-        tls_certificate: File with the server's certificate and its chain, PEM, for HTTPS and gRPC.
-        tls_key: File with the certificate's private key, PEM.
-        cors: Origins whose pages may ask, for example https://example.org.
-        access_log: File for a JSON line about each request; - is standard error.
+        models: Exported run directories, or folders with one SavedModel per version in a subfolder named by the
+            version number; NAME= replaces the name of the app or folder.
+        host: Address to listen on; the default accepts connections from this machine only.
+        port: Port for HTTP; 0 for any free port.
+        grpc_port: Port for gRPC; 0 for any free port, None to disable gRPC.
+        batching: How requests are batched.
+        limits: Limits of a request.
+        loading: Which versions are loaded.
+        labels: NAME:LABEL=NUMBER: version labels for request paths; labelled versions stay loaded.
+        token_file: File with the token that requests must send as Authorization: Bearer TOKEN.
+        tls_certificate: PEM file with the server's certificate chain, for HTTPS and gRPC.
+        tls_key: PEM file with the certificate's private key.
+        cors: Origins allowed to send requests from a browser, for example https://example.org.
+        access_log: File that gets one JSON line per request; - for standard error.
     """
     folders = find_folders(models)
     labels, token, tls = read_labels(labels, folders), read_token(token_file), _tls(tls_certificate, tls_key)
     try:
-        listening = socket.create_server((host, port), backlog=1024)
+        listener = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
         raise cli.UserError(f"--host {host} --port {port}: {error}; choose another") from None
     service = Service(folders, labels, loading, batching, limits, token)
-    # An answer's head and body must not wait for each other: 40 ms a request on Linux.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with _opened(access_log) as log:
-        serving = _serve(service, listening, host, grpc_port, tls, make_app(service, log, cors))
+    # Without it, Nagle's algorithm delays the body of a response by 40 ms on Linux.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with _open_log(access_log) as log:
+        app = make_app(service, log, cors)
         with asyncio.Runner(loop_factory=uvicorn.Config(None).get_loop_factory()) as runner:
-            runner.run(serving)
+            runner.run(_serve(service, listener, host, grpc_port, tls, app))
     service.close()
 
 
-async def _serve(service, listening, host, grpc_port, tls, app):
+async def _serve(service, listener, host, grpc_port, tls, app):
     await service.load()
     config = uvicorn.Config(
         app,
@@ -87,28 +87,30 @@ async def _serve(service, listening, host, grpc_port, tls, app):
         ssl_certfile=tls and tls[0],
         ssl_keyfile=tls and tls[1],
     )
-    remote = None
+    grpc_server = None
     if grpc_port is not None:
-        remote, grpc_port = await _start_grpc(service, host, grpc_port, tls)
-    scheme, port = "https" if tls else "http", listening.getsockname()[1]
+        grpc_server, grpc_port = await _start_grpc(service, host, grpc_port, tls)
+    scheme, port = "https" if tls else "http", listener.getsockname()[1]
     for name in service.models:
         print(f"{scheme}://{host}:{port}/v1/models/{name}:predict", flush=True)
-    if remote:
+    if grpc_server:
         print(f"grpc://{host}:{grpc_port}", flush=True)
-    watching = asyncio.create_task(service.watch())
-    # uvicorn stops by these signals and raises them once more at its end; they must not kill what is still to be done.
+    polling = asyncio.create_task(service.poll())
+    # uvicorn stops on these signals and raises them again when it has stopped; that must not skip the rest of the
+    # shutdown.
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
-    await uvicorn.Server(config).serve(sockets=[listening])
-    watching.cancel()
-    if remote:
-        await remote.stop(grace=service.limits.deadline)
+    await uvicorn.Server(config).serve(sockets=[listener])
+    polling.cancel()
+    if grpc_server:
+        await grpc_server.stop(grace=service.limits.deadline)
 
 
 async def _start_grpc(service, host, port, tls):
-    """A running server and its port; None where the protocol's definitions are not installed."""
+    """Start a gRPC server; return it and its port, or None, None without the package tensorflow-serving-api."""
     if not importlib.util.find_spec("tensorflow_serving"):
-        print("gRPC is left out; for it: pip install --no-deps tensorflow-serving-api", file=sys.stderr, flush=True)
+        message = "gRPC is disabled; to enable it: pip install --no-deps tensorflow-serving-api"
+        print(message, file=sys.stderr, flush=True)
         return None, None
     import grpc
 
@@ -125,8 +127,8 @@ async def _start_grpc(service, host, port, tls):
     address = f"{host}:{port}"
     try:
         if tls:
-            pair = tls[1].read_bytes(), tls[0].read_bytes()
-            port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+            certificate, key = (file.read_bytes() for file in tls)
+            port = server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
         else:
             port = server.add_insecure_port(address)
     except RuntimeError:
@@ -137,20 +139,21 @@ async def _start_grpc(service, host, port, tls):
 
 def _tls(certificate, key):
     if (certificate is None) != (key is None):
-        raise cli.UserError("--tls-certificate and --tls-key: give both or none")
+        raise cli.UserError("--tls-certificate and --tls-key: expected both or neither")
     if certificate is None:
         return None
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         raise cli.UserError(
-            f"{certificate}, {key}: not a certificate and its key, PEM ({error.reason or error})"
+            f"{certificate}, {key}: not a PEM certificate and its key ({error.reason or error})"
         ) from None
     return certificate, key
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _open_log(path):
+
     if path is None or str(path) == "-":
         yield path and sys.stderr
     else:

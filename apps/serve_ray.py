@@ -1,10 +1,10 @@
-"""Serves exported runs on a cluster, with Ray Serve (docs.ray.io/en/latest/serve): the same models, the same HTTP.
+"""Serve exported runs on a cluster, with Ray Serve (docs.ray.io/en/latest/serve): same models, same HTTP API.
 
-Optional: `pip install "ray[serve]"`. Each replica is what `serve.py` is on one machine, without gRPC: it batches,
-watches the folders and swaps versions by itself. Ray spreads replicas over the nodes, sends each request to the one
-with the least to do, starts more of them when requests pile up, and starts those of a lost node elsewhere.
+Optional: `pip install "ray[serve]"`. Each replica does what `serve.py` does on one machine, without gRPC: it batches
+requests, polls the folders and replaces versions. Ray spreads the replicas over the nodes, sends each request to the
+least loaded one, scales with the load, and restarts the replicas of a lost node elsewhere.
 
-Ray's own ports are open on every interface whatever it is told: run it in a network that you trust.
+Ray's own ports are open on every interface and no setting closes them: run it in a trusted network.
 """
 
 import asyncio
@@ -28,22 +28,22 @@ from .serving.rest import make_app
 
 @dataclass(frozen=True)
 class Scaling:
-    """How many replicas there are."""
+    """Number of replicas and their resources."""
 
     min_replicas: int = 1
-    """Replicas when nobody asks."""
+    """Replicas without any requests."""
     max_replicas: int = 4
-    """Most replicas."""
+    """Maximum number of replicas."""
     target_requests: float = 32.0
-    """Requests in the hands of a replica, on average, above which there will be more of them, and below which fewer."""
+    """Concurrent requests per replica, on average, above which Ray adds replicas and below which it removes them."""
     cpus: float = 1.0
-    """Cores that Ray sets aside for a replica."""
+    """CPU cores that Ray reserves for each replica."""
 
     def __post_init__(self):
         if not 1 <= self.min_replicas <= self.max_replicas:
             raise cli.UserError(
                 f"--min-replicas {self.min_replicas} --max-replicas {self.max_replicas}: expected 1 or more, and the "
-                "second not below the first"
+                "maximum at least the minimum"
             )
         for name in ("target_requests", "cpus"):
             if not getattr(self, name) > 0:
@@ -51,17 +51,17 @@ class Scaling:
 
 
 class Replica:
-    """A `Service` behind Ray Serve.
+    """`Service` behind Ray Serve.
 
     Args:
-        settings: of the `Service`.
+        settings: dict of the arguments of `Service`.
     """
 
     async def __init__(self, settings):
         self.service = Service(**settings)
         await self.service.load()
-        # asyncio itself keeps no hold of a task.
-        self.watching = asyncio.create_task(self.service.watch())
+        # asyncio keeps only a weak reference to a task.
+        self.polling = asyncio.create_task(self.service.poll())
 
     def __serve_build_asgi_app__(self):
         return make_app(self.service, log=None)
@@ -79,24 +79,24 @@ def serve_ray(
     labels: tuple[str, ...] = (),
     token_file: Path | None = None,
 ):
-    """Answer requests for exported runs on the nodes of a Ray cluster, in TensorFlow Serving's protocol over HTTP.
+    """Serve exported runs on the nodes of a Ray cluster, in TensorFlow Serving's protocol over HTTP.
 
-    Every node with a replica answers at the port, whichever replica does the work. This checkout and the models must
-    lie at the same path on all nodes. It runs until it is stopped, and takes its replicas with it.
+    Every node with a replica listens on the port and forwards requests to any replica. This repository and the models
+    must have the same path on all nodes. Stopping this command stops its replicas.
 
     Args:
-        models: Run directories that were exported, or folders of SavedModels, each in a folder named by its version's
-            number; NAME= gives another name than the app's or the folder's.
-        address: HOST:PORT of the cluster's head, or auto for the cluster of this machine; without it a cluster of this
-            machine alone is started.
-        host: Address that each node listens on for requests; the default is the node alone.
-        port: Port for HTTP, on each node.
-        scaling: How many replicas there are.
-        batching: How requests are gathered.
-        limits: What a request may take.
-        loading: What is loaded.
-        labels: NAME:LABEL=NUMBER, versions that can be asked for by a label and stay served.
-        token_file: File with a token that requests must bring, as Authorization: Bearer TOKEN.
+        models: Exported run directories, or folders with one SavedModel per version in a subfolder named by the
+            version number; NAME= replaces the name of the app or folder.
+        address: HOST:PORT of the cluster's head node, or auto for the cluster that runs on this machine; the default
+            starts a cluster of this machine only.
+        host: Address that each node listens on; the default accepts connections from the node itself only.
+        port: Port for HTTP on each node.
+        scaling: Number of replicas and their resources.
+        batching: How requests are batched.
+        limits: Limits of a request.
+        loading: Which versions are loaded.
+        labels: NAME:LABEL=NUMBER: version labels for request paths; labelled versions stay loaded.
+        token_file: File with the token that requests must send as Authorization: Bearer TOKEN.
     """
     folders = {name: folder.resolve() for name, folder in find_folders(models).items()}
     settings = {
@@ -106,20 +106,20 @@ def serve_ray(
     ray, serve = _ray()
     _connect(ray, address)
     try:
-        # Half of it for the request to come, half for its answer.
+        # One deadline for receiving the request, one for computing the response.
         http = {"host": host, "port": port, "request_timeout_s": 2 * limits.deadline}
         serve.start(proxy_location="EveryNode", http_options=http)
         deployment = _deployment(serve, scaling, batching.max_queue, limits.deadline)
         serve.run(deployment.bind(settings), name="engram", route_prefix="/")
         stopped = threading.Event()
-        # After Ray, which has handlers of its own.
+        # Set after Ray has installed its own handlers.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         for name in folders:
             print(f"http://{host}:{port}/v1/models/{name}:predict", flush=True)
         stopped.wait()
     except RuntimeError as error:
-        raise cli.UserError(f"Ray Serve does not start: {str(error).strip().splitlines()[0]}") from None
+        raise cli.UserError(f"Ray Serve failed to start: {str(error).strip().splitlines()[0]}") from None
     finally:
         serve.shutdown()
         ray.shutdown()
@@ -129,7 +129,7 @@ def _deployment(serve, scaling, max_queue, deadline):
     return serve.deployment(
         serve.ingress()(Replica),
         name="engram",
-        # A queue of Ray's own before that of the batcher would hide from it who waits.
+        # A lower limit would queue requests in Ray, where the batcher cannot batch them.
         max_ongoing_requests=max_queue,
         ray_actor_options={"num_cpus": scaling.cpus},
         autoscaling_config={
@@ -143,7 +143,7 @@ def _deployment(serve, scaling, max_queue, deadline):
 
 
 def _ray():
-    # It would report to its makers.
+    # Ray reports usage statistics by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
@@ -161,7 +161,7 @@ def _connect(ray, address):
         ray.init(runtime_env=environment, log_to_driver=False, logging_level="warning", **options)
     except (ConnectionError, ValueError) as error:
         raise cli.UserError(
-            f"--address {address}: no Ray cluster there ({error}); ray start --head starts one"
+            f"--address {address}: no Ray cluster found ({error}); start one with ray start --head"
         ) from None
 
 

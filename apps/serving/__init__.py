@@ -1,1 +1,1 @@
-"""What stands behind `apps/serve.py`."""
+"""Modules of the server, `apps/serve.py`."""

@@ -1,4 +1,4 @@
-"""What the servers' command lines take: folders of models, labels, a token."""
+"""Parsing of the command line arguments that both servers share: models, version labels, token."""
 
 import re
 from pathlib import Path
@@ -8,58 +8,76 @@ from ..common.cli import UserError
 
 
 def find_folders(models):
-    """{name: folder with numbered versions} of run directories, folders of SavedModels, or NAME=FOLDER of either.
+    """Return the folder of each model.
+
+    Args:
+        models: list of run directories, folders of SavedModels, or NAME=FOLDER of either.
+
+    Returns:
+        {name: folder with one subfolder per version}.
 
     Raises:
-        UserError: one is none of these, or two have one name.
+        UserError: If an argument is none of these, or a name is used twice.
     """
     if not models:
         raise UserError("no model given; for example runs/spam_detector")
-    found = {}
-    for given in models:
-        name, folder = _find_folder(given)
-        if name in found:
-            raise UserError(f"{given}: a second model called {name!r}; give it another name, as in NAME={folder}")
-        found[name] = folder
-    return found
+    folders = {}
+    for argument in models:
+        name, folder = _find_folder(argument)
+        if name in folders:
+            raise UserError(f"{argument}: a second model named {name!r}; choose another name with NAME={folder}")
+        folders[name] = folder
+    return folders
 
 
-def _find_folder(given):
-    name, equals, path = given.rpartition("=")
+def _find_folder(argument):
+    name, equals, path = argument.rpartition("=")
     folder = Path(path)
     if equals and not name:
-        raise UserError(f"{given}: expected NAME=FOLDER")
+        raise UserError(f"{argument}: expected NAME=FOLDER")
     if (folder / "config.json").is_file():
         app = runs.open_run(folder)["app"]
-        if not _numbers(folder / "export"):
-            raise UserError(f"{folder}: nothing exported; python -m apps.{app}.export {folder}")
+        if not _has_versions(folder / "export"):
+            raise UserError(f"{folder}: not exported yet; run python -m apps.{app}.export {folder}")
         return name or app, folder / "export"
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected a run directory or a folder of SavedModels")
-    if not _numbers(folder):
+    if not _has_versions(folder):
         raise UserError(
             f"{folder}: neither a run directory nor a folder of SavedModels; expected {folder}/1/saved_model.pb"
         )
     return name or folder.resolve().name, folder
 
 
-def _numbers(folder):
-    return [path for path in folder.glob("*") if path.name.isdecimal() and path.is_dir()]
+def _has_versions(folder):
+    return any(path.name.isdecimal() and path.is_dir() for path in folder.glob("*"))
 
 
 def read_labels(labels, names):
-    """{name: {label: version}} of NAME:LABEL=NUMBER texts."""
-    found = {}
+    """Parse NAME:LABEL=NUMBER strings.
+
+    Args:
+        labels: list of the strings.
+        names: names of the models.
+
+    Returns:
+        {name: {label: version number}}.
+
+    Raises:
+        UserError: If a string has another form or names an unknown model.
+    """
+    parsed = {}
     for text in labels:
-        place = re.fullmatch(r"([^:=]+):([^:=/]+)=([0-9]+)", text)
-        if not place or place[1] not in names:
-            raise UserError(f"--labels {text}: expected NAME:LABEL=NUMBER with one of {', '.join(names)}")
-        found.setdefault(place[1], {})[place[2]] = int(place[3])
-    return found
+        match = re.fullmatch(r"([^:=]+):([^:=/]+)=([0-9]+)", text)
+        if not match or match[1] not in names:
+            raise UserError(f"--labels {text}: expected NAME:LABEL=NUMBER with NAME one of {', '.join(names)}")
+        parsed.setdefault(match[1], {})[match[2]] = int(match[3])
+    return parsed
 
 
 def read_token(file):
-    """The token in a file, without the space around it; None for no file."""
+    """Return the token in a file, without surrounding whitespace; None if `file` is None."""
+
     if file is None:
         return None
     token = file.read_text(encoding="utf-8").strip()

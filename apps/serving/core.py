@@ -116,7 +116,7 @@ class Service:
                 raise UserError(failed[0] if failed else f"{model.folder}: no version is there any more")
             _warn(failed)
 
-    async def watch(self):
+    async def poll(self):
         """Looks for new versions, for ever."""
         while True:
             await asyncio.sleep(self._poll)

@@ -1,6 +1,6 @@
-"""Ray Serve: the same answers from a cluster of two nodes, and from what is left of it when one is lost.
+"""Ray Serve: predictions from a cluster of two nodes, also after one of them is lost.
 
-Ray listens on every interface, so the cluster lives in a network namespace that has loopback alone.
+Ray listens on every interface, so the cluster runs in a network namespace that has only loopback.
 """
 
 import importlib.util
@@ -31,68 +31,69 @@ command = [sys.executable, "-m", "apps.serve_ray", run_dir, "--address", cluster
 server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 url = next(line.strip() for line in server.stdout if line.startswith("http"))
 
-def ask(body):
-    answer = requests.post(url, json=body, timeout=60)
-    return answer.status_code, answer.json()
+def post(body):
+    response = requests.post(url, json=body, timeout=60)
+    return response.status_code, response.json()
 
-told = {"url": url, "rows": ask({"instances": texts}), "bad": ask({"instances": [3]})}
+report = {"url": url, "valid": post({"instances": texts}), "invalid": post({"instances": [3]})}
 ray.init(cluster.address, log_to_driver=False)
-told["cores"] = ray.cluster_resources()["CPU"], ray.available_resources().get("CPU", 0)
+report["cores"] = ray.cluster_resources()["CPU"], ray.available_resources().get("CPU", 0)
 cluster.remove_node(second, allow_graceful=False)
-answers, deadline = [], time.monotonic() + 120
-while len(answers) < 50 or any(answers[-20:]):
-    assert time.monotonic() < deadline, answers
+failures, deadline = [], time.monotonic() + 120
+while len(failures) < 50 or any(failures[-20:]):
+    assert time.monotonic() < deadline, failures
     try:
-        answers.append(ask({"instances": texts}) != told["rows"])
+        failures.append(post({"instances": texts}) != report["valid"])
     except requests.RequestException:
-        answers.append(True)
-told["after"], told["lost"] = len(answers), sum(answers)
+        failures.append(True)
+report["sent"], report["failed"] = len(failures), sum(failures)
 ray.shutdown()
 server.terminate()
-told["status"] = server.wait(timeout=120)
+report["status"] = server.wait(timeout=120)
 cluster.shutdown()
-print(json.dumps(told))
+print(json.dumps(report))
 """
 
 
 @pytest.mark.slow
-def test_two_nodes_answer_and_the_loss_of_one_is_outlived(trained):
+def test_cluster_serves_after_the_loss_of_a_node(trained):
     if not importlib.util.find_spec("ray"):
         pytest.skip("Ray is not installed")
     if subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True).returncode:
-        pytest.skip("no network namespace can be made here")
+        pytest.skip("network namespaces cannot be created here")
     script = 'ip link set lo up && exec "$@"'
     command = [sys.executable, "-c", CLUSTER, str(trained), json.dumps(TEXTS)]
-    done = subprocess.run(
+    result = subprocess.run(
         ["unshare", "-n", "sh", "-c", script, "sh", *command], cwd=ROOT, capture_output=True, text=True, timeout=500
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    code, answer = told["rows"]
+    assert result.returncode == 0, result.stderr[-3000:]
+    report = json.loads(result.stdout.splitlines()[-1])
+    code, body = report["valid"]
     expected = Detector(trained)(TEXTS)
     assert code == 200
-    assert [row["probability"] for row in answer["predictions"]] == pytest.approx(expected.tolist(), abs=1e-6)
-    assert told["bad"][0] == 400 and "it holds a whole number" in told["bad"][1]["error"]
-    assert told["cores"] == [2, 0], "both nodes have one core, and a replica on it"
-    assert told["status"] == 0
-    assert told["lost"] < 10, f"{told['lost']} of {told['after']} requests were lost with the node"
+    assert [row["probability"] for row in body["predictions"]] == pytest.approx(expected.tolist(), abs=1e-6)
+    assert report["invalid"][0] == 400 and "received an integer" in report["invalid"][1]["error"]
+    assert report["cores"] == [2, 0], "expected one core and one replica on each node"
+    assert report["status"] == 0
+    assert report["failed"] < 10, f"{report['failed']} of {report['sent']} requests failed after the loss of the node"
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    "arguments, message",
     [
         (["--min-replicas", "3", "--max-replicas", "2"], "--max-replicas 2"),
         (["--target-requests", "0"], "--target-requests 0.0"),
         (["--labels", "other:stable=1"], "one of spam_detector"),
     ],
 )
-def test_wrong_settings_are_refused(trained, capsys, arguments, words):
+def test_wrong_options_fail_with_one_line(trained, capsys, arguments, message):
     assert cli.run(serve_ray.serve_ray, [str(trained), *arguments]) == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and words in error
+    assert error.count("\n") == 1 and message in error
 
 
-def test_without_ray_it_says_what_to_install(trained, capsys, monkeypatch):
+def test_missing_ray_names_the_package_to_install(trained, capsys, monkeypatch):
+
     monkeypatch.setitem(sys.modules, "ray", None)
     assert cli.run(serve_ray.serve_ray, [str(trained)]) == 2
     assert 'pip install "ray[serve]"' in capsys.readouterr().err
