@@ -1,4 +1,4 @@
-"""JSON to tensors and back, by TensorFlow Serving's rules."""
+"""Conversion between TensorFlow Serving's JSON and tensors."""
 
 import json
 
@@ -15,11 +15,11 @@ TEXT = {"text": tf.TensorSpec([None], tf.string)}
 PAIR = {"a": tf.TensorSpec([None, 2], tf.float32), "b": tf.TensorSpec([None], tf.int32)}
 
 
-def read(body, specs=PAIR, most=100):
-    return codec.read_tensors(body, specs, most)
+def read(body, specs=PAIR, max_rows=100):
+    return codec.read_tensors(body, specs, max_rows)
 
 
-def test_rows_and_columns_give_the_same_tensors():
+def test_rows_and_columns_give_equal_tensors():
     rows, by_row = read({"instances": [{"a": [1, 2.5], "b": 3}, {"a": [4, 5], "b": 6}]})
     columns, in_columns = read({"inputs": {"a": [[1, 2.5], [4, 5]], "b": [3, 6]}})
     assert by_row and not in_columns
@@ -29,12 +29,12 @@ def test_rows_and_columns_give_the_same_tensors():
             assert tensors[name].dtype == expected.dtype
 
 
-def test_one_input_needs_no_name():
+def test_single_input_needs_no_name():
     for body in ({"instances": ["x", "y"]}, {"instances": [{"text": "x"}, {"text": "y"}]}, {"inputs": ["x", "y"]}):
         assert read(body, TEXT)[0]["text"].tolist() == [b"x", b"y"]
 
 
-def test_bytes_are_base64_and_keep_every_byte():
+def test_base64_round_trips_every_byte():
     body = {"instances": [{"b64": "AAH/AA=="}, {"b64": ""}]}
     assert read(body, TEXT)[0]["text"].tolist() == [b"\0\1\xff\0", b""]
     for bad in ("a", "a===", "é", 3, None, "AA\n=="):
@@ -42,47 +42,47 @@ def test_bytes_are_base64_and_keep_every_byte():
             read({"instances": [{"b64": bad}]}, TEXT)
 
 
-def test_numbers_that_are_not_finite_pass_as_in_tensorflow_serving():
+def test_non_finite_numbers_are_accepted_as_in_tensorflow_serving():
     tensors, _ = read(codec.loads(b'{"inputs": {"a": [[NaN, Infinity]], "b": [1]}}'))
     assert np.isnan(tensors["a"][0, 0]) and np.isinf(tensors["a"][0, 1])
     assert json.dumps(codec.write_tensors({"x": tensors["a"]}, True)) == '{"predictions": [[NaN, Infinity]]}'
 
 
 @pytest.mark.parametrize(
-    "body, words",
+    "body, message",
     [
         ({}, "either"),
         ({"instances": [], "inputs": []}, "either"),
-        ({"instances": []}, "something in it"),
-        ({"instances": {"a": 1}}, "must be a list"),
-        ({"instances": [3]}, r"instances\[0\] is a whole number; expected an object with 'a', 'b'"),
+        ({"instances": []}, "must be a non-empty list"),
+        ({"instances": {"a": 1}}, "must be a non-empty list"),
+        ({"instances": [3]}, r"instances\[0\] is an integer; expected an object with 'a', 'b'"),
         ({"instances": [{"a": [1, 2]}]}, r"instances\[0\] has 'a'; expected 'a', 'b'"),
         ({"inputs": [1]}, '"inputs" is a list'),
         ({"inputs": {"a": [[1, 2]], "b": [1], "c": 1}}, "has 'a', 'b', 'c'"),
-        ({"inputs": {"a": [[1, 2], [3]], "b": [1]}}, "'a' .* not all of one length"),
-        ({"inputs": {"a": [[1, 2], 3], "b": [1]}}, "'a' .* not all of one length"),
-        ({"inputs": {"a": [1, [2]], "b": [1]}}, "'a' .* not all of one length"),
+        ({"inputs": {"a": [[1, 2], [3]], "b": [1]}}, "'a' .* lists of different lengths"),
+        ({"inputs": {"a": [[1, 2], 3], "b": [1]}}, "'a' .* lists of different lengths"),
+        ({"inputs": {"a": [1, [2]], "b": [1]}}, "'a' .* lists of different lengths"),
         ({"inputs": {"a": [[1, 2, 3]], "b": [1]}}, r"float32 of shape \(None, 2\); received shape \(1, 3\)"),
-        ({"inputs": {"a": [[1, "2"]], "b": [1]}}, "it holds a string"),
-        ({"inputs": {"a": [[1, True]], "b": [1]}}, "it holds true"),
-        ({"inputs": {"a": [[1, None]], "b": [1]}}, "it holds null"),
-        ({"inputs": {"a": [[1, {}]], "b": [1]}}, "it holds an object"),
+        ({"inputs": {"a": [[1, "2"]], "b": [1]}}, "received a string"),
+        ({"inputs": {"a": [[1, True]], "b": [1]}}, "received true"),
+        ({"inputs": {"a": [[1, None]], "b": [1]}}, "received null"),
+        ({"inputs": {"a": [[1, {}]], "b": [1]}}, "received an object"),
         ({"inputs": {"a": [[1, 10**400]], "b": [1]}}, "too large"),
-        ({"inputs": {"a": [[1, 2]], "b": [1.5]}}, "'b' .* it holds a number"),
-        ({"inputs": {"a": [[1, 2]], "b": [2**31]}}, "not from -2147483648"),
+        ({"inputs": {"a": [[1, 2]], "b": [1.5]}}, "'b' .* received a number"),
+        ({"inputs": {"a": [[1, 2]], "b": [2**31]}}, r"outside \[-2147483648"),
         ({"inputs": {"a": [[1, 2]], "b": 1}}, r"received shape \(\)"),
         ({"instances": [{"a": [1, 2], "b": 3}] * 101}, "101 instances; at most 100"),
         ({"inputs": {"a": [[1, 2]] * 101, "b": [3] * 101}}, "has 101 rows; at most 100"),
     ],
 )
-def test_wrong_requests_are_refused(body, words):
-    with pytest.raises(RequestError, match=words) as error:
+def test_wrong_request_raises(body, message):
+    with pytest.raises(RequestError, match=message) as error:
         read(body)
     assert error.value.code == 400
 
 
 @pytest.mark.parametrize(
-    "body, words",
+    "body, message",
     [
         (b"", "not JSON"),
         (b"\xff", "not UTF-8"),
@@ -91,12 +91,12 @@ def test_wrong_requests_are_refused(body, words):
         (b'{"a": 1} 2', "not JSON"),
     ],
 )
-def test_bodies_that_are_no_object_are_refused(body, words):
-    with pytest.raises(RequestError, match=words):
+def test_body_that_is_not_an_object_raises(body, message):
+    with pytest.raises(RequestError, match=message):
         codec.loads(body)
 
 
-def test_half_of_a_surrogate_pair_is_refused():
+def test_unpaired_surrogate_raises():
     with pytest.raises(RequestError, match="surrogate"):
         read(codec.loads(b'{"instances": ["\\ud800"]}'), TEXT)
 
@@ -108,10 +108,10 @@ json_values = st.recursive(
 )
 
 
-# What is slow is the first draw, on a busy machine.
+# The first draw is slow on a busy machine.
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["instances", "inputs"]), json_values))
-def test_whatever_json_says_it_is_read_or_refused(body):
+def test_any_json_is_read_or_raises_a_request_error(body):
     for specs in (PAIR, TEXT):
         try:
             tensors, _ = read(body, specs)
@@ -122,25 +122,25 @@ def test_whatever_json_says_it_is_read_or_refused(body):
                 assert spec.shape.is_compatible_with(tensors[name].shape)
 
 
-def test_answers_have_the_form_of_the_request():
+def test_response_has_the_format_of_the_request():
     outputs = {"label": np.array([b"ham", b"spam"], object), "p": np.array([0.25, 0.5], "float32")}
     rows = [{"label": "ham", "p": 0.25}, {"label": "spam", "p": 0.5}]
     assert codec.write_tensors(outputs, True) == {"predictions": rows}
     assert codec.write_tensors(outputs, False) == {"outputs": {"label": ["ham", "spam"], "p": [0.25, 0.5]}}
     assert codec.write_tensors({"p": outputs["p"]}, True) == {"predictions": [0.25, 0.5]}
     assert codec.write_tensors({"p": outputs["p"]}, False) == {"outputs": [0.25, 0.5]}
-    with pytest.raises(RequestError, match="not rows of one batch"):
+    with pytest.raises(RequestError, match="no common batch axis"):
         codec.write_tensors({**outputs, "total": np.array(3)}, True)
 
 
-def test_outputs_called_bytes_and_those_that_are_no_text_are_base64():
+def test_outputs_named_bytes_or_not_utf8_are_base64():
     outputs = {"image_bytes": np.array([b"ab"], object), "text": np.array([b"\xff"], object)}
     assert codec.write_tensors(outputs, False) == {
         "outputs": {"image_bytes": [{"b64": "YWI="}], "text": [{"b64": "/w=="}]}
     }
 
 
-def test_examples_become_features_with_the_context_in_each():
+def test_context_is_merged_into_each_example():
     body = {"context": {"day": 3}, "examples": [{"x": [0.5, 1]}, {"x": 2.5, "word": "é", "raw": {"b64": "/w=="}}]}
     first, second = map(tf.train.Example.FromString, codec.read_examples(body, 10))
     assert list(first.features.feature["x"].float_list.value) == [0.5, 1]
