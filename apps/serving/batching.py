@@ -1,14 +1,14 @@
-"""Dynamic batching: requests that wait at the same time are answered by one call of the model.
+"""Dynamic batching: one call of the model answers several concurrent requests.
 
-One call for thirty-two rows takes little longer than for one. While the model works on one batch, the next gathers; it
-is closed when the model is free and its first request has waited for `batch_delay`, or it is full.
+A call for 32 rows takes little longer than a call for one. While the model runs on one batch, requests for the next are
+queued; a batch is closed once the model is idle and either its first request has waited `batch_delay` or it is full.
 """
 
 import asyncio
 import collections
 import contextlib
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,169 +18,169 @@ from .errors import RequestError
 
 @dataclass(frozen=True)
 class Batching:
-    """How requests are gathered."""
+    """How requests are batched."""
 
     max_batch_size: int = 32
-    """Most rows in a batch; a request with more is a batch of its own."""
+    """Maximum number of rows in a batch; a larger request forms a batch by itself."""
     batch_delay: float = 0.0
-    """Seconds that a request waits for others to come while the model is free; with 0 only those share a batch that
-    came while it was busy."""
+    """Seconds that a request waits for others while the model is idle; with 0, only requests that arrived while the
+    model was busy are batched."""
     allowed_batch_sizes: tuple[int, ...] = ()
-    """Batches are filled up to the next of these, with copies of a row, where a model is slow for each new size; with
-    none they stay as they are."""
+    """Pad batches to the next of these sizes, with copies of a row, for models that are slow on each new size; by
+    default batches are not padded."""
     max_queue: int = 1000
-    """Requests that may wait for a model; more are refused with status 429."""
+    """Maximum number of requests waiting for a model; more are rejected with status 429."""
 
     def __post_init__(self):
-        for name, least in (("max_batch_size", 1), ("max_queue", 1), ("batch_delay", 0)):
-            if not getattr(self, name) >= least:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {least} or more")
+        for name, minimum in (("max_batch_size", 1), ("max_queue", 1), ("batch_delay", 0)):
+            if not getattr(self, name) >= minimum:
+                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {minimum} or more")
         sizes = self.allowed_batch_sizes
         if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
             raise UserError(
-                f"--allowed-batch-sizes {' '.join(map(str, sizes))}: expected rising numbers from 1 up, the last of "
-                f"which is --max-batch-size, {self.max_batch_size}"
+                f"--allowed-batch-sizes {' '.join(map(str, sizes))}: expected increasing positive numbers, the last "
+                f"equal to --max-batch-size, {self.max_batch_size}"
             )
 
-    def padded(self, rows):
-        """The size that a batch of so many rows is filled up to."""
+    def padded_size(self, rows):
+        """Return the number of rows that a batch of `rows` rows is padded to."""
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
 
 
-class _Waiting(NamedTuple):
+class _Request(NamedTuple):
     tensors: dict[str, np.ndarray]
     rows: int
-    answer: Any
-    since: float
+    future: asyncio.Future
+    arrival: float
 
 
 class _Queue:
-    """What waits for one batch or several, and whether it fills one."""
+    """Requests waiting for a batch; the event `full` is set while they fill one."""
 
-    def __init__(self, size):
-        self._size, self._waiting, self._rows, self.full = size, collections.deque(), 0, asyncio.Event()
+    def __init__(self, max_rows):
+        self._max_rows, self._requests, self._rows, self.full = max_rows, collections.deque(), 0, asyncio.Event()
 
     def __bool__(self):
-        return bool(self._waiting)
+        return bool(self._requests)
 
-    def put(self, one):
-        self._waiting.append(one)
-        self._count(one.rows)
+    def put(self, request):
+        self._requests.append(request)
+        self._add_rows(request.rows)
 
-    def _count(self, rows):
+    def _add_rows(self, rows):
         self._rows += rows
-        if self._rows >= self._size:
+        if self._rows >= self._max_rows:
             self.full.set()
         else:
             self.full.clear()
 
     def first(self):
-        return self._waiting[0]
+        return self._requests[0]
 
-    def take(self):
-        """The next batch, without those whose sender has gone or whose time is over."""
+    def next_batch(self):
+        """Remove and return the requests of the next batch, without those cancelled or timed out."""
         batch, rows = [], 0
-        while self._waiting and (not batch or rows + self.first().rows <= self._size):
-            one = self._waiting.popleft()
-            self._count(-one.rows)
-            if not one.answer.done():
-                batch.append(one)
-                rows += one.rows
+        while self._requests and (not batch or rows + self.first().rows <= self._max_rows):
+            request = self._requests.popleft()
+            self._add_rows(-request.rows)
+            if not request.future.done():
+                batch.append(request)
+                rows += request.rows
         return batch
 
 
-def check_queue(waiting, max_queue):
-    """Raises `RequestError` where no further request may wait."""
-    if waiting >= max_queue:
-        raise RequestError(f"{waiting} requests wait already; try again later", 429)
+def check_queue(num_waiting, max_queue):
+    """Raise a `RequestError` if the queue is full."""
+    if num_waiting >= max_queue:
+        raise RequestError(f"{num_waiting} requests are already waiting; try again later", 429)
 
 
 class Batcher:
-    """Gathers calls of one function of arrays. To be used in one event loop.
+    """Batching of the calls of a function. Not thread-safe: use it in a single event loop.
 
     Args:
-        call: {name: array} -> {name: array}, all with as many rows; it runs in a thread.
+        call: function {name: array} -> {name: array}, all with the same number of rows; it runs in a thread.
         batching: `Batching`.
-        executor: of the threads.
-        observe: called with the rows of each batch.
+        executor: concurrent.futures.Executor that runs `call`.
+        observe: function that receives the number of rows of each batch.
     """
 
     def __init__(self, call, batching, executor, observe=lambda rows: None):
         self._call, self._batching, self._executor, self._observe = call, batching, executor, observe
-        # Only rows of one shape can stand in one array.
+        # One queue per shape and dtype: only rows of equal shapes can be concatenated.
         self._queues = collections.defaultdict(lambda: _Queue(batching.max_batch_size))
-        self._working = {}
-        self.waiting = 0
+        self._tasks = {}
+        self.num_waiting = 0
 
     async def __call__(self, tensors):
-        """The rows that the function gives for these.
+        """Return the function's outputs for the rows of `tensors`.
 
         Raises:
-            RequestError: too many wait.
+            RequestError: If the queue is full.
         """
-        check_queue(self.waiting, self._batching.max_queue)
-        shape = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())
+        check_queue(self.num_waiting, self._batching.max_queue)
+        key = tuple((name, array.dtype.str, array.shape[1:]) for name, array in tensors.items())
         rows = len(next(iter(tensors.values())))
         loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        self._queues[shape].put(_Waiting(tensors, rows, answer, loop.time()))
-        self.waiting += 1
-        if shape not in self._working:
-            # asyncio itself keeps no hold of a task.
-            self._working[shape] = loop.create_task(self._work(shape))
+        future = loop.create_future()
+        self._queues[key].put(_Request(tensors, rows, future, loop.time()))
+        self.num_waiting += 1
+        if key not in self._tasks:
+            # asyncio keeps only a weak reference to a task.
+            self._tasks[key] = loop.create_task(self._process(key))
         try:
-            return await answer
+            return await future
         finally:
-            self.waiting -= 1
+            self.num_waiting -= 1
 
-    async def _work(self, shape):
-        """Answers what waits in a queue until nothing does."""
-        queue = self._queues[shape]
+    async def _process(self, key):
+        """Run batches until the queue is empty."""
+        queue = self._queues[key]
         while queue:
-            left = queue.first().since + self._batching.batch_delay - asyncio.get_running_loop().time()
-            if left > 0:
+            remaining = queue.first().arrival + self._batching.batch_delay - asyncio.get_running_loop().time()
+            if remaining > 0:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(queue.full.wait(), left)
-            batch = queue.take()
+                    await asyncio.wait_for(queue.full.wait(), remaining)
+            batch = queue.next_batch()
             if batch:
-                await self._answer(batch)
-        del self._queues[shape], self._working[shape]
+                await self._run(batch)
+        del self._queues[key], self._tasks[key]
 
-    async def _answer(self, batch):
+    async def _run(self, batch):
         loop = asyncio.get_running_loop()
         try:
-            outputs = await loop.run_in_executor(self._executor, self._together, batch)
+            outputs = await loop.run_in_executor(self._executor, self._call_batched, batch)
         except Exception as error:
             if len(batch) == 1:
-                _settle(batch[0].answer, error)
-            # One bad request must not be the others' misfortune.
+                _resolve(batch[0].future, error)
+            # Retry the requests one by one, so that a bad request fails alone.
             else:
-                for one in batch:
-                    await self._answer([one])
+                for request in batch:
+                    await self._run([request])
             return
-        for one, output in zip(batch, outputs, strict=True):
-            _settle(one.answer, output)
+        for request, output in zip(batch, outputs, strict=True):
+            _resolve(request.future, output)
 
-    def _together(self, batch):
-        rows = sum(one.rows for one in batch)
+    def _call_batched(self, batch):
+        rows = sum(request.rows for request in batch)
         self._observe(rows)
-        missing = self._batching.padded(rows) - rows
+        padding = self._batching.padded_size(rows) - rows
         inputs = {}
         for name in batch[0].tensors:
-            parts = [one.tensors[name] for one in batch]
-            inputs[name] = np.concatenate([*parts, np.repeat(parts[0][:1], missing, axis=0)])
+            parts = [request.tensors[name] for request in batch]
+            inputs[name] = np.concatenate([*parts, np.repeat(parts[0][:1], padding, axis=0)])
         outputs = self._call(inputs)
-        ends = np.cumsum([one.rows for one in batch])
+        ends = np.cumsum([request.rows for request in batch])
         return [
-            {name: array[end - one.rows : end] for name, array in outputs.items()}
-            for one, end in zip(batch, ends, strict=True)
+            {name: array[end - request.rows : end] for name, array in outputs.items()}
+            for request, end in zip(batch, ends, strict=True)
         ]
 
 
-def _settle(answer, value):
-    if answer.done():
+def _resolve(future, result):
+    if future.done():
         return
-    if isinstance(value, Exception):
-        answer.set_exception(value)
+    if isinstance(result, Exception):
+        future.set_exception(result)
     else:
-        answer.set_result(value)
+        future.set_result(result)

@@ -181,7 +181,7 @@ class Model:
 
     def waiting(self):
         """Requests that wait for one of its versions, or are in its hands."""
-        return sum(batcher.waiting for version in self.versions.values() for batcher in version.batchers.values())
+        return sum(batcher.num_waiting for version in self.versions.values() for batcher in version.batchers.values())
 
     def find(self, number=None, label=None):
         """The version that a request is for, the newest if it does not say.

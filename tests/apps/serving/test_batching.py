@@ -1,4 +1,4 @@
-"""Gathering requests: who shares a batch, and that nobody gets what is another's."""
+"""Dynamic batching: which requests share a batch, and that each gets its own rows."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from apps.serving.errors import RequestError
 
 
 class Doubler:
-    """Doubles x, and remembers the batches; refuses negative numbers."""
+    """Function that doubles x and records its batches; it rejects negative numbers and blocks while `gate` is unset."""
 
     def __init__(self):
         self.batches, self.gate = [], threading.Event()
@@ -27,57 +27,57 @@ class Doubler:
         return {"y": 2 * tensors["x"]}
 
 
-def run(requests, batching, doubler=None, together=True):
-    """The answers to lists of numbers, or the exceptions."""
-    doubler = doubler or Doubler()
+def run(requests, batching):
+    """Return the outputs or the exception for each request, a list of numbers, and the batches."""
+    doubler = Doubler()
 
-    async def all_of_them():
+    async def run_all():
         with ThreadPoolExecutor(2) as executor:
             batcher = Batcher(doubler, batching, executor)
             calls = [batcher({"x": np.array(request, "float32")}) for request in requests]
-            answers = await asyncio.gather(*calls, return_exceptions=True)
-            assert batcher.waiting == 0 and not batcher._queues
-            return [answer if isinstance(answer, Exception) else answer["y"].tolist() for answer in answers]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert batcher.num_waiting == 0 and not batcher._queues
+            return [result if isinstance(result, Exception) else result["y"].tolist() for result in results]
 
-    return asyncio.run(all_of_them()), doubler.batches
+    return asyncio.run(run_all()), doubler.batches
 
 
-def test_each_gets_its_own_rows():
+def test_each_request_gets_its_own_rows():
     requests = [[10 * n + row for row in range(1 + n % 3)] for n in range(40)]
-    answers, batches = run(requests, Batching(max_batch_size=16))
-    assert answers == [[2 * n for n in request] for request in requests]
+    results, batches = run(requests, Batching(max_batch_size=16))
+    assert results == [[2 * n for n in request] for request in requests]
     assert all(len(batch) <= 16 for batch in batches)
     assert sum(map(len, batches)) == sum(map(len, requests)) and len(batches) < 10
 
 
-def test_a_request_larger_than_a_batch_is_one_of_its_own():
-    answers, batches = run([[1], [2] * 9, [3]], Batching(max_batch_size=4))
-    assert answers == [[2], [4] * 9, [6]]
+def test_request_larger_than_a_batch_runs_alone():
+    results, batches = run([[1], [2] * 9, [3]], Batching(max_batch_size=4))
+    assert results == [[2], [4] * 9, [6]]
     assert sorted(map(len, batches)) == [1, 1, 9]
 
 
-def test_rows_of_other_shapes_are_not_mixed():
-    answers, batches = run([[[1, 2]], [[3]], [[4, 5]]], Batching())
-    assert answers == [[[2, 4]], [[6]], [[8, 10]]]
+def test_rows_of_different_shapes_are_not_batched():
+    results, batches = run([[[1, 2]], [[3]], [[4, 5]]], Batching())
+    assert results == [[[2, 4]], [[6]], [[8, 10]]]
     assert sorted(batches) == [[[1, 2], [4, 5]], [[3]]]
 
 
-def test_batches_are_filled_up_to_allowed_sizes():
-    answers, batches = run([[1], [2], [3]], Batching(max_batch_size=8, allowed_batch_sizes=(2, 4, 8)))
-    assert answers == [[2], [4], [6]] and batches == [[1, 2, 3, 1]]
+def test_batch_is_padded_to_an_allowed_size():
+    results, batches = run([[1], [2], [3]], Batching(max_batch_size=8, allowed_batch_sizes=(2, 4, 8)))
+    assert results == [[2], [4], [6]] and batches == [[1, 2, 3, 1]]
 
 
-def test_one_bad_request_does_not_spoil_the_others():
-    answers, batches = run([[1], [-1], [3]], Batching())
-    assert answers[0] == [2] and answers[2] == [6]
-    assert isinstance(answers[1], RequestError)
+def test_bad_request_fails_alone():
+    results, batches = run([[1], [-1], [3]], Batching())
+    assert results[0] == [2] and results[2] == [6]
+    assert isinstance(results[1], RequestError)
     assert batches == [[1, -1, 3], [1], [-1], [3]]
 
 
-def test_requests_gather_while_the_model_works():
+def test_requests_are_batched_while_the_model_is_busy():
     doubler = Doubler()
 
-    async def story():
+    async def scenario():
         with ThreadPoolExecutor(1) as executor:
             batcher = Batcher(doubler, Batching(batch_delay=0), executor)
             doubler.gate.clear()
@@ -86,16 +86,16 @@ def test_requests_gather_while_the_model_works():
             calls += [asyncio.create_task(batcher({"x": np.array([float(n)])})) for n in range(1, 5)]
             await asyncio.sleep(0.05)
             doubler.gate.set()
-            return [answer["y"].tolist() for answer in await asyncio.gather(*calls)]
+            return [result["y"].tolist() for result in await asyncio.gather(*calls)]
 
-    assert asyncio.run(story()) == [[0], [2], [4], [6], [8]]
+    assert asyncio.run(scenario()) == [[0], [2], [4], [6], [8]]
     assert doubler.batches == [[0], [1, 2, 3, 4]]
 
 
-def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_worked_for():
+def test_full_queue_rejects_and_cancelled_requests_do_not_run():
     doubler = Doubler()
 
-    async def story():
+    async def scenario():
         with ThreadPoolExecutor(1) as executor:
             batcher = Batcher(doubler, Batching(batch_delay=0, max_queue=3), executor)
             doubler.gate.clear()
@@ -103,16 +103,16 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_worked_for():
             await asyncio.sleep(0.05)
             calls += [asyncio.create_task(batcher({"x": np.array([float(n)])})) for n in (1, 2)]
             await asyncio.sleep(0.05)
-            with pytest.raises(RequestError, match="3 requests wait") as refused:
+            with pytest.raises(RequestError, match="3 requests are already waiting") as error:
                 await batcher({"x": np.array([9.0])})
-            assert refused.value.code == 429
+            assert error.value.code == 429
             calls[2].cancel()
             await asyncio.sleep(0.05)
             doubler.gate.set()
             await asyncio.gather(*calls, return_exceptions=True)
             return await batcher({"x": np.array([5.0])})
 
-    assert asyncio.run(story())["y"].tolist() == [10]
+    assert asyncio.run(scenario())["y"].tolist() == [10]
     assert not any(2.0 in batch for batch in doubler.batches)
 
 
@@ -120,15 +120,15 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_worked_for():
     "wrong", [{"max_batch_size": 0}, {"batch_delay": -1}, {"max_queue": 0}, {"allowed_batch_sizes": (4, 2)},
               {"allowed_batch_sizes": (2, 4)}]
 )  # fmt: skip
-def test_settings_that_make_no_sense_are_refused(wrong):
+def test_wrong_options_raise(wrong):
     with pytest.raises(UserError, match="--"):
         Batching(**wrong)
 
 
-def test_a_delay_lets_others_come_and_ends_when_the_batch_is_full():
+def test_delay_ends_when_the_batch_is_full():
     doubler = Doubler()
 
-    async def story():
+    async def scenario():
         with ThreadPoolExecutor(2) as executor:
             batcher = Batcher(doubler, Batching(max_batch_size=2, batch_delay=600), executor)
             first = asyncio.create_task(batcher({"x": np.array([1.0])}))
@@ -137,10 +137,10 @@ def test_a_delay_lets_others_come_and_ends_when_the_batch_is_full():
             second = await asyncio.wait_for(batcher({"x": np.array([2.0])}), 60)
             return (await first)["y"].tolist(), second["y"].tolist()
 
-    assert asyncio.run(story()) == ([2], [4])
+    assert asyncio.run(scenario()) == ([2], [4])
     assert doubler.batches == [[1, 2]]
 
 
-def test_a_delay_ends_although_nobody_comes():
-    answers, batches = run([[1]], Batching(batch_delay=0.05))
-    assert answers == [[2]] and batches == [[1]]
+def test_delay_ends_without_further_requests():
+    results, batches = run([[1]], Batching(batch_delay=0.05))
+    assert results == [[2]] and batches == [[1]]

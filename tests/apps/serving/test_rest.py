@@ -190,7 +190,7 @@ def test_overload_and_a_late_answer_are_said(tmp_path):
         assert sorted(answer.status_code for answer in answers) == [200, 429, 429, 504]
         told = {answer.status_code: answer for answer in answers}
         assert told[504].json() == {"error": "no answer within 0.8 s"}
-        assert told[429].headers["retry-after"] == "1" and "wait already" in told[429].json()["error"]
+        assert told[429].headers["retry-after"] == "1" and "already waiting" in told[429].json()["error"]
         assert requests.post(url, json={"instances": [2.0]}, timeout=60).json() == {"predictions": [2.0]}
         assert requests.get(f"{running.http}/healthz", timeout=60).status_code == 200
 
