@@ -102,7 +102,7 @@ class Service:
             observe = self.metrics.rows.labels(name).observe
             load = functools.partial(Version, batching=batching, executor=self._executor, observe=observe)
             self.models[name] = Model(name, folder, load, loading.versions, (labels or {}).get(name))
-            self.metrics.waiting.labels(name).set_function(self.models[name].waiting)
+            self.metrics.waiting.labels(name).set_function(self.models[name].num_waiting)
 
     async def load(self):
         """Loads the models.

@@ -1,4 +1,4 @@
-"""SavedModels with numbered versions: loaded, tried once, swapped for newer ones while requests go on."""
+"""Loading of versioned SavedModels, and their replacement without interrupting requests."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,15 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 class Signature:
-    """One function of a SavedModel.
+    """Signature of a SavedModel.
+
+    Args:
+        function: its ConcreteFunction.
+        definition: its SignatureDef.
 
     Attributes:
-        definition: its SignatureDef.
         inputs: {name: tf.TensorSpec}.
-        batched: whether the first axis of everything is that of the batch.
+        batched: whether the first axis of every input and output is the batch.
     """
 
     def __init__(self, function, definition):
@@ -34,19 +37,19 @@ class Signature:
         ) and bool(self.inputs)
 
     def __call__(self, tensors):
-        """{name: array} -> {name: array}.
+        """Run the signature: {name: array} -> {name: array}.
 
         Raises:
-            RequestError: what the model says of its inputs.
+            RequestError: If the model rejects the inputs.
         """
         try:
             outputs = self._function(**{name: tf.constant(array) for name, array in tensors.items()})
         except tf.errors.InvalidArgumentError as error:
-            raise RequestError(_told(error.message)) from None
+            raise RequestError(_assertion_message(error.message)) from None
         return {name: value.numpy() for name, value in outputs.items()}
 
-    def ones(self):
-        """An input that fits, of one row, to try it with."""
+    def example_inputs(self):
+        """Return valid inputs of one row, for warming up."""
         shapes = {name: [size or 1 for size in spec.shape] for name, spec in self.inputs.items()}
         return {
             name: np.full(shapes[name], b"", object) if spec.dtype == tf.string
@@ -55,27 +58,27 @@ class Signature:
         }  # fmt: skip
 
 
-def _told(message):
-    """What a model says of its inputs by an assertion in its graph, without where in the graph that was."""
-    told = re.search(r"assertion failed: \[(.*)\]", message, re.DOTALL)
-    return told[1] if told else message.strip().splitlines()[0][:500]
+def _assertion_message(message):
+    """Return the text of an assertion in the graph, without the names of graph nodes that TensorFlow adds."""
+    match = re.search(r"assertion failed: \[(.*)\]", message, re.DOTALL)
+    return match[1] if match else message.strip().splitlines()[0][:500]
 
 
 class Version:
-    """One SavedModel in memory.
+    """Loaded version of a model.
 
     Args:
-        folder: of the SavedModel; its name is the number.
+        folder: of the SavedModel, named by the version number.
         batching: `Batching`.
-        executor: of the threads that run it.
-        observe: called with the rows of each batch.
+        executor: concurrent.futures.Executor that runs the model.
+        observe: function that receives the number of rows of each batch.
 
     Raises:
-        OSError, ValueError, tf.errors.OpError: it is not whole.
+        OSError, ValueError, tf.errors.OpError: If the SavedModel is incomplete or changes while it is loaded.
     """
 
     def __init__(self, folder, batching, executor, observe):
-        self.folder, self.number, self.identity = folder, int(folder.name), identity(folder)
+        self.folder, self.number, self.fingerprint = folder, int(folder.name), fingerprint(folder)
         self._model = tf.saved_model.load(str(folder))
         graphs = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
         definitions = next(graph.signature_def for graph in graphs if "serve" in graph.meta_info_def.tags)
@@ -84,202 +87,219 @@ class Version:
         }
         if not self.signatures:
             raise ValueError("it has no signatures")
-        self._executor, self._max_queue, self._waiting = executor, batching.max_queue, 0
+        self._executor, self._max_queue, self._num_waiting = executor, batching.max_queue, 0
         self.batchers = {
             name: Batcher(signature, batching, executor, observe)
             for name, signature in self.signatures.items()
             if signature.batched
         }
-        self._users = 0
+        self._num_users = 0
         self._warm_up(batching)
-        if identity(folder) != self.identity:
-            raise ValueError("it was changed while it was loaded")
+        if fingerprint(folder) != self.fingerprint:
+            raise ValueError("it changed while it was loaded")
 
     def _warm_up(self, batching):
         for signature in self.signatures.values():
-            rows = batching.allowed_batch_sizes if signature.batched else ()
-            for count in {1, *rows}:
-                # Models refuse what does not make sense; they have still been built for it.
+            sizes = batching.allowed_batch_sizes if signature.batched else ()
+            for size in {1, *sizes}:
+                # A model may reject these inputs, but has been traced by then.
                 with contextlib.suppress(RequestError):
-                    signature({name: np.repeat(array, count, axis=0) for name, array in signature.ones().items()})
+                    inputs = signature.example_inputs()
+                    signature({name: np.repeat(array, size, axis=0) for name, array in inputs.items()})
 
     async def __call__(self, name, tensors):
-        """What the signature of that name answers.
+        """Run the signature `name`, batched if possible: {name: array} -> {name: array}.
 
         Raises:
-            RequestError: too many requests wait.
+            RequestError: If the queue is full or the model rejects the inputs.
         """
-        if name in self.batchers and _same_rows(tensors):
+        if name in self.batchers and _same_num_rows(tensors):
             return await self.batchers[name](tensors)
-        check_queue(self._waiting, self._max_queue)
-        self._waiting += 1
+        check_queue(self._num_waiting, self._max_queue)
+        self._num_waiting += 1
         try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, self.signatures[name], tensors)
         finally:
-            self._waiting -= 1
+            self._num_waiting -= 1
 
     def signature(self, name):
-        """The signature of that name.
+        """Return the `Signature` with this name.
 
         Raises:
-            RequestError: there is none.
+            RequestError: If there is none.
         """
         if not isinstance(name, str) or name not in self.signatures:
-            raise RequestError(
-                f"no signature {name!r} in version {self.number}; available: {', '.join(self.signatures)}"
-            )
+            available = ", ".join(self.signatures)
+            raise RequestError(f"no signature {name!r} in version {self.number}; available: {available}")
         return self.signatures[name]
 
     @contextlib.contextmanager
     def in_use(self):
-        """While this is open the version is not let go."""
-        self._users += 1
+        """Prevent the version from being unloaded inside this context."""
+        self._num_users += 1
         try:
             yield self
         finally:
-            self._users -= 1
+            self._num_users -= 1
 
     def close(self):
-        """Gives its memory back: what TensorFlow loads refers to itself."""
+        """Free its memory; explicit garbage collection is needed as TensorFlow's objects form reference cycles."""
         self.signatures, self.batchers, self._model = {}, {}, None
         gc.collect()
 
-    async def drained(self):
-        """Waits until nobody uses it."""
-        while self._users:
+    async def wait_until_unused(self):
+        """Wait until no request uses the version."""
+        while self._num_users:
             await asyncio.sleep(0.05)
 
 
-def _same_rows(tensors):
+def _same_num_rows(tensors):
     return len({len(array) if array.ndim else None for array in tensors.values()}) == 1
 
 
-def identity(folder):
-    """What changes when another SavedModel stands there; None if there is none."""
+def fingerprint(folder):
+    """Return a value that changes when the SavedModel in a folder is replaced; None if there is none."""
     try:
-        found = (folder / "saved_model.pb").stat()
+        status = (folder / "saved_model.pb").stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Model:
-    """The versions of a model, of which the newest are served.
+    """Model with several versions, the newest of which are loaded.
 
     Args:
-        name: in addresses.
-        folder: with a folder for each version, named by its number.
-        load: folder of a version -> `Version`.
-        keep: versions served at once.
-        labels: {label: version number}.
+        name: in request paths.
+        folder: with one subfolder per version, named by its number.
+        load: function: folder of a version -> `Version`.
+        num_versions: number of newest versions that are loaded.
+        labels: {label: version number}; labelled versions are loaded as well.
+
+    Attributes:
+        versions: {number: `Version`}.
+        failed: {number: fingerprint} of versions that could not be loaded.
     """
 
-    def __init__(self, name, folder, load, keep=1, labels=None):
-        self.name, self.folder, self._load, self._keep, self.labels = name, Path(folder), load, keep, labels or {}
-        self.versions, self.broken, self._going = {}, {}, []
+    def __init__(self, name, folder, load, num_versions=1, labels=None):
+        self.name, self.folder, self.labels = name, Path(folder), labels or {}
+        self._load, self._num_versions = load, num_versions
+        self.versions, self.failed, self._unloading = {}, {}, []
 
-    def waiting(self):
-        """Requests that wait for one of its versions, or are in its hands."""
+    def num_waiting(self):
+        """Return the number of batched requests that are queued or running, over all versions."""
         return sum(batcher.num_waiting for version in self.versions.values() for batcher in version.batchers.values())
 
     def find(self, number=None, label=None):
-        """The version that a request is for, the newest if it does not say.
+        """Return the `Version` with this number or label; without either, the newest.
 
         Raises:
-            RequestError: there is none.
+            RequestError: If there is none.
         """
-        number = self.numbered(number, label)
+        number = self.resolve(number, label)
         if number is None and self.versions:
             return self.versions[max(self.versions)]
         if number not in self.versions:
-            raise RequestError(f"model {self.name!r} has no version {number}; available: {_list(self.versions)}", 404)
+            raise RequestError(f"model {self.name!r} has no version {number}; available: {_join(self.versions)}", 404)
         return self.versions[number]
 
-    def numbered(self, number=None, label=None):
-        """The number that a label stands for, or the one that is given."""
+    def resolve(self, number=None, label=None):
+        """Return the version number of a label; `number` if `label` is None."""
         if label is None:
             return number
         if label not in self.labels:
-            raise RequestError(f"model {self.name!r} has no label {label!r}; available: {_list(self.labels)}", 404)
+            raise RequestError(f"model {self.name!r} has no label {label!r}; available: {_join(self.labels)}", 404)
         return self.labels[label]
 
-    def wanted(self):
-        """{number: folder} of the versions that should be served."""
+    def versions_to_load(self):
+        """Return {number: folder} of the versions in the folder that should be loaded.
+
+        Versions that failed are skipped until they are replaced.
+        """
         try:
-            found = {int(path.name): path for path in self.folder.iterdir() if path.name.isdecimal() and identity(path)}
+            found = {
+                int(path.name): path for path in self.folder.iterdir() if path.name.isdecimal() and fingerprint(path)
+            }
         except OSError:
             found = {}
-        # What is gone is no longer broken.
-        self.broken = {number: before for number, before in self.broken.items() if number in found}
-        pinned = set(self.labels.values())
-        kept = [number for number in sorted(found, reverse=True) if self.broken.get(number) != identity(found[number])]
-        return {number: found[number] for number in sorted({*kept[: self._keep], *(pinned & set(kept))})}
+        self.failed = {number: previous for number, previous in self.failed.items() if number in found}
+        loadable = [
+            number for number in sorted(found, reverse=True) if self.failed.get(number) != fingerprint(found[number])
+        ]
+        labelled = set(self.labels.values()) & set(loadable)
+        return {number: found[number] for number in sorted({*loadable[: self._num_versions], *labelled})}
 
     async def refresh(self):
-        """Loads what is new and lets go of what is old; what cannot be loaded changes nothing.
+        """Load new versions and unload old ones; a version that cannot be loaded replaces none.
 
         Returns:
-            What could not be loaded this time, in words.
+            list of messages, one for each version that could not be loaded.
         """
-        failed = []
+        messages = []
         while True:
-            wanted = self.wanted()
+            versions_to_load = self.versions_to_load()
             new = [
                 number
-                for number, folder in wanted.items()
-                if number not in self.versions or self.versions[number].identity != identity(folder)
+                for number, folder in versions_to_load.items()
+                if number not in self.versions or self.versions[number].fingerprint != fingerprint(folder)
             ]
             if not new:
                 break
-            number, folder = new[-1], wanted[new[-1]]
-            before = identity(folder)
+            number, folder = new[-1], versions_to_load[new[-1]]
+            previous = fingerprint(folder)
             try:
                 version = await asyncio.to_thread(self._load, folder)
-            # Whatever is wrong with it must not end what is served.
+            # No error of a new version may stop the server.
             except Exception as error:
-                first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-                failed.append(f"{folder}: not a whole SavedModel ({first}); export it again")
-                self.broken[number] = before
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+                messages.append(f"{folder}: not a complete SavedModel ({reason}); export it again")
+                self.failed[number] = previous
                 continue
             self._replace(number, version)
-        # With nothing whole in the folder the last good version goes on.
-        if wanted:
-            for number in self.versions.keys() - wanted.keys():
+        # If the folder has no loadable version, the last good one stays.
+        if versions_to_load:
+            for number in self.versions.keys() - versions_to_load.keys():
                 self._replace(number, None)
-        return failed
+        return messages
 
     def _replace(self, number, version):
         old = self.versions.pop(number, None)
         if version is not None:
             self.versions[number] = version
-            self.broken.pop(number, None)
-            print(f"{version.folder}: version {number} of {self.name} is served", flush=True)
+            self.failed.pop(number, None)
+            print(f"{version.folder}: loaded version {number} of {self.name}", flush=True)
         if old is not None:
-            self._going = [task for task in self._going if not task.done()]
-            self._going.append(asyncio.create_task(_let_go(self.name, old)))
+            self._unloading = [task for task in self._unloading if not task.done()]
+            self._unloading.append(asyncio.create_task(_unload(self.name, old)))
 
     def states(self, number=None, label=None):
-        """[(number, state, error)] of the versions that are or were tried, as TensorFlow Serving names states.
+        """Return the states of loaded and failed versions, newest first, as TensorFlow Serving names them.
 
         Args:
-            number, label: of one; of all if neither is given.
+            number, label: of one version; None for all.
+
+        Returns:
+            list of (number, state, error message).
+
+        Raises:
+            RequestError: If there is no such version.
         """
-        found = [(each, "AVAILABLE", "") for each in self.versions]
-        found += [(each, "END", "not a whole SavedModel") for each in self.broken if each not in self.versions]
-        number = self.numbered(number, label)
+        states = [(each, "AVAILABLE", "") for each in self.versions]
+        states += [(each, "END", "not a complete SavedModel") for each in self.failed if each not in self.versions]
+        number = self.resolve(number, label)
         if number is not None:
-            found = [state for state in found if state[0] == number]
-            # Says that there is none.
-            found or self.find(number)
-        return sorted(found, reverse=True)
+            states = [state for state in states if state[0] == number]
+            # Raises if there is none.
+            states or self.find(number)
+        return sorted(states, reverse=True)
 
 
-async def _let_go(name, version):
-    await version.drained()
+async def _unload(name, version):
+    await version.wait_until_unused()
     version.close()
-    print(f"{version.folder}: version {version.number} of {name} is no longer served", flush=True)
+    print(f"{version.folder}: unloaded version {version.number} of {name}", flush=True)
 
 
-def _list(things):
-    return ", ".join(map(str, sorted(things))) or "none"
+def _join(names):
+    return ", ".join(map(str, sorted(names))) or "none"

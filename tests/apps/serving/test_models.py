@@ -1,4 +1,4 @@
-"""Versions that come, go, break and are swapped, with requests under way."""
+"""Loading, replacing and unloading of versions, also during requests."""
 
 import asyncio
 import os
@@ -17,19 +17,19 @@ from apps.serving.models import Model, Version
 
 
 class Times(tf.Module):
-    """y = factor * x; for factor 0 it refuses everything."""
+    """y = factor * x; with factor 0 it rejects every input."""
 
     def __init__(self, factor):
         self.factor = tf.Variable(float(factor))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
     def __call__(self, x):
-        with tf.control_dependencies([tf.debugging.Assert(self.factor > 0, ["not with", self.factor])]):
+        with tf.control_dependencies([tf.debugging.Assert(self.factor > 0, ["factor is", self.factor])]):
             return {"y": self.factor * x}
 
 
 def write(folder, factor):
-    """A SavedModel, put in its place whole."""
+    """Write a SavedModel atomically."""
     part = folder.with_name(f".{folder.name}")
     module = Times(factor)
     tf.saved_model.save(module, str(part), module.__call__)
@@ -43,31 +43,31 @@ def load():
         yield lambda folder: Version(folder, Batching(), executor, lambda rows: None)
 
 
-async def ask(model, x=1.0, **which):
+async def predict(model, x=1.0, **which):
     version = model.find(**which)
     with version.in_use():
         return (await version("serving_default", {"x": np.array([x], "float32")}))["y"].tolist()
 
 
-def test_newest_version_is_served_and_newer_ones_take_its_place(tmp_path, load):
-    async def story():
+def test_newest_version_is_served(tmp_path, load):
+    async def scenario():
         model = Model("times", tmp_path, load)
         for number in (2, 10, 9):
             write(tmp_path / str(number), number)
         await model.refresh()
-        assert await ask(model) == [10] and list(model.versions) == [10]
+        assert await predict(model) == [10] and list(model.versions) == [10]
         write(tmp_path / "11", 11)
         await model.refresh()
-        assert await ask(model) == [11] and list(model.versions) == [11]
+        assert await predict(model) == [11] and list(model.versions) == [11]
         shutil.rmtree(tmp_path / "11")
         await model.refresh()
-        assert await ask(model) == [10]
+        assert await predict(model) == [10]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_same_number_written_anew_is_loaded_anew(tmp_path, load):
-    async def story():
+def test_rewritten_version_is_reloaded(tmp_path, load):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 3)
         await model.refresh()
@@ -76,14 +76,14 @@ def test_same_number_written_anew_is_loaded_anew(tmp_path, load):
         assert model.find() is first
         write(tmp_path / "1", 4)
         await model.refresh()
-        assert await ask(model) == [4]
+        assert await predict(model) == [4]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("damage", ["cut graph", "no variables", "empty", "text"])
-def test_broken_new_version_leaves_the_old_one_serving(tmp_path, load, damage):
-    async def story():
+def test_broken_new_version_does_not_replace_the_old(tmp_path, load, damage):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 3)
         await model.refresh()
@@ -94,21 +94,21 @@ def test_broken_new_version_leaves_the_old_one_serving(tmp_path, load, damage):
         else:
             whole = graph.read_bytes()
             graph.write_bytes({"cut graph": whole[: len(whole) // 2], "empty": b"", "text": b"no model"}[damage])
-        (told,) = await model.refresh()
-        assert str(tmp_path / "2") in told and "not a whole SavedModel" in told
-        assert await ask(model) == [3]
-        assert model.states() == [(2, "END", "not a whole SavedModel"), (1, "AVAILABLE", "")]
+        (message,) = await model.refresh()
+        assert str(tmp_path / "2") in message and "not a complete SavedModel" in message
+        assert await predict(model) == [3]
+        assert model.states() == [(2, "END", "not a complete SavedModel"), (1, "AVAILABLE", "")]
         assert await model.refresh() == []
         write(tmp_path / "2", 5)
         await model.refresh()
-        assert await ask(model) == [5]
+        assert await predict(model) == [5]
         assert model.states() == [(2, "AVAILABLE", "")]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_broken_version_that_is_deleted_is_forgotten(tmp_path, load):
-    async def story():
+def test_deleted_broken_version_has_no_state(tmp_path, load):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 3)
         (tmp_path / "2").mkdir()
@@ -118,31 +118,31 @@ def test_broken_version_that_is_deleted_is_forgotten(tmp_path, load):
         assert await model.refresh() == []
         assert model.states() == [(1, "AVAILABLE", "")]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_version_that_is_swapped_while_it_is_loaded_is_loaded_anew(tmp_path, load, monkeypatch):
+def test_version_replaced_during_loading_is_reloaded(tmp_path, load, monkeypatch):
     original = tf.saved_model.load
 
-    def swap(path):
+    def load_and_replace(path):
         loaded = original(path)
         monkeypatch.setattr(tf.saved_model, "load", original)
         write(tmp_path / "1", 5)
         return loaded
 
-    async def story():
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 4)
-        monkeypatch.setattr(tf.saved_model, "load", swap)
-        (told,) = await model.refresh()
-        assert "changed while it was loaded" in told
-        assert await ask(model) == [5]
+        monkeypatch.setattr(tf.saved_model, "load", load_and_replace)
+        (message,) = await model.refresh()
+        assert "changed while it was loaded" in message
+        assert await predict(model) == [5]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_version_in_use_is_let_go_only_after_its_last_request(tmp_path, load, capsys):
-    async def story():
+def test_version_is_unloaded_after_its_last_request(tmp_path, load, capsys):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 3)
         await model.refresh()
@@ -151,16 +151,16 @@ def test_version_in_use_is_let_go_only_after_its_last_request(tmp_path, load, ca
             write(tmp_path / "2", 4)
             await model.refresh()
             await asyncio.sleep(0.2)
-            assert "no longer" not in capsys.readouterr().out
+            assert "unloaded" not in capsys.readouterr().out
             assert (await old("serving_default", {"x": np.array([1], "float32")}))["y"].tolist() == [3]
         await asyncio.sleep(0.2)
-        assert "version 1 of times is no longer served" in capsys.readouterr().out
+        assert "unloaded version 1 of times" in capsys.readouterr().out
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_many_requests_over_swaps_all_get_an_answer(tmp_path, load):
-    async def story():
+def test_requests_during_replacements_succeed(tmp_path, load):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 1)
         await model.refresh()
@@ -168,7 +168,7 @@ def test_many_requests_over_swaps_all_get_an_answer(tmp_path, load):
 
         async def client():
             while not done:
-                seen.add((await ask(model))[0])
+                seen.add((await predict(model))[0])
                 await asyncio.sleep(0)
 
         clients = [asyncio.create_task(client()) for _ in range(4)]
@@ -180,60 +180,64 @@ def test_many_requests_over_swaps_all_get_an_answer(tmp_path, load):
         await asyncio.gather(*clients)
         return seen
 
-    assert {1, 4} <= asyncio.run(story()) <= {1, 2, 3, 4}
+    assert {1, 4} <= asyncio.run(scenario()) <= {1, 2, 3, 4}
 
 
-def test_versions_and_labels_are_found_or_refused(tmp_path, load):
-    async def story():
+def test_find_by_number_and_label(tmp_path, load):
+    async def scenario():
         for number in (1, 2, 3):
             write(tmp_path / str(number), number)
-        model = Model("times", tmp_path, load, keep=2, labels={"stable": 1})
+        model = Model("times", tmp_path, load, num_versions=2, labels={"stable": 1})
         await model.refresh()
         assert sorted(model.versions) == [1, 2, 3]
-        assert await ask(model, label="stable") == [1] and await ask(model, number=2) == [2]
-        assert await ask(model) == [3]
-        for which, words in (
+        assert await predict(model, label="stable") == [1] and await predict(model, number=2) == [2]
+        assert await predict(model) == [3]
+        for which, message in (
             ({"number": 7}, "no version 7; available: 1, 2, 3"),
             ({"label": "x"}, "available: stable"),
         ):
-            with pytest.raises(RequestError, match=words) as refused:
+            with pytest.raises(RequestError, match=message) as error:
                 model.find(**which)
-            assert refused.value.code == 404
+            assert error.value.code == 404
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_what_a_model_says_of_its_input_is_a_refusal(tmp_path, load):
-    async def story():
+def test_failed_assertion_in_the_graph_raises_a_request_error(tmp_path, load):
+    async def scenario():
         model = Model("times", tmp_path, load)
         write(tmp_path / "1", 0)
         await model.refresh()
-        with pytest.raises(RequestError, match="not with"):
-            await ask(model)
+        with pytest.raises(RequestError, match="factor is"):
+            await predict(model)
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_folders_are_runs_or_savedmodels_or_named(tmp_path):
+def test_find_folders_accepts_names_and_rejects_other_folders(tmp_path):
     write(tmp_path / "plain" / "7", 1)
     assert find_folders([str(tmp_path / "plain")]) == {"plain": tmp_path / "plain"}
     assert find_folders([f"mine={tmp_path / 'plain'}"]) == {"mine": tmp_path / "plain"}
     (tmp_path / "empty").mkdir()
-    for given, words in (("=x", "NAME=FOLDER"), (tmp_path / "none", "no such folder"), (tmp_path / "empty", "neither")):
-        with pytest.raises(UserError, match=words):
-            find_folders([str(given)])
+    for model, message in (
+        ("=x", "NAME=FOLDER"),
+        (tmp_path / "none", "no such folder"),
+        (tmp_path / "empty", "neither"),
+    ):
+        with pytest.raises(UserError, match=message):
+            find_folders([str(model)])
 
 
 class Double(tf.Module):
-    """y = 2 * x of one number; its signature has no axis of a batch."""
+    """y = 2 * x for a scalar; its signature has no batch axis."""
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32, "x")])
     def __call__(self, x):
         return {"y": 2 * x}
 
 
-def test_requests_that_are_not_batched_count_for_the_queue_too(tmp_path):
-    async def story():
+def test_unbatched_requests_count_towards_the_queue_limit(tmp_path):
+    async def scenario():
         version = Version(tmp_path / "1", Batching(max_queue=2), executor, lambda rows: None)
         assert not version.batchers
         calls = [version("serving_default", {"x": np.float32(x)}) for x in range(4)]
@@ -245,4 +249,4 @@ def test_requests_that_are_not_batched_count_for_the_queue_too(tmp_path):
     module = Double()
     tf.saved_model.save(module, str(tmp_path / "1"), module.__call__)
     with ThreadPoolExecutor(1) as executor:
-        asyncio.run(story())
+        asyncio.run(scenario())
