@@ -1,4 +1,4 @@
-"""What both protocols need: the models, the limits, who may ask, and what is counted."""
+"""What both protocols share: models, limits, authorization and metrics."""
 
 import asyncio
 import contextlib
@@ -21,33 +21,32 @@ from .models import Model, Version
 
 @dataclass(frozen=True)
 class Loading:
-    """Which versions of models are loaded, and what runs them."""
+    """Which versions of models are loaded, and the threads that run them."""
 
     versions: int = 1
-    """Newest versions of a model that are served at once."""
+    """Number of newest versions of each model that are loaded."""
     poll: float = 1.0
-    """Seconds between looks for new versions."""
+    """Seconds between checks for new versions."""
     threads: int = max(1, (os.cpu_count() or 1) - 1)
-    """Threads for the operations of models; unless it is said, one fewer than there are cores: the last one is for
-    HTTP."""
+    """TensorFlow threads; the default leaves one core for HTTP."""
 
     def __post_init__(self):
-        for name, fits in (("versions", self.versions >= 1), ("poll", self.poll > 0), ("threads", self.threads >= 1)):
-            if not fits:
+        for name, valid in (("versions", self.versions >= 1), ("poll", self.poll > 0), ("threads", self.threads >= 1)):
+            if not valid:
                 expected = "a number above 0" if name == "poll" else "1 or more"
                 raise UserError(f"--{name} {getattr(self, name)}: expected {expected}")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a request may take."""
+    """Limits of a request."""
 
     max_body: int = 16 * 2**20
-    """Bytes of a request's body or message; more is refused with status 413."""
+    """Maximum bytes of a request body or gRPC message; larger ones are rejected with status 413."""
     max_instances: int = 1024
-    """Rows of a request."""
+    """Maximum rows of a request."""
     deadline: float = 30.0
-    """Seconds that a request may take to come (else status 408), and its answer to be made (504)."""
+    """Seconds for receiving a request (status 408 after that), and again for computing its response (504)."""
 
     def __post_init__(self):
         for name in ("max_body", "max_instances", "deadline"):
@@ -56,46 +55,47 @@ class Limits:
 
 
 class Metrics:
-    """What Prometheus is told."""
+    """Prometheus metrics."""
 
     def __init__(self):
         self.registry = prometheus_client.CollectorRegistry()
         self.requests = prometheus_client.Counter(
-            "engram_requests", "Requests answered.", ["model", "method", "protocol", "code"], registry=self.registry
+            "engram_requests", "Answered requests.", ["model", "method", "protocol", "code"], registry=self.registry
         )
         self.seconds = prometheus_client.Histogram(
-            "engram_request_seconds", "Time from the whole request to its answer.", ["model", "method"],
+            "engram_request_seconds", "Time to handle a request.", ["model", "method"],
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30), registry=self.registry,
         )  # fmt: skip
         self.rows = prometheus_client.Histogram(
-            "engram_batch_rows", "Rows in a batch, without those that fill it up.", ["model"],
+            "engram_batch_rows", "Rows in a batch, without padding.", ["model"],
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024), registry=self.registry,
         )  # fmt: skip
         self.waiting = prometheus_client.Gauge(
-            "engram_waiting_requests", "Requests that wait for a model or are in its hands.", ["model"],
+            "engram_waiting_requests", "Requests queued for a model or running on it.", ["model"],
             registry=self.registry,
         )  # fmt: skip
 
     def text(self):
-        """In Prometheus' text format."""
+        """Return all metrics in Prometheus' text format, as bytes."""
         return prometheus_client.generate_latest(self.registry)
 
 
 class Service:
-    """Models behind the protocols.
+    """Models, with what the protocols need to serve them.
 
     Args:
-        folders: {name: folder with a SavedModel for each version}.
-        labels: {name: {label: version}}.
+        folders: {model name: folder with one SavedModel per version}.
+        labels: {model name: {label: version number}}.
         loading: `Loading`.
         batching: `Batching`.
         limits: `Limits`.
-        token: what a request must bring as its bearer token, if it must.
+        token: bearer token that requests must send; None to accept all requests.
     """
 
     def __init__(self, folders, labels=None, loading=Loading(), batching=Batching(), limits=Limits(), token=None):
         self.limits, self.metrics, self.models = limits, Metrics(), {}
-        self._token, self._poll, self._executor = token, loading.poll, ThreadPoolExecutor(os.cpu_count(), "model")
+        self._token, self._poll_seconds = token, loading.poll
+        self._executor = ThreadPoolExecutor(os.cpu_count(), "model")
         tf.config.threading.set_intra_op_parallelism_threads(loading.threads)
         tf.config.threading.set_inter_op_parallelism_threads(loading.threads)
         for name, folder in folders.items():
@@ -105,68 +105,72 @@ class Service:
             self.metrics.waiting.labels(name).set_function(self.models[name].num_waiting)
 
     async def load(self):
-        """Loads the models.
+        """Load all models.
 
         Raises:
-            UserError: one of them has no version that can be loaded.
+            UserError: If a model has no version that can be loaded.
         """
         for model in self.models.values():
-            failed = await model.refresh()
+            messages = await model.refresh()
             if not model.versions:
-                raise UserError(failed[0] if failed else f"{model.folder}: no version is there any more")
-            _warn(failed)
+                raise UserError(messages[0] if messages else f"{model.folder}: all versions have been deleted")
+            _warn(messages)
 
     async def poll(self):
-        """Looks for new versions, for ever."""
+        """Load new versions and unload old ones periodically; never returns."""
         while True:
-            await asyncio.sleep(self._poll)
+            await asyncio.sleep(self._poll_seconds)
             for model in self.models.values():
                 _warn(await model.refresh())
 
     def close(self):
-        """Lets go of its threads."""
+        """Shut down the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def find(self, name):
-        """The model of that name.
+        """Return the `Model` with this name.
 
         Raises:
-            RequestError: there is none.
+            RequestError: If there is none.
         """
         if name not in self.models:
             raise RequestError(f"no model {name!r}; available: {', '.join(sorted(self.models))}", 404)
         return self.models[name]
 
     def authorize(self, authorization):
-        """Refuses who does not bring the token."""
+        """Raise a `RequestError` if an Authorization header, or None, does not hold the token."""
         if self._token is None:
             return
-        kind, _, given = (authorization or "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token.encode()):
             raise RequestError("expected the header Authorization: Bearer TOKEN", 401)
 
     async def run(self, version, name, tensors):
-        """What a signature of a version makes of tensors, within the deadline."""
+        """Run the signature `name` of a `Version`: {name: array} -> {name: array}.
+
+        Raises:
+            RequestError: If the deadline passes, the queue is full or the model rejects the inputs.
+        """
         with version.in_use():
             try:
                 async with asyncio.timeout(self.limits.deadline):
                     return await version(name, tensors)
             except TimeoutError:
-                raise RequestError(f"no answer within {self.limits.deadline:g} s", 504) from None
+                raise RequestError(f"no response within {self.limits.deadline:g} s", 504) from None
 
     @contextlib.contextmanager
     def track_request(self, model, method, protocol):
-        """Counts a request and its time; yields a dict in which its code is left."""
-        start, done = time.perf_counter(), {"code": 500}
-        # A name that somebody made up must not make a metric of its own.
+        """Record the count and duration of a request; the caller sets "code" in the dict that this yields."""
+        start, outcome = time.perf_counter(), {"code": 500}
+        # Unknown names must not add label values to the metrics.
         model = model if model in self.models else ""
         try:
-            yield done
+            yield outcome
         finally:
-            self.metrics.requests.labels(model, method, protocol, done["code"]).inc()
+            self.metrics.requests.labels(model, method, protocol, outcome["code"]).inc()
             self.metrics.seconds.labels(model, method).observe(time.perf_counter() - start)
 
 
-def _warn(failed):
-    for text in failed:
-        print(f"not served: {text}", file=sys.stderr, flush=True)
+def _warn(messages):
+    for message in messages:
+        print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""HTTP, in the form that TensorFlow Serving documents: https://www.tensorflow.org/tfx/serving/api_rest.
+"""TensorFlow Serving's REST API: https://www.tensorflow.org/tfx/serving/api_rest.
 
     GET  /v1/models/NAME[/versions/N|/labels/L]             {"model_version_status": [...]}
     GET  /v1/models/NAME[/versions/N|/labels/L]/metadata    {"model_spec": ..., "metadata": ...}
@@ -7,7 +7,7 @@
     POST ...:classify, ...:regress                          {"examples": [...]}  -> {"results": [...]}
     GET  /healthz, /readyz, /metrics
 
-What is wrong with a request is answered as {"error": "..."}.
+Errors are returned as {"error": "..."}.
 """
 
 import json
@@ -29,81 +29,84 @@ from . import codec
 from .errors import RequestError
 from .models import CLASSIFY, REGRESS
 
-# Larger bodies are read by a thread, so that the requests of others go on meanwhile.
+# Bytes above which JSON is converted in a thread, so that other requests are not blocked.
 LARGE = 64 * 2**10
-PLACE = r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
-ADDRESS = re.compile(PLACE + r"(?P<what>/metadata|:[a-z]+)?")
+MODEL_PATH = r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
+PATH = re.compile(MODEL_PATH + r"(?P<method>/metadata|:[a-z]+)?")
 
 
 class Rest:
-    """The addresses of a `Service`."""
+    """Handlers of the REST API.
+
+    Args:
+        service: `Service`.
+    """
 
     def __init__(self, service):
         self.service = service
 
     async def __call__(self, scope, receive):
-        """The answer, as JSON, to what is asked of an address under /v1/models.
+        """Return the JSON response, as bytes, to a request for a path under /v1/models.
 
         Raises:
-            RequestError: what is wrong with it.
+            RequestError: If the request is invalid or fails.
         """
-        place = ADDRESS.fullmatch(scope["path"])
-        if not place:
-            raise RequestError(f"no such address: {scope['path'][:200]}", 404)
-        what = (place["what"] or "status").strip(":/")
-        asked = {"status": self._status, "metadata": self._metadata}
-        if what not in asked and what not in METHODS:
-            raise RequestError(f"no such method {what!r}; available: {', '.join(METHODS)}", 404)
-        allowed = "GET" if what in asked else "POST"
+        match = PATH.fullmatch(scope["path"])
+        if not match:
+            raise RequestError(f"no such path: {scope['path'][:200]}", 404)
+        method = (match["method"] or "status").strip(":/")
+        get_methods = {"status": self._status, "metadata": self._metadata}
+        if method not in get_methods and method not in METHODS:
+            raise RequestError(f"no such method {method!r}; available: {', '.join(METHODS)}", 404)
+        allowed = "GET" if method in get_methods else "POST"
         if scope["method"] != allowed:
             raise RequestError(f"{scope['method']} {scope['path'][:200]}: expected {allowed}", 405)
-        with self.service.track_request(place["model"], what, "http") as done:
+        with self.service.track_request(match["model"], method, "http") as outcome:
             try:
-                model, number = self.service.find(place["model"]), place["version"] and int(place["version"])
-                if what in asked:
-                    answer = asked[what](model, number, place["label"])
+                model, number = self.service.find(match["model"]), match["version"] and int(match["version"])
+                if method in get_methods:
+                    body = get_methods[method](model, number, match["label"])
                 else:
-                    version = model.find(number, place["label"])
-                    answer = await self._run(METHODS[what], version, scope, receive)
+                    version = model.find(number, match["label"])
+                    body = await self._run(*METHODS[method], version, scope, receive)
             except RequestError as error:
-                done["code"] = error.code
+                outcome["code"] = error.code
                 raise
-            done["code"] = 200
-        return answer
+            outcome["code"] = 200
+        return body
 
-    async def _run(self, method, version, scope, receive):
-        read, write = method
-        # Held from here on, whatever version comes to replace it.
+    async def _run(self, read, write, version, scope, receive):
+        # Before the first await, so that the version cannot be unloaded while the body is received.
         with version.in_use():
-            body = await self._body(scope, receive)
+            body = await self._receive_body(scope, receive)
 
-            def prepared():
-                found = codec.loads(body)
-                name = found.get("signature_name", "serving_default")
-                return name, *read(found, version.signature(name), self.service.limits.max_instances)
+            def decode():
+                request = codec.loads(body)
+                name = request.get("signature_name", "serving_default")
+                return name, *read(request, version.signature(name), self.service.limits.max_instances)
 
-            name, tensors, form = await _called(prepared, len(body) > LARGE)
+            name, tensors, by_row = await _call(decode, in_thread=len(body) > LARGE)
             outputs = await self.service.run(version, name, tensors)
-            large = sum(array.size for array in outputs.values()) > LARGE // 8
+            num_values = sum(array.size for array in outputs.values())
 
-            def written():
-                return json.dumps(write(outputs, form)).encode()
+            def encode():
+                return json.dumps(write(outputs, by_row)).encode()
 
-            return await _called(written, large)
+            return await _call(encode, in_thread=num_values > LARGE // 8)
 
-    async def _body(self, scope, receive):
-        most = self.service.limits.max_body
-        told = f"the body has more than {most} bytes; send fewer instances"
-        if int(dict(scope["headers"]).get(b"content-length", 0)) > most:
-            raise RequestError(told, 413)
+    async def _receive_body(self, scope, receive):
+        max_body = self.service.limits.max_body
+        too_large = f"the body has more than {max_body} bytes; send fewer instances"
+        if int(dict(scope["headers"]).get(b"content-length", 0)) > max_body:
+            raise RequestError(too_large, 413)
         body, message = bytearray(), {"more_body": True}
         while message.get("more_body"):
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise RequestError("the client has gone", 499)
+                raise RequestError("the client disconnected", 499)
             body += message.get("body", b"")
-            if len(body) > most:
-                raise RequestError(told, 413)
+            if len(body) > max_body:
+                raise RequestError(too_large, 413)
         return body
 
     def _status(self, model, number, label):
@@ -128,16 +131,16 @@ class Rest:
             "metadata": {"signature_def": {"signature_def": definitions}},
         }).encode()  # fmt: skip
 
-    async def described(self, request):
-        """For the page: the models with their inputs."""
+    async def page_models(self, request):
+        """Return the models and their signatures, for the page."""
         models = []
         for name, model in self.service.models.items():
             version = model.find()
             signatures = {
                 key: {
                     "inputs": {
-                        each: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-                        for each, spec in signature.inputs.items()
+                        input_name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+                        for input_name, spec in signature.inputs.items()
                     },
                     "outputs": sorted(signature.definition.outputs),
                 }
@@ -147,59 +150,59 @@ class Rest:
         return JSONResponse({"models": models})
 
     async def health(self, request):
-        """Whether the process lives."""
+        """Return 200 while the process is running."""
         return Response("ok\n", media_type="text/plain")
 
     async def ready(self, request):
-        """Whether each model has a version that answers."""
-        absent = [name for name, model in self.service.models.items() if not model.versions]
-        if absent:
-            raise RequestError(f"no version of {', '.join(absent)}", 503)
+        """Return 200 if every model has a loaded version, else 503."""
+        missing = [name for name, model in self.service.models.items() if not model.versions]
+        if missing:
+            raise RequestError(f"no version of {', '.join(missing)}", 503)
         return Response("ok\n", media_type="text/plain")
 
     async def metrics(self, request):
-        """For Prometheus."""
+        """Return the metrics for Prometheus."""
         return Response(self.service.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _called(function, in_a_thread):
-    return await run_in_threadpool(function) if in_a_thread else function()
+async def _call(function, in_thread):
+    return await run_in_threadpool(function) if in_thread else function()
 
 
-def _read_predict(body, signature, most):
-    return codec.read_tensors(body, signature.inputs, most)
+def _read_predict(body, signature, max_rows):
+    return codec.read_tensors(body, signature.inputs, max_rows)
 
 
-def _read_examples(kind):
-    def read(body, signature, most):
-        codec.check_method(signature, kind)
-        return {next(iter(signature.inputs)): codec.read_examples(body, most)}, None
+def _read_examples(method_name):
+    def read(body, signature, max_rows):
+        codec.check_method(signature, method_name)
+        return {next(iter(signature.inputs)): codec.read_examples(body, max_rows)}, None
 
     return read
 
 
-# How the tensors of a request are read, and what is written of the outputs.
+# Functions that decode the request and encode the response.
 METHODS = {
     "predict": (_read_predict, codec.write_tensors),
-    "classify": (_read_examples(CLASSIFY), lambda outputs, form: codec.write_classifications(outputs)),
-    "regress": (_read_examples(REGRESS), lambda outputs, form: codec.write_regressions(outputs)),
+    "classify": (_read_examples(CLASSIFY), lambda outputs, by_row: codec.write_classifications(outputs)),
+    "regress": (_read_examples(REGRESS), lambda outputs, by_row: codec.write_regressions(outputs)),
 }
 
 
 class Front:
-    """ASGI application: lets in who may, gives each request an id, and writes a line of it to the log.
+    """ASGI application that authorizes requests, adds request ids and writes the access log.
 
-    The models are asked from here, and not through a framework's layers, which took a fifth of the time of a request.
+    It calls the models directly: Starlette's routing and middleware took a fifth of the time of a request.
 
     Args:
         models: `Rest`.
-        others: ASGI application for all other addresses.
+        others: ASGI application for all other paths.
         service: `Service`.
-        log: file for a JSON line a request; None for no log.
+        log: file for one JSON line per request; None for no log.
     """
 
-    # The page holds nothing of the models; it asks for them, with a token if need be.
-    OPEN = frozenset({"/healthz", "/readyz", "/", "/page.js"})
+    # The page contains nothing about the models; it requests that itself, with the token if needed.
+    PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/", "/page.js"})
 
     def __init__(self, models, others, service, log):
         self.models, self.others, self.service, self.log = models, others, service, log
@@ -209,11 +212,11 @@ class Front:
             await self.others(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        # Somebody else's id goes into our log and answer: nothing but what ids are made of.
-        given = re.sub(r"[^\w.:-]", "", headers.get(b"x-request-id", b"").decode("latin-1"))[:64]
-        request_id, start, status = given or f"{random.getrandbits(128):032x}", time.perf_counter(), 0
+        # A client's id is copied to the log and the response: remove all characters that ids do not need.
+        client_id = re.sub(r"[^\w.:-]", "", headers.get(b"x-request-id", b"").decode("latin-1"))[:64]
+        request_id, start, status = client_id or f"{random.getrandbits(128):032x}", time.perf_counter(), 0
 
-        async def tagged(message):
+        async def send_with_id(message):
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -221,17 +224,18 @@ class Front:
             await send(message)
 
         try:
-            if scope["path"] not in self.OPEN:
+            if scope["path"] not in self.PUBLIC_PATHS:
                 self.service.authorize(headers.get(b"authorization", b"").decode("latin-1"))
             if scope["path"].startswith("/v1/models/"):
-                await _send(tagged, await self.models(scope, receive))
+                await _send_json(send_with_id, await self.models(scope, receive))
             else:
-                await self.others(scope, receive, tagged)
+                await self.others(scope, receive, send_with_id)
         except RequestError as error:
-            await _refusal(error)(scope, receive, tagged)
+            await _error_response(error)(scope, receive, send_with_id)
         except Exception:
             if not status:
-                await JSONResponse({"error": "the server has failed; its log says why"}, 500)(scope, receive, tagged)
+                response = JSONResponse({"error": "internal server error; see the server's log"}, 500)
+                await response(scope, receive, send_with_id)
             raise
         finally:
             if self.log:
@@ -243,18 +247,18 @@ class Front:
                 print(json.dumps(line), file=self.log, flush=True)
 
 
-async def _send(send, body):
+async def _send_json(send, body):
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _refusal(error):
+def _error_response(error):
     headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}.get(error.code)
     return JSONResponse({"error": str(error)}, error.code, headers)
 
 
-def _file(name, media_type):
+def _file_handler(name, media_type):
     content = (Path(__file__).parent / name).read_bytes()
     policy = "default-src 'self'; style-src 'unsafe-inline'; img-src blob: data:; media-src blob:"
     headers = {
@@ -262,37 +266,38 @@ def _file(name, media_type):
         "X-Content-Type-Options": "nosniff",
     }
 
-    async def answer(request):
+    async def handle(request):
         return Response(content, media_type=media_type, headers=headers)
 
-    return answer
+    return handle
 
 
 def make_app(service, log=sys.stderr, cors=()):
-    """An ASGI application over a `Service`.
+    """Return an ASGI application that serves a `Service`.
 
     Args:
-        log: file for a JSON line a request; None for no log.
-        cors: origins whose pages may ask.
+        service: `Service`.
+        log: file for one JSON line per request; None for no log.
+        cors: origins allowed to send requests from a browser.
     """
     rest = Rest(service)
     routes = [
-        Route("/", _file("page.html", "text/html; charset=utf-8")),
-        Route("/page.js", _file("page.js", "text/javascript; charset=utf-8")),
-        Route("/page/models", rest.described),
+        Route("/", _file_handler("page.html", "text/html; charset=utf-8")),
+        Route("/page.js", _file_handler("page.js", "text/javascript; charset=utf-8")),
+        Route("/page/models", rest.page_models),
         Route("/healthz", rest.health),
         Route("/readyz", rest.ready),
         Route("/metrics", rest.metrics),
     ]
 
-    async def refused(request, error):
-        return _refusal(error)
+    async def handle_request_error(request, error):
+        return _error_response(error)
 
-    async def unknown(request, error):
+    async def handle_http_error(request, error):
         return JSONResponse({"error": str(error.detail)}, error.status_code)
 
-    others = Starlette(routes=routes, exception_handlers={RequestError: refused, HTTPException: unknown})
-    app = Front(rest, others, service, log)
+    handlers = {RequestError: handle_request_error, HTTPException: handle_http_error}
+    app = Front(rest, Starlette(routes=routes, exception_handlers=handlers), service, log)
     if cors:
         app = CORSMiddleware(app, allow_origins=list(cors), allow_methods=["*"], allow_headers=["*"])
     return app
