@@ -153,7 +153,6 @@ def _tls(certificate, key):
 
 @contextlib.contextmanager
 def _open_log(path):
-
     if path is None or str(path) == "-":
         yield path and sys.stderr
     else:

@@ -77,7 +77,6 @@ def read_labels(labels, names):
 
 def read_token(file):
     """Return the token in a file, without surrounding whitespace; None if `file` is None."""
-
     if file is None:
         return None
     token = file.read_text(encoding="utf-8").strip()

@@ -1,4 +1,4 @@
-"""A server of the small spam detector, with a log of requests."""
+"""A server of the small spam detector, with an access log."""
 
 import json
 

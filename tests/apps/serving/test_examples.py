@@ -1,4 +1,4 @@
-"""Classify and Regress, for models whose signatures are made for them, over both protocols; and several inputs."""
+"""Classify and Regress over both protocols."""
 
 import grpc
 import numpy as np
@@ -14,20 +14,20 @@ EXAMPLES = [{"x": 1.0}, {"x": [3.0]}]
 
 
 class Model(tf.Module):
-    """Of examples with the float x: the classes low and high with scores, and x doubled."""
+    """Classifies examples with a float x as low or high, and doubles x."""
 
-    def parsed(self, inputs):
+    def parse(self, inputs):
         return tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
     def classify(self, inputs):
-        x = self.parsed(inputs)
+        x = self.parse(inputs)
         scores = tf.stack([4 - x, x], axis=-1) / 4
         return {"classes": tf.tile([["low", "high"]], [tf.size(x), 1]), "scores": scores}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "inputs")])
     def regress(self, inputs):
-        return {"outputs": 2 * self.parsed(inputs)}
+        return {"outputs": 2 * self.parse(inputs)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def running(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples") / "examples"
     model = Model()
     tf.saved_model.save(model, str(folder / "3"), {"classify": model.classify, "regress": model.regress})
-    # TensorFlow 2 writes signatures for Predict alone.
+    # TensorFlow 2 writes only signatures for Predict.
     file = folder / "3" / "saved_model.pb"
     saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for name in ("classify", "regress"):
@@ -48,36 +48,36 @@ def running(tmp_path_factory):
 def test_classify_and_regress_over_http(running):
     url = f"{running.http}/v1/models/examples"
     body = {"signature_name": "classify", "examples": EXAMPLES}
-    answer = requests.post(f"{url}:classify", json=body, timeout=60).json()
-    assert answer == {"results": [[["low", 0.75], ["high", 0.25]], [["low", 0.25], ["high", 0.75]]]}
+    response = requests.post(f"{url}:classify", json=body, timeout=60).json()
+    assert response == {"results": [[["low", 0.75], ["high", 0.25]], [["low", 0.25], ["high", 0.75]]]}
     body = {"signature_name": "regress", "context": {"x": 5.0}, "examples": [*EXAMPLES, {}]}
     assert requests.post(f"{url}:regress", json=body, timeout=60).json() == {"results": [2, 6, 10]}
     for wrong in ({"examples": EXAMPLES}, {**body, "signature_name": "classify"}, {**body, "examples": [{"x": "a"}]}):
-        answer = requests.post(f"{url}:regress", json=wrong, timeout=60)
-        assert answer.status_code == 400 and set(answer.json()) == {"error"}
+        response = requests.post(f"{url}:regress", json=wrong, timeout=60)
+        assert response.status_code == 400 and set(response.json()) == {"error"}
 
 
 def test_classify_and_regress_over_grpc(running):
     with grpc.insecure_channel(running.grpc) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        asked = classification_pb2.ClassificationRequest()
-        asked.model_spec.name, asked.model_spec.signature_name = "examples", "classify"
+        request = classification_pb2.ClassificationRequest()
+        request.model_spec.name, request.model_spec.signature_name = "examples", "classify"
         for x in (1.0, 3.0):
-            asked.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
-        rows = stub.Classify(asked, timeout=60).result.classifications
-        assert [[(one.label, one.score) for one in row.classes] for row in rows] == [
+            request.input.example_list.examples.add().features.feature["x"].float_list.value.append(x)
+        rows = stub.Classify(request, timeout=60).result.classifications
+        assert [[(each.label, each.score) for each in row.classes] for row in rows] == [
             [("low", 0.75), ("high", 0.25)],
             [("low", 0.25), ("high", 0.75)],
         ]
-        asked = regression_pb2.RegressionRequest()
-        asked.model_spec.name, asked.model_spec.signature_name = "examples", "regress"
-        given = asked.input.example_list_with_context
-        given.context.features.feature["x"].float_list.value.append(5.0)
-        given.examples.add()
-        given.examples.add().features.feature["x"].float_list.value.append(3.0)
-        values = [one.value for one in stub.Regress(asked, timeout=60).result.regressions]
+        request = regression_pb2.RegressionRequest()
+        request.model_spec.name, request.model_spec.signature_name = "examples", "regress"
+        inputs = request.input.example_list_with_context
+        inputs.context.features.feature["x"].float_list.value.append(5.0)
+        inputs.examples.add()
+        inputs.examples.add().features.feature["x"].float_list.value.append(3.0)
+        values = [each.value for each in stub.Regress(request, timeout=60).result.regressions]
         np.testing.assert_allclose(values, [10, 6])
-        del given.examples[:]
+        del inputs.examples[:]
         with pytest.raises(grpc.RpcError) as error:
-            stub.Regress(asked, timeout=60)
+            stub.Regress(request, timeout=60)
         assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT

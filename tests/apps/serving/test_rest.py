@@ -221,7 +221,6 @@ def test_both_protocols_use_tls(trained, tmp_path):
             request = get_model_status_pb2.GetModelStatusRequest()
             request.model_spec.name = "spam_detector"
             assert stub.GetModelStatus(request, timeout=60).model_version_status[0].version == 1
-
         running.process.terminate()
         assert running.process.wait(timeout=20) == 0
     idle.close()
