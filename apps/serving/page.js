@@ -14,24 +14,24 @@ function headers() {
   return tokenField.value ? { Authorization: `Bearer ${tokenField.value}` } : {};
 }
 
-async function ask(address, body) {
+async function request(path, body) {
   const options = body ? { method: "POST", body: JSON.stringify(body), headers: headers() } : { headers: headers() };
-  const response = await fetch(address, options);
-  const answer = await response.json().catch(() => ({ error: `status ${response.status}, and no JSON` }));
+  const response = await fetch(path, options);
+  const content = await response.json().catch(() => ({ error: `status ${response.status}, response is not JSON` }));
   if (response.status === 401) tokenBox.hidden = false;
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+  if (!response.ok) throw new Error(content.error);
+  return content;
 }
 
-// What a person gives, as tensors: one form for each kind of input that a model has.
+// Forms, one for each kind of model input. Each reads the user's input as the body of a request.
 
 function textForm(signature) {
-  const field = make("textarea", { name: "texts", placeholder: "one text a line" });
+  const field = make("textarea", { name: "texts", placeholder: "one text per line" });
   return {
-    element: make("label", {}, make("small", {}, "Texts, one a line"), field),
+    element: make("label", {}, make("small", {}, "Texts, one per line"), field),
     async read() {
       const lines = field.value.split("\n").filter((line) => line.trim());
-      if (!lines.length) throw new Error("nothing to send: write a text");
+      if (!lines.length) throw new Error("nothing to send: enter a text");
       return { body: { ...signature, instances: lines }, lines };
     },
   };
@@ -55,32 +55,33 @@ function readNumbers(text, columns) {
   const isNumber = (cell) => cell !== "" && Number.isFinite(Number(cell));
   const header = rows[0].some((cell) => !isNumber(cell)) ? rows.shift() : null;
   if (!rows.length) throw new Error("the file has no rows of numbers");
-  // What cannot be read as a number in the first row is a time or a name.
-  const kept = rows[0].map((cell, place) => place).filter((place) => isNumber(rows[0][place]));
-  if (columns && kept.length !== columns) {
-    throw new Error(`the file has ${kept.length} columns of numbers; the model takes ${columns}`);
+  // Columns that do not start with a number are times or names.
+  const numeric = rows[0].map((cell, column) => column).filter((column) => isNumber(rows[0][column]));
+  if (columns && numeric.length !== columns) {
+    throw new Error(`the file has ${numeric.length} columns of numbers; the model takes ${columns}`);
   }
-  const values = rows.map((row, line) => kept.map((place) => {
-    if (!isNumber(row[place] ?? "")) {
-      throw new Error(`row ${line + 1}, column ${place + 1}: expected a number, found "${row[place] ?? ""}"`);
+  const values = rows.map((row, index) => numeric.map((column) => {
+    if (!isNumber(row[column] ?? "")) {
+      throw new Error(`row ${index + 1}, column ${column + 1}: expected a number, found "${row[column] ?? ""}"`);
     }
-    return Number(row[place]);
+    return Number(row[column]);
   }));
   const last = rows.at(-1)[rows[0].findIndex((cell) => !isNumber(cell) && Number.isFinite(secondsOf(cell)))];
-  return { values, names: kept.map((place) => (header ? header[place] : `column ${place + 1}`)), time: secondsOf(last) };
+  const names = numeric.map((column) => (header ? header[column] : `column ${column + 1}`));
+  return { values, names, time: secondsOf(last) };
 }
 
-// Times without a zone are taken as the training takes them: as UTC.
+// Seconds since 1970. As in training, a time without a time zone is UTC.
 function secondsOf(cell) {
-  const found = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}:?\d{2})?$/.exec(cell ?? "");
-  return found ? Date.parse(`${found[1]}T${found[2] ?? "00:00"}${found[3] ?? "Z"}`) / 1000 : NaN;
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?))?\s*(Z|[+-]\d{2}:?\d{2})?$/.exec(cell ?? "");
+  return match ? Date.parse(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? "Z"}`) / 1000 : NaN;
 }
 
 function seriesForm(name, input, timed) {
   const [, steps, columns] = input.shape;
-  const wanted = `CSV with ${columns ?? "any number of"} columns of numbers${timed ? " and one of times" : " (others are left out)"}; ` +
+  const label = `CSV with ${columns ?? "any number of"} columns of numbers${timed ? " and one of times" : " (others are ignored)"}; ` +
     (steps ? `the last ${steps} rows are used` : "all rows are used");
-  const { zone, field } = dropZone(wanted, ".csv,text/csv");
+  const { zone, field } = dropZone(label, ".csv,text/csv");
   return {
     element: zone,
     async read() {
@@ -103,17 +104,17 @@ function base64(buffer) {
 
 async function framesOfVideo(file, count) {
   const video = make("video", { muted: true, src: URL.createObjectURL(file) });
-  const happens = (name) => new Promise((resolve, reject) => {
+  const eventOf = (name) => new Promise((resolve, reject) => {
     video.addEventListener(name, resolve, { once: true });
-    video.addEventListener("error", () => reject(new Error("this browser cannot decode the clip; send a GIF")), { once: true });
+    video.addEventListener("error", () => reject(new Error("this browser cannot decode the clip; choose a GIF")), { once: true });
   });
-  await happens("loadeddata");
+  await eventOf("loadeddata");
   const scale = Math.min(1, 320 / Math.max(video.videoWidth, video.videoHeight));
   const canvas = make("canvas", { width: video.videoWidth * scale, height: video.videoHeight * scale });
   const frames = [];
-  for (let number = 0; number < count; number += 1) {
-    const seeked = happens("seeked");
-    video.currentTime = ((number + 0.5) * video.duration) / count;
+  for (let index = 0; index < count; index += 1) {
+    const seeked = eventOf("seeked");
+    video.currentTime = ((index + 0.5) * video.duration) / count;
     await seeked;
     canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
     const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
@@ -123,7 +124,7 @@ async function framesOfVideo(file, count) {
 }
 
 function clipForm() {
-  const { zone, field } = dropZone("A clip: a video, an animated GIF, or pictures in order", "video/*,image/*", true);
+  const { zone, field } = dropZone("A clip: a video, an animated GIF, or images in order", "video/*,image/*", true);
   return {
     element: zone,
     async read() {
@@ -140,9 +141,9 @@ function clipForm() {
 
 function jsonForm(inputs) {
   const field = make("textarea", { placeholder: '{"instances": [...]}' });
-  const about = Object.entries(inputs).map(([name, one]) => `${name}: ${one.dtype} [${one.shape.map((n) => n ?? "?")}]`);
+  const specs = Object.entries(inputs).map(([name, spec]) => `${name}: ${spec.dtype} [${spec.shape.map((n) => n ?? "?")}]`);
   return {
-    element: make("label", {}, make("small", {}, `JSON of a request; ${about.join(", ")}`), field),
+    element: make("label", {}, make("small", {}, `Request body as JSON; ${specs.join(", ")}`), field),
     async read() {
       return { body: JSON.parse(field.value) };
     },
@@ -155,34 +156,34 @@ function formFor(model) {
   const [name, ...more] = Object.keys(others);
   const only = more.length ? undefined : others[name];
   if (model.signatures.encoded?.inputs.encoded?.dtype === "string") return clipForm();
-  if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(tellingMost(model.signatures));
+  if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(detailedSignature(model.signatures));
   if (only?.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(name, only, Boolean(time));
   return jsonForm(inputs);
 }
 
-// Signatures that answer with more than the default one does.
-function tellingMost(signatures) {
-  const name = ["classes", "attention"].find((each) => each in signatures);
+// A signature with more outputs than the default one, if there is one.
+function detailedSignature(signatures) {
+  const name = ["classes", "attention"].find((candidate) => candidate in signatures);
   return name ? { signature_name: name } : {};
 }
 
-// Answers as people expect them.
+// Views of the responses.
 
-function bar(label, share) {
+function bar(label, fraction) {
   const filled = make("div");
-  filled.style.width = `${100 * share}%`;
-  const text = `${label} · ${(100 * share).toFixed(1)} %`;
+  filled.style.width = `${100 * fraction}%`;
+  const text = `${label} · ${(100 * fraction).toFixed(1)} %`;
   return make("div", { className: "answer" }, text, make("div", { className: "bar", title: text }, filled));
 }
 
-function textAnswer(line, row) {
-  const told = typeof row === "object" ? row : { label: row };
-  const said = told.label ?? told.translation ?? JSON.stringify(told);
-  const box = make("div", { className: "answer" }, make("small", {}, line), make("br"), make("strong", {}, String(said)));
-  if ("score" in told) box.append(make("small", {}, ` (score ${told.score.toFixed(2)})`));
-  if (told.classes && told.scores) box.append(...told.classes.map((name, place) => bar(name, told.scores[place])));
-  else if ("probability" in told) box.append(bar("probability", told.probability));
-  if (told.attention) box.append(attentionPicture(told));
+function textView(line, row) {
+  const outputs = typeof row === "object" ? row : { label: row };
+  const text = outputs.label ?? outputs.translation ?? JSON.stringify(outputs);
+  const box = make("div", { className: "answer" }, make("small", {}, line), make("br"), make("strong", {}, String(text)));
+  if ("score" in outputs) box.append(make("small", {}, ` (score ${outputs.score.toFixed(2)})`));
+  if (outputs.classes && outputs.scores) box.append(...outputs.classes.map((name, index) => bar(name, outputs.scores[index])));
+  else if ("probability" in outputs) box.append(bar("probability", outputs.probability));
+  if (outputs.attention) box.append(attentionView(outputs));
   return box;
 }
 
@@ -193,57 +194,57 @@ function svg(tag, attributes, text) {
   return element;
 }
 
-function attentionPicture(row) {
-  const shown = (piece) => piece.replace(/^▁(?=.)/, "").replace("▁", "␣");
-  const read = row.source_pieces.filter(Boolean).map(shown);
-  const written = row.target_pieces.filter(Boolean).map(shown);
-  const longest = (pieces) => Math.max(...pieces.map((piece) => piece.length));
-  const size = 18, left = 14 + 7 * longest(written), slant = 6 * longest(read), top = 16 + slant;
-  const width = left + size * read.length + slant / 2, height = top + size * written.length;
-  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "what was looked at for each piece" });
+function attentionView(outputs) {
+  const readable = (piece) => piece.replace(/^▁(?=.)/, "").replace("▁", "␣");
+  const source = outputs.source_pieces.filter(Boolean).map(readable);
+  const target = outputs.target_pieces.filter(Boolean).map(readable);
+  const maxLength = (pieces) => Math.max(...pieces.map((piece) => piece.length));
+  const size = 18, left = 14 + 7 * maxLength(target), slant = 6 * maxLength(source), top = 16 + slant;
+  const width = left + size * source.length + slant / 2, height = top + size * target.length;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "attention weights" });
   picture.style.cssText = `width: ${width}px; max-width: 100%; height: auto`;
-  read.forEach((piece, place) => {
-    const x = left + size * (place + 0.7);
+  source.forEach((piece, column) => {
+    const x = left + size * (column + 0.7);
     picture.append(svg("text", { x, y: top - 6, transform: `rotate(-60 ${x} ${top - 6})` }, piece));
   });
-  written.forEach((piece, line) => {
-    const y = top + size * line;
+  target.forEach((piece, row) => {
+    const y = top + size * row;
     picture.append(svg("text", { x: left - 6, y: y + 13, "text-anchor": "end" }, piece));
-    read.forEach((other, place) => {
-      const cell = { x: left + size * place, y, width: size - 1, height: size - 1, fill: "#2f6fb3" };
-      const weight = row.attention[line][place];
+    source.forEach((sourcePiece, column) => {
+      const cell = { x: left + size * column, y, width: size - 1, height: size - 1, fill: "#2f6fb3" };
+      const weight = outputs.attention[row][column];
       const square = svg("rect", { ...cell, "fill-opacity": Math.max(0.06, weight) });
-      square.append(svg("title", {}, `${piece} ← ${other}: ${weight.toFixed(2)}`));
+      square.append(svg("title", {}, `${piece} ← ${sourcePiece}: ${weight.toFixed(2)}`));
       picture.append(square);
     });
   });
-  return make("details", { open: true }, make("summary", {}, "what it looked at"), picture);
+  return make("details", { open: true }, make("summary", {}, "attention weights"), picture);
 }
 
-function plot(name, past, middle, low, high) {
-  const width = 800, height = 240, edge = 40;
-  const shown = past.slice(-3 * middle.length);
-  const all = [...shown, ...middle, ...(low ?? []), ...(high ?? [])];
-  const least = Math.min(...all), most = Math.max(...all);
-  const across = (place) => edge + ((width - edge) * place) / Math.max(1, shown.length + middle.length - 1);
-  const up = (value) => height - 20 - ((height - 40) * (value - least)) / (most - least || 1);
-  const points = (values, start = shown.length) => values.map((value, place) => `${across(start + place)},${up(value)}`);
+function plot(name, past, forecast, lower, upper) {
+  const width = 800, height = 240, margin = 40;
+  const recent = past.slice(-3 * forecast.length);
+  const all = [...recent, ...forecast, ...(lower ?? []), ...(upper ?? [])];
+  const min = Math.min(...all), max = Math.max(...all);
+  const xOf = (step) => margin + ((width - margin) * step) / Math.max(1, recent.length + forecast.length - 1);
+  const yOf = (value) => height - 20 - ((height - 40) * (value - min)) / (max - min || 1);
+  const points = (values, start = recent.length) => values.map((value, step) => `${xOf(start + step)},${yOf(value)}`);
   const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `forecast of ${name}` });
-  if (low && high) {
-    const outline = [...points(low), ...points(high).reverse()].join(" ");
+  if (lower && upper) {
+    const outline = [...points(lower), ...points(upper).reverse()].join(" ");
     picture.append(svg("polygon", { points: outline, fill: "#2f6fb3", opacity: 0.25 }));
   }
   picture.append(
-    svg("polyline", { points: points(shown, 0).join(" "), fill: "none", stroke: "currentColor" }),
-    svg("polyline", { points: points([shown.at(-1), ...middle], shown.length - 1).join(" "), fill: "none", stroke: "#2f6fb3", "stroke-width": 2 }),
-    svg("text", { x: 0, y: 24 }, most.toPrecision(4)),
-    svg("text", { x: 0, y: height - 16 }, least.toPrecision(4)),
-    svg("text", { x: edge, y: 12 }, name),
+    svg("polyline", { points: points(recent, 0).join(" "), fill: "none", stroke: "currentColor" }),
+    svg("polyline", { points: points([recent.at(-1), ...forecast], recent.length - 1).join(" "), fill: "none", stroke: "#2f6fb3", "stroke-width": 2 }),
+    svg("text", { x: 0, y: 24 }, max.toPrecision(4)),
+    svg("text", { x: 0, y: height - 16 }, min.toPrecision(4)),
+    svg("text", { x: margin, y: 12 }, name),
   );
   return picture;
 }
 
-function forecastAnswer(row, past, names) {
+function forecastView(row, past, names) {
   const forecast = Array.isArray(row) ? row : row.forecast;
   const quantiles = row.quantiles;
   return names.map((name, series) => plot(
@@ -255,54 +256,54 @@ function forecastAnswer(row, past, names) {
   ));
 }
 
-function clipAnswer(outputs, read) {
-  const source = URL.createObjectURL(read.clip);
-  const shown = read.video
-    ? make("video", { src: source, controls: true, muted: true, loop: true })
-    : make("img", { src: source, alt: "the clip" });
-  return [make("figure", { className: "frames" }, shown, make("figcaption", {}, make("strong", {}, outputs.caption[0])))];
+function clipView(outputs, input) {
+  const src = URL.createObjectURL(input.clip);
+  const clip = input.video
+    ? make("video", { src, controls: true, muted: true, loop: true })
+    : make("img", { src, alt: "the clip" });
+  return [make("figure", { className: "frames" }, clip, make("figcaption", {}, make("strong", {}, outputs.caption[0])))];
 }
 
-function show(answer, read) {
-  const rows = answer.predictions;
-  if (read.clip && answer.outputs?.caption) return clipAnswer(answer.outputs, read);
-  if (read.lines && Array.isArray(rows)) return rows.map((row, place) => textAnswer(read.lines[place], row));
-  if (read.past && (Array.isArray(rows[0]) || rows[0].forecast)) return forecastAnswer(rows[0], read.past, read.names);
-  return [make("pre", {}, JSON.stringify(answer, null, 1))];
+function viewsOf(response, input) {
+  const rows = response.predictions;
+  if (input.clip && response.outputs?.caption) return clipView(response.outputs, input);
+  if (input.lines && Array.isArray(rows)) return rows.map((row, index) => textView(input.lines[index], row));
+  if (input.past && (Array.isArray(rows[0]) || rows[0].forecast)) return forecastView(rows[0], input.past, input.names);
+  return [make("pre", {}, JSON.stringify(response, null, 1))];
 }
 
-// What does the same from a command line; a long request is a file of its own.
-function curl(address, body) {
-  const whole = JSON.stringify(body);
+// The equivalent curl command; long bodies are offered as a file.
+function curl(path, body) {
+  const json = JSON.stringify(body);
   const token = tokenField.value ? " -H 'Authorization: Bearer TOKEN'" : "";
-  const line = (data) => make("pre", {}, `curl${token} -d ${data} ${location.origin}${address}`);
-  if (whole.length <= 2000) return [line(`'${whole.replaceAll("'", "'\\''")}'`)];
-  const href = URL.createObjectURL(new Blob([whole], { type: "application/json" }));
+  const line = (data) => make("pre", {}, `curl${token} -d ${data} ${location.origin}${path}`);
+  if (json.length <= 2000) return [line(`'${json.replaceAll("'", "'\\''")}'`)];
+  const href = URL.createObjectURL(new Blob([json], { type: "application/json" }));
   return [line("@request.json"), make("small", {}, make("a", { href, download: "request.json" }, "request.json"))];
 }
 
 function section(model) {
   const form = formFor(model);
-  const address = `/v1/models/${encodeURIComponent(model.name)}:predict`;
-  const button = make("button", { type: "submit" }, "Ask");
-  const answers = make("div", { ariaLive: "polite" });
-  const same = make("div", { className: "same" });
-  const element = make("form", {}, form.element, button, answers, same);
+  const path = `/v1/models/${encodeURIComponent(model.name)}:predict`;
+  const button = make("button", { type: "submit" }, "Predict");
+  const results = make("div", { ariaLive: "polite" });
+  const command = make("div", { className: "same" });
+  const element = make("form", {}, form.element, button, results, command);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      const read = await form.read();
-      same.replaceChildren(...curl(address, read.body));
-      answers.replaceChildren(...show(await ask(address, read.body), read));
+      const input = await form.read();
+      command.replaceChildren(...curl(path, input.body));
+      results.replaceChildren(...viewsOf(await request(path, input.body), input));
     } catch (error) {
-      answers.replaceChildren(make("p", { className: "error" }, error.message));
+      results.replaceChildren(make("p", { className: "error" }, error.message));
     } finally {
       button.disabled = false;
     }
   });
   const about = Object.entries(model.signatures).map(([name, signature]) => {
-    const inputs = Object.entries(signature.inputs).map(([key, one]) => `${key} ${one.dtype} [${one.shape.map((n) => n ?? "?")}]`);
+    const inputs = Object.entries(signature.inputs).map(([key, spec]) => `${key} ${spec.dtype} [${spec.shape.map((n) => n ?? "?")}]`);
     return `${name}: ${inputs.join(", ")} → ${signature.outputs.join(", ")}`;
   });
   return make("section", { id: model.name }, make("h2", {}, `${model.name}, version ${model.version}`),
@@ -311,7 +312,7 @@ function section(model) {
 
 async function start() {
   try {
-    const { models } = await ask("/page/models");
+    const { models } = await request("/page/models");
     main.replaceChildren(...models.map(section));
   } catch (error) {
     main.replaceChildren(make("p", { className: "error" }, error.message));
