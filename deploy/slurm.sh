@@ -1,7 +1,7 @@
 #!/bin/bash
-# Trains on the GPUs of several machines, one process for each GPU: sbatch deploy/slurm.sh
-# Run it in the repository's folder, on a file system that the machines share. JAX finds the group by itself; a job that
-# is put back in the queue goes on after its last whole epoch.
+# Train on the GPUs of several machines, one process per GPU: sbatch deploy/slurm.sh
+# Submit it from the repository's folder, on a shared file system. JAX detects the process group from Slurm's
+# environment; a requeued job resumes after its last completed epoch.
 #SBATCH --job-name=translator
 #SBATCH --nodes=2
 #SBATCH --gpus-per-node=4
