@@ -1,6 +1,6 @@
-"""The spam detector behind LitServe (github.com/Lightning-AI/LitServe), to be measured beside the server.
+"""Serve the spam detector with LitServe (github.com/Lightning-AI/LitServe), for comparison with apps/serve.py.
 
-With the same model, threads, largest batch and request; `pip install litserve` first.
+Uses the same model, threads, maximum batch size and requests. Needs `pip install litserve`.
 """
 
 import sys
@@ -13,7 +13,7 @@ from apps.common import cli
 
 
 class Detector(litserve.LitAPI):
-    """The exported detector."""
+    """The exported spam detector."""
 
     def __init__(self, folder, threads, **options):
         super().__init__(**options)
@@ -23,15 +23,15 @@ class Detector(litserve.LitAPI):
         tf.config.threading.set_intra_op_parallelism_threads(self.threads)
         tf.config.threading.set_inter_op_parallelism_threads(self.threads)
         self.model = tf.saved_model.load(self.folder)
-        self.answer = self.model.signatures["serving_default"]
+        self.signature = self.model.signatures["serving_default"]
 
     def decode_request(self, request):
         (text,) = request["instances"]
         return text
 
     def predict(self, texts):
-        answer = {name: value.numpy().tolist() for name, value in self.answer(text=tf.constant(texts)).items()}
-        return [dict(zip(answer, row, strict=True)) for row in zip(*answer.values(), strict=True)]
+        outputs = {name: value.numpy().tolist() for name, value in self.signature(text=tf.constant(texts)).items()}
+        return [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
 
     def encode_response(self, row):
         return {"predictions": [{"label": row["label"].decode(), "probability": row["probability"]}]}
@@ -41,11 +41,11 @@ def serving_litserve(run_dir: Path, port: int, path: str, threads: int, batch: i
     """Serve an exported run of the spam detector until the process is stopped.
 
     Args:
-        run_dir: The run.
-        port: Port of 127.0.0.1.
-        path: Address that answers.
-        threads: TensorFlow's.
-        batch: Most rows in a batch.
+        run_dir: Run directory.
+        port: Port on 127.0.0.1.
+        path: Path of the predict request.
+        threads: Number of TensorFlow threads.
+        batch: Maximum number of rows in a batch.
         delay: Seconds that a request waits for others.
     """
     api = Detector(str(run_dir / "export" / "1"), threads, max_batch_size=batch, batch_timeout=delay, api_path=path)

@@ -1,7 +1,7 @@
-"""How many requests a second the server answers, how fast, and whether any is lost; beside it LitServe.
+"""Measure throughput, latency and failed requests of the server and of LitServe.
 
-Clients and server share the machine's cores. Each client keeps a connection open and asks again as soon as it is
-answered; a request holds one text. Loopback alone, bounded in requests, the soak in seconds.
+Clients and server share the machine's cores and use only loopback. Each client keeps one connection open and sends its
+next request, of one text, as soon as it has received a response. Rounds are bounded in requests, soak tests in seconds.
 """
 
 import asyncio
@@ -28,36 +28,36 @@ from .results import write_results
 
 PACKAGES = ("tensorflow", "uvicorn", "starlette")
 NOTES = (
-    "Clients and server run on the same cores. p50, p99: milliseconds from the first byte sent to the last received, "
-    "medians over the rounds, as is the rate.",
-    "The soaks: 8 clients. Memory: of the server, resident, from a tenth of the time on, when all is warm, to the end.",
-    "LitServe: the same model and largest batch, one thread for TensorFlow, one worker, and the delay of 0.5 ms with "
-    "which it did best of 0.5, 2 and 10.",
+    "Clients and server run on the same cores. p50, p99: milliseconds from the first byte sent to the last received; "
+    "these and the rate are medians over the rounds.",
+    "Soak: 8 clients. Memory: resident, of the server, after a tenth of the time, when it is warm, and at the end.",
+    "LitServe: same model and maximum batch size, one TensorFlow thread, one worker, and a delay of 0.5 ms, the best "
+    "of 0.5, 2 and 10.",
 )
 TEXT = "WINNER!! You have been selected to receive a 900 prize. Call 09061701461 now"
 PATH = "/v1/models/spam_detector:predict"
 
 
 class Client(asyncio.Protocol):
-    """One connection that asks, waits for the answer, and asks again.
+    """Connection that sends a request, waits for the response, and repeats.
 
     Args:
-        request: its bytes.
-        go_on: says whether to ask again.
-        seconds: list that the time of each answer is added to.
-        failed: list that what was not answered well is added to.
+        request: bytes of the request.
+        has_next: function that returns whether to send another request.
+        seconds: list; the duration of each request is appended.
+        failed: list; each response that is not a prediction is appended, as is the error of a lost connection.
     """
 
-    def __init__(self, request, go_on, seconds, failed):
-        self.request, self.go_on, self.seconds, self.failed = request, go_on, seconds, failed
+    def __init__(self, request, has_next, seconds, failed):
+        self.request, self.has_next, self.seconds, self.failed = request, has_next, seconds, failed
         self.done, self.received = asyncio.get_running_loop().create_future(), b""
 
     def connection_made(self, transport):
         self.transport = transport
-        self._ask()
+        self._send()
 
-    def _ask(self):
-        if not self.go_on():
+    def _send(self):
+        if not self.has_next():
             self.transport.close()
             self.done.done() or self.done.set_result(None)
             return
@@ -75,7 +75,7 @@ class Client(asyncio.Protocol):
         self.seconds.append(time.perf_counter() - self.start)
         if not head.startswith(b"HTTP/1.1 200") or b"probability" not in body:
             self.failed.append(self.received)
-        self._ask()
+        self._send()
 
     def connection_lost(self, error):
         if not self.done.done():
@@ -83,8 +83,8 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def ask_bytes(host="127.0.0.1"):
-    """The bytes of a predict request."""
+def request_bytes(host="127.0.0.1"):
+    """Return the bytes of a predict request."""
     body = json.dumps({"instances": [TEXT]}).encode()
     head = (
         f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -92,38 +92,39 @@ def ask_bytes(host="127.0.0.1"):
     return head.encode() + body
 
 
-async def load(port, clients, go_on):
-    """What `clients` that ask at once see.
+async def load(port, num_clients, has_next):
+    """Send requests from several concurrent clients.
 
     Returns:
-        Seconds of each answer, what was not answered well, and the seconds that it all took.
+        Array of the duration of each request in seconds, list of failures, total duration in seconds.
     """
     seconds, failed, start = [], [], time.perf_counter()
     loop = asyncio.get_running_loop()
-    made = [
-        (await loop.create_connection(lambda: Client(ask_bytes(), go_on, seconds, failed), "127.0.0.1", port))[1]
-        for _ in range(clients)
-    ]
-    await asyncio.gather(*(client.done for client in made))
+
+    def make_client():
+        return Client(request_bytes(), has_next, seconds, failed)
+
+    clients = [(await loop.create_connection(make_client, "127.0.0.1", port))[1] for _ in range(num_clients)]
+    await asyncio.gather(*(client.done for client in clients))
     return np.array(seconds), failed, time.perf_counter() - start
 
 
 @contextlib.contextmanager
-def served(run_dir, *options):
-    """A server in a process of its own; its process and port."""
+def serving(run_dir, *options):
+    """Run the server in a subprocess; yield the process and the port."""
     command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0", "--grpc-port", "None", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        address = next(line for line in process.stdout if line.startswith("http"))
-        yield process, int(address.split(":")[2].split("/")[0])
+        url = next(line for line in process.stdout if line.startswith("http"))
+        yield process, int(url.split(":")[2].split("/")[0])
     finally:
         process.terminate()
         process.wait(timeout=60)
 
 
 @contextlib.contextmanager
-def served_by_litserve(run_dir):
-    """LitServe in a process of its own; its port."""
+def serving_with_litserve(run_dir):
+    """Run LitServe in a subprocess; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = ["--run-dir", str(run_dir), "--port", str(port), "--path", PATH, "--threads", "1", "--delay", "0.0005"]
@@ -133,7 +134,7 @@ def served_by_litserve(run_dir):
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
         while not _answers(url):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("LitServe does not start")
+                raise RuntimeError("LitServe failed to start")
             time.sleep(0.2)
         yield port
     finally:
@@ -149,65 +150,65 @@ def _answers(url):
 
 
 def memory(process):
-    """Resident MiB of a process."""
+    """Return the resident memory of a process in MiB."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def rounds(port, clients, count, times):
-    """Medians of several rounds."""
-    found, lost = [], 0
-    for _ in range(times):
-        left = itertools.count()
-        seconds, failed, whole = asyncio.run(load(port, clients, lambda: next(left) < count))  # noqa: B023
-        lost += len(failed)
-        found.append([len(seconds) / whole, *(1000 * np.percentile(seconds, [50, 99]))])
-    rate, middle, slow = np.median(found, axis=0)
-    return {"requests/s": f"{rate:.0f}", "p50, ms": f"{middle:.1f}", "p99, ms": f"{slow:.1f}", "failed": str(lost)}
+def measure_rounds(port, num_clients, count, rounds):
+    """Return a row with the median rate and latencies of several rounds of `count` requests."""
+    measured, num_failed = [], 0
+    for _ in range(rounds):
+        sent = itertools.count()
+        seconds, failed, total = asyncio.run(load(port, num_clients, lambda: next(sent) < count))  # noqa: B023
+        num_failed += len(failed)
+        measured.append([len(seconds) / total, *(1000 * np.percentile(seconds, [50, 99]))])
+    rate, p50, p99 = np.median(measured, axis=0)
+    return {"requests/s": f"{rate:.0f}", "p50, ms": f"{p50:.1f}", "p99, ms": f"{p99:.1f}", "failed": str(num_failed)}
 
 
 def soak(run_dir, seconds, swap_every=None):
-    """A long load; with `swap_every` a new version comes every so many seconds."""
+    """Return a row for a long load; with `swap_every`, a new version appears every so many seconds."""
     with contextlib.ExitStack() as stack:
-        # Versions come and go in a copy: the run stays as it is.
+        # New versions go to a copy, so that the run directory is unchanged.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "spam_detector"
         shutil.copytree(Path(run_dir) / "export" / "1", folder / "1")
-        process, port = stack.enter_context(served(folder, "--poll", "0.5"))
-        start, swaps, memories = time.perf_counter(), itertools.count(2), []
+        process, port = stack.enter_context(serving(folder, "--poll", "0.5"))
+        start, numbers, memories = time.perf_counter(), itertools.count(2), []
 
-        def go_on():
+        def has_next():
             return time.perf_counter() - start < seconds
 
         async def swap():
-            while go_on():
+            while has_next():
                 await asyncio.sleep(swap_every)
-                number = next(swaps)
+                number = next(numbers)
                 await asyncio.to_thread(shutil.copytree, folder / "1", folder / f".{number}")
                 os.replace(folder / f".{number}", folder / str(number))
 
-        async def watch():
+        async def record_memory():
             await asyncio.sleep(seconds / 10)
-            while go_on():
+            while has_next():
                 memories.append(memory(process))
                 await asyncio.sleep(seconds / 50)
 
-        async def everything():
-            tasks = [asyncio.create_task(watch())]
+        async def run():
+            tasks = [asyncio.create_task(record_memory())]
             if swap_every:
                 tasks.append(asyncio.create_task(swap()))
-            result = await load(port, 8, go_on)
+            result = await load(port, 8, has_next)
             for task in tasks:
                 task.cancel()
             return result
 
-        times, failed, whole = asyncio.run(everything())
+        durations, failed, total = asyncio.run(run())
         status = requests.get(f"http://127.0.0.1:{port}{PATH.removesuffix(':predict')}", timeout=60).json()
-        served_last = status["model_version_status"][0]["version"]
-    middle, slow = 1000 * np.percentile(times, [50, 99])
+        last_version = status["model_version_status"][0]["version"]
+    p50, p99 = 1000 * np.percentile(durations, [50, 99])
     growth = 100 * (memories[-1] / memories[0] - 1)
     return {
-        "requests/s": f"{len(times) / whole:.0f}", "p50, ms": f"{middle:.1f}", "p99, ms": f"{slow:.1f}",
-        "failed": str(len(failed)), "requests": f"{len(times):,}", "versions": served_last,
+        "requests/s": f"{len(durations) / total:.0f}", "p50, ms": f"{p50:.1f}", "p99, ms": f"{p99:.1f}",
+        "failed": str(len(failed)), "requests": f"{len(durations):,}", "versions": last_version,
         "memory, MiB": f"{memories[0]:.0f} to {memories[-1]:.0f} ({growth:+.1f} %)",
     }  # fmt: skip
 
@@ -215,34 +216,34 @@ def soak(run_dir, seconds, swap_every=None):
 def serving_load(
     run_dir: Path = Path("runs/spam_detector"),
     count: int = 20_000,
-    times: int = 5,
+    rounds: int = 5,
     soak_seconds: int = 600,
     swap_every: float = 10.0,
 ):
     """Measure the server under load.
 
     Args:
-        run_dir: Run of the spam detector, exported; made by `make demo`.
-        count: Requests in a round; of one client a tenth.
-        times: Rounds.
-        soak_seconds: Seconds of the soak, and of the one with versions that come and go.
+        run_dir: Exported run of the spam detector, as made by `make demo`.
+        count: Requests per round; a tenth of them with a single client.
+        rounds: Number of rounds.
+        soak_seconds: Duration in seconds of each soak test: without and with new versions.
         swap_every: Seconds between new versions.
     """
     start = time.perf_counter()
     empty = {"requests": "", "versions": "", "memory, MiB": ""}
     rows = []
 
-    def loads(name, port):
+    def add_rows(name, port):
         for clients in (1, 8, 32):
-            found = rounds(port, clients, count // 10 if clients == 1 else count, times)
-            rows.append({"server": name, "load": f"{clients} clients", **found, **empty})
+            row = measure_rounds(port, clients, count // 10 if clients == 1 else count, rounds)
+            rows.append({"server": name, "load": f"{clients} clients", **row, **empty})
 
-    with served(run_dir) as (_, port):
-        loads("ours", port)
+    with serving(run_dir) as (_, port):
+        add_rows("ours", port)
     packages = PACKAGES
     if importlib.util.find_spec("litserve"):
-        with served_by_litserve(run_dir) as port:
-            loads("LitServe", port)
+        with serving_with_litserve(run_dir) as port:
+            add_rows("LitServe", port)
         packages += ("litserve",)
     rows.append({"server": "ours", "load": "soak", **soak(run_dir, soak_seconds)})
     swapped = soak(run_dir, soak_seconds, swap_every)
