@@ -92,8 +92,8 @@ def test_broken_new_version_does_not_replace_the_old(tmp_path, load, damage):
         if damage == "no variables":
             shutil.rmtree(tmp_path / "2" / "variables")
         else:
-            whole = graph.read_bytes()
-            graph.write_bytes({"cut graph": whole[: len(whole) // 2], "empty": b"", "text": b"no model"}[damage])
+            content = graph.read_bytes()
+            graph.write_bytes({"cut graph": content[: len(content) // 2], "empty": b"", "text": b"no model"}[damage])
         (message,) = await model.refresh()
         assert str(tmp_path / "2") in message and "not a complete SavedModel" in message
         assert await predict(model) == [3]

@@ -1,4 +1,4 @@
-"""The page at / with the spam detector, in Chromium; each app has such a test of its own."""
+"""The page at / with the spam detector, in Chromium; each app has its own such test."""
 
 import json
 import shlex
