@@ -151,7 +151,7 @@ def test_version_is_unloaded_after_its_last_request(tmp_path, load, capsys):
             write(tmp_path / "2", 4)
             await model.refresh()
             await asyncio.sleep(0.2)
-            assert "unloaded" not in capsys.readouterr().out
+            assert "unloaded version" not in capsys.readouterr().out
             assert (await old("serving_default", {"x": np.array([1], "float32")}))["y"].tolist() == [3]
         await asyncio.sleep(0.2)
         assert "unloaded version 1 of times" in capsys.readouterr().out
