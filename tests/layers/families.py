@@ -1,10 +1,12 @@
 """Families of layers for parametrized tests, masks, and pairs of our and Keras' layers with equal weights."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 import layers
@@ -69,8 +71,55 @@ FAMILIES = [
 ]
 
 
+def name_of(value):
+    """Return the name of a value in the name of a test."""
+    return family_name(value) if isinstance(value, Family) else str(value)
+
+
 def family_name(family):
     return family.name + "".join(f"-{name}={value}" for name, value in family.options.items())
+
+
+def quick_families(*names):
+    """Parametrize `family`: quick runs test the families of these names, slow ones all."""
+    return pytest.mark.parametrize(
+        "family",
+        [
+            pytest.param(family, id=family_name(family), marks=[] if family_name(family) in names else pytest.mark.slow)
+            for family in FAMILIES
+        ],
+    )
+
+
+def pairwise(names, *values):
+    """Parametrize a test so that quick runs see every pair of values, and slow ones every combination.
+
+    Args:
+        names: names of the arguments, separated by commas.
+        values: values of each argument.
+    """
+    combinations = list(itertools.product(*values))
+    missing = {pair for combination in combinations for pair in _pairs(combination)}
+    quick = []
+    while missing:
+        best = max(combinations, key=lambda combination: len(missing & _pairs(combination)))
+        missing -= _pairs(best)
+        quick.append(best)
+    return pytest.mark.parametrize(
+        names,
+        [
+            pytest.param(
+                *combination,
+                id="-".join(map(name_of, combination)),
+                marks=[] if any(combination is one for one in quick) else pytest.mark.slow,
+            )
+            for combination in combinations
+        ],
+    )
+
+
+def _pairs(combination):
+    return set(itertools.combinations(enumerate(map(name_of, combination)), 2))
 
 
 def random_weights(layer, generator, scale=0.5):

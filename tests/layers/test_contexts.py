@@ -13,6 +13,7 @@ from tests.layers.families import (
     TIME,
     UNITS,
     assert_equal,
+    quick_families,
     random_weights,
 )
 
@@ -140,6 +141,7 @@ def test_stateful_without_batch_size_raises_like_keras(family):
     assert messages[0] == messages[1]
 
 
+@quick_families("LSTM")
 @pytest.mark.parametrize("jit", [False, True])
 def test_training_equals_keras_with_and_without_jit(family, generator, sequences, jit):
     def make(kind):
@@ -206,6 +208,7 @@ def test_invalid_initial_state_raises(family, sequences, shapes):
         family.make(UNITS)(sequences, initial_state=[np.zeros(shape, "float32") for shape in shapes])
 
 
+@quick_families("GRU", "LSTM")
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "float64"])
 @pytest.mark.parametrize("time", [TIME, 300])
 def test_inputs_of_any_dtype_give_equal_outputs(family, generator, dtype, time):

@@ -14,6 +14,11 @@ from tests.conftest import clean_environment
 from tests.layers.families import BATCH, FEATURES, TIME, assert_equal, random_weights
 
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+# Models that ignore a mask, and a layer without `build`, are meant to.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*will therefore destroy the mask:UserWarning"),
+    pytest.mark.filterwarnings("ignore:`build\\(\\)` was called on layer:UserWarning"),
+]
 
 
 def make_model():

@@ -19,6 +19,8 @@ from tests.layers.families import (
     UNITS,
     assert_equal,
     family_name,
+    pairwise,
+    quick_families,
     random_weights,
 )
 from tests.layers.gradients import gradients
@@ -97,11 +99,10 @@ def test_swapped_gates_are_detected(family, generator, sequences, states):
                 )
 
 
-@pytest.mark.parametrize("go_backwards", [False, True])
-@pytest.mark.parametrize("return_sequences", [False, True])
-@pytest.mark.parametrize("mask", [None, *MASKS])
-def test_values_and_gradients_equal_keras(family, generator, sequences, states, mask, return_sequences, go_backwards):
+@pairwise("family,mask,return_sequences,go_backwards", FAMILIES, [None, *MASKS], [False, True], [False, True])
+def test_values_and_gradients_equal_keras(generator, sequences, family, mask, return_sequences, go_backwards):
     mask = MASKS.get(mask)
+    states = [generator.normal(size=(BATCH, UNITS)).astype("float32") for _ in range(family.num_states)]
     options = {"return_sequences": return_sequences, "return_state": True, "go_backwards": go_backwards}
     ours, theirs = family.pair(generator, **options)
     assert_equal(ours(sequences, initial_state=states, mask=mask), theirs(sequences, initial_state=states, mask=mask))
@@ -145,10 +146,14 @@ def test_padded_batch_equals_single_sequences(family, generator, sequences, mask
         assert_equal(single, expected[row : row + 1])
 
 
-@pytest.mark.parametrize("merge_mode", ["concat", "sum", "mul", "ave", None])
-@pytest.mark.parametrize("return_sequences", [False, True])
-@pytest.mark.parametrize("mask", [None, "holes"])
-def test_bidirectional_equals_keras(family, generator, sequences, merge_mode, return_sequences, mask):
+@pairwise(
+    "family,merge_mode,return_sequences,mask",
+    FAMILIES,
+    ["concat", "sum", "mul", "ave", None],
+    [False, True],
+    [None, "holes"],
+)
+def test_bidirectional_equals_keras(generator, sequences, family, merge_mode, return_sequences, mask):
     mask = MASKS.get(mask)
     wrapped = [
         keras.layers.Bidirectional(
@@ -192,6 +197,7 @@ def test_dropout_drops_the_same_features_at_every_step(option):
     assert (dropped == dropped[0]).all()
 
 
+@quick_families("GRU")
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
 def test_dropout_keeps_the_expected_value(family, generator, sequences, option):
     layer, _ = family.pair(generator, **{option: 0.2}, seed=3)
@@ -282,6 +288,7 @@ def test_cell_runs_in_keras_rnn(family, generator, sequences, states):
     assert_equal(wrapped(sequences, initial_state=states), layer(sequences, initial_state=states))
 
 
+@quick_families("LSTM")
 def test_training_reduces_the_loss(family, generator, sequences):
     model = keras.Sequential([keras.Input((None, FEATURES)), family.make(8), keras.layers.Dense(1)])
     model.compile(optimizer=keras.optimizers.Adam(0.05), loss="mse")

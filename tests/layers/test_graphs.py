@@ -10,9 +10,14 @@ import pytest
 
 import layers
 from tests.conftest import ROOT
-from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal
+from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal, quick_families
 
 BACKEND = keras.backend.backend()
+# Models that ignore a mask or an output are meant to.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*will therefore destroy the mask:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning"),
+]
 only_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow only")
 
 
@@ -61,6 +66,7 @@ def assert_contains_no_xla(folder):
         assert not any(attributes["_XlaMustCompile"].b for attributes in nodes if "_XlaMustCompile" in attributes)
 
 
+@quick_families("LSTM")
 @only_tensorflow
 @pytest.mark.parametrize("wrapper", [lambda layer: layer, keras.layers.Bidirectional])
 def test_exported_model_contains_no_xla(family, sequences, tmp_path, wrapper):
@@ -78,6 +84,7 @@ def test_exported_model_contains_no_xla(family, sequences, tmp_path, wrapper):
     assert_equal(loaded.serve(sequences), model(sequences))
 
 
+@quick_families("LSTM")
 @only_tensorflow
 def test_saved_training_step_contains_no_xla(family, sequences, tmp_path):
     """Models for on-device training are saved like this."""
@@ -117,7 +124,7 @@ def run(kind):
     model.compile("sgd", "mse")
     loss = model.fit(sequences, targets, verbose=0).history["loss"][0]
     return [loss, *model.predict(sequences, verbose=0).ravel()[:2], *model(sequences).numpy().ravel()[:2]]
-names = ("SimpleRNN", "GRU", "LSTM")
+names = sys.argv[2:]
 before = [run(getattr(layers, name)) for name in names]
 if sys.argv[1] == "check":
     tf.debugging.enable_check_numerics()
@@ -137,10 +144,11 @@ except ValueError as error:
 @only_tensorflow
 @pytest.mark.parametrize("mode", ["check", pytest.param("dump", marks=pytest.mark.slow)])
 def test_numeric_debugging_takes_the_portable_kernel(mode):
-    command = [sys.executable, "-c", DEBUGGING, mode]
+    names = ["LSTM"] if mode == "check" else ["SimpleRNN", "GRU", "LSTM"]
+    command = [sys.executable, "-c", DEBUGGING, mode, *names]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split()[:3] == ["portable"] * 3
+    assert result.stdout.split()[: len(names)] == ["portable"] * len(names)
     assert "numeric debugging" in result.stdout
 
 
@@ -197,7 +205,12 @@ class Shapes(keras.layers.Layer):
 @only_tensorflow
 @pytest.mark.parametrize(
     "batch,time,masked,backwards",
-    [(None, 7, False, False), (4, None, True, True), (4, 300, True, False), (None, None, False, True)],
+    [
+        (None, 7, False, False),
+        (4, None, True, True),
+        pytest.param(4, 300, True, False, marks=pytest.mark.slow),
+        (None, None, False, True),
+    ],
 )
 def test_static_shapes_are_known_as_with_keras(generator, batch, time, masked, backwards):
     sequences = generator.normal(size=(4, time or 5, FEATURES)).astype("float32")

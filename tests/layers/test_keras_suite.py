@@ -3,9 +3,13 @@
 import importlib
 import types
 
+import pytest
 from keras.src import layers as keras_layers
 
 import layers
+
+# Keras' tests pass generators with the default shuffle=True.
+pytestmark = pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")
 
 MODULES = ("simple_rnn", "lstm", "gru", "rnn", "bidirectional", "time_distributed", "stacked_rnn_cells")
 OURS = {name: getattr(layers, name) for name in ("SimpleRNN", "LSTM", "GRU", "SimpleRNNCell", "LSTMCell", "GRUCell")}

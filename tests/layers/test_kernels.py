@@ -14,7 +14,19 @@ import layers
 from layers import kernels
 from layers.kernels import derivatives
 from tests.conftest import ROOT
-from tests.layers.families import BATCH, FAMILIES, FEATURES, MASKS, TIME, UNITS, assert_equal, random_weights
+from tests.layers.families import (
+    BATCH,
+    FAMILIES,
+    FEATURES,
+    MASKS,
+    TIME,
+    UNITS,
+    assert_equal,
+    family_name,
+    pairwise,
+    quick_families,
+    random_weights,
+)
 from tests.layers.gradients import gradients
 
 BACKEND = keras.backend.backend()
@@ -135,8 +147,9 @@ def test_unsupported_kernel_raises_with_the_reason(sequences):
 
 
 @only_tensorflow
+@quick_families("LSTM")
 @pytest.mark.parametrize("time", [300, None])
-def test_jit_compiled_model_trains_the_same(kernels_run, family, generator, time):
+def test_jit_compiled_model_trains_the_same(kernels_run, generator, family, time):
     sequences = generator.normal(size=(4, 300, 3)).astype("float32")
     targets = np.zeros((4, UNITS), "float32")
     models = [keras.Sequential([keras.Input((time, 3)), family.make(UNITS)]) for _ in range(2)]
@@ -149,22 +162,20 @@ def test_jit_compiled_model_trains_the_same(kernels_run, family, generator, time
     assert_equal(models[0].get_weights(), models[1].get_weights())
 
 
-@pytest.mark.parametrize("return_sequences,go_backwards", [(False, False), (True, True)])
-@pytest.mark.parametrize("mask", [None, "holes", "empty row"])
-def test_training_with_dropout_agrees(family, generator, sequences, mask, return_sequences, go_backwards):
-    options = {"return_sequences": return_sequences, "go_backwards": go_backwards}
+@pairwise("family,mask,sequence_and_back", FAMILIES, [None, "holes", "empty row"], [False, True])
+def test_training_with_dropout_agrees(generator, sequences, family, mask, sequence_and_back):
+    options = {"return_sequences": sequence_and_back, "go_backwards": sequence_and_back}
     assert_kernels_agree(
         family, generator, sequences, MASKS.get(mask), True, dropout=0.4, recurrent_dropout=0.4, seed=3, **options
     )
 
 
+@pytest.mark.parametrize("family", [FAMILIES[0], pytest.param(FAMILIES[-1], marks=pytest.mark.slow)], ids=family_name)
 @pytest.mark.parametrize("activation", [a.__name__ for a in derivatives._DERIVATIVES])
-def test_activations_agree(generator, sequences, activation):
-    simple, *_, lstm = FAMILIES
+def test_activations_agree(generator, sequences, family, activation):
     # Small, because some activations are unbounded.
-    small = sequences[:, :3] / 4
-    assert_kernels_agree(simple, generator, small, activation=activation)
-    assert_kernels_agree(lstm, generator, small, activation=activation, recurrent_activation=activation)
+    gates = {} if family.name == "SimpleRNN" else {"recurrent_activation": activation}
+    assert_kernels_agree(family, generator, sequences[:, :3] / 4, activation=activation, **gates)
 
 
 def test_no_bias_agrees(family, generator, sequences):
@@ -179,8 +190,9 @@ def test_large_batches_and_many_features_agree(family, generator, features):
     assert_kernels_agree(family, generator, sequences, mask, True, return_sequences=True)
 
 
-@pytest.mark.parametrize("return_sequences", [False, True])
-def test_sequences_longer_than_a_chunk_agree(family, generator, return_sequences):
+@quick_families("SimpleRNN", "LSTM")
+@pytest.mark.parametrize("return_sequences", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_sequences_longer_than_a_chunk_agree(generator, family, return_sequences):
     sequences = generator.normal(size=(2, 600, 3)).astype("float32")
     mask = generator.random((2, 600)) < 0.7
     assert_kernels_agree(family, generator, sequences / 4, mask, return_sequences=return_sequences)

@@ -11,7 +11,7 @@ import pytest
 
 import layers
 from tests.conftest import ROOT, clean_environment
-from tests.layers.families import FEATURES, UNITS, assert_equal
+from tests.layers.families import FEATURES, UNITS, assert_equal, quick_families
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow only")
 
@@ -49,6 +49,7 @@ def count_programs():
     return len(tensorflow_programs._shared)
 
 
+@quick_families("LSTM")
 def test_layers_of_equal_sizes_share_programs_until_freed(family, sequences):
     before = count_programs()
     equal = [family.make(UNITS + 7)]
@@ -67,6 +68,7 @@ def test_layers_of_equal_sizes_share_programs_until_freed(family, sequences):
     assert count_programs() == before
 
 
+@quick_families("LSTM")
 def test_programs_and_gradients_are_freed_with_the_model(family, sequences):
     from tensorflow.python.framework.ops import gradient_registry
 
@@ -90,6 +92,7 @@ def warm_up():
     layers.set_warm_up(0)
 
 
+@quick_families("LSTM")
 @pytest.mark.parametrize("time", [20, 300, None])
 def test_warm_up_does_not_change_training(family, generator, warm_up, time):
     sequences = generator.normal(size=(8, time or 20, FEATURES)).astype("float32")
