@@ -3,28 +3,38 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-# It asks for the package tensorflow; requirements.txt brings its smaller build, tensorflow-cpu, in its place.
+# Installed without its dependency tensorflow, for which requirements.txt has the smaller build tensorflow-cpu.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow lint bench chromium tpu-check
+.PHONY: demo test test-slow coverage lint bench chromium tpu-check
 
-# Train, measure, try and export the spam detector on messages that it makes itself.
+# Train, evaluate, try and export the spam detector on generated messages.
 demo: $(READY)
 	$(BIN)/python -m apps.spam_detector
 
-# The layers a second time, on JAX, which compiles every loop in every test: quickly rather than well.
+# What touches a kernel a second time on JAX, which compiles in every test: quickly rather than well.
+ON_JAX := KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1
+JAX_TESTS := $(foreach name,derivatives differential families kernels,tests/layers/test_$(name).py)
+
 test: $(READY) chromium
 	$(BIN)/python -m pytest -n 2 -m "not slow"
-	KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(BIN)/python -m pytest -n 2 -m "not slow" tests/layers
+	$(ON_JAX) $(BIN)/python -m pytest -n 2 -m "not slow" $(JAX_TESTS)
 
+# Tests that repeat more thoroughly what a quicker one also sees; on JAX also those that touch no kernel.
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
+	$(ON_JAX) $(BIN)/python -m pytest -n 2 tests/layers
 
-# The browser that the tests of the server's page need.
+# Which lines the quick tests run, of all processes: htmlcov/index.html.
+coverage: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=html
+	$(ON_JAX) $(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-append --cov-report=html --cov-report=term:skip-covered $(JAX_TESTS)
+
+# The browser for the tests of the server's page.
 chromium:
 	@command -v chromedriver > /dev/null || (apt-get update && apt-get install -y --no-install-recommends chromium chromium-driver) > /dev/null 2>&1 || echo "no Chromium, and it cannot be installed: the tests of the page are skipped"
 
-# Google's compiler for TPUs, which no other command is to find: JAX would look for a TPU.
+# Google's compiler for TPUs, in a folder of its own: where JAX finds it, it looks for a TPU.
 tpu-check: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/libtpu "libtpu>=0.0.42,<0.0.43"
 	PYTHONPATH=$(VENV)/libtpu $(BIN)/python -m benchmarks.tpu_check

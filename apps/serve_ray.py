@@ -21,8 +21,8 @@ import tyro
 
 from .common import cli
 from .serving.arguments import find_folders, read_labels, read_token
-from .serving.batching import Batching
-from .serving.core import Limits, Loading, Service
+from .serving.core import Service
+from .serving.options import Batching, Limits, Loading
 from .serving.rest import make_app
 
 

@@ -1,14 +1,14 @@
-"""How well the video captioner does on its sample, in three models beside two baselines, and how fast clips are read.
+"""Quality of the video captioner on its sample, three models next to two baselines, and speed of reading clips.
 
-The task: 1,308 clips of coloured shapes. The 136 test clips show what no training clip does: of a colour, a shape and
-what it does each two are known from training, all three together are not; nor are the pairs of shapes that meet. A
-caption is right if it is word for word one of the clip's four references.
+The task: 1,308 clips of coloured shapes. The 136 test clips have combinations that no training clip has: every two of
+colour, shape and action occur in training, the three together do not; nor do the pairs of shapes that meet. A caption
+is exact if it equals one of the clip's four references.
 
-Real clips, of MSVD (Chen and Dolan, "Collecting Highly Parallel Data for Paraphrase Evaluation", ACL 2011) for example,
-are read with --clips, run through a model of keras.applications with random weights, and captioned by what was trained
-on the sample with that: whether it all works and how fast, not how well.
+Real clips, for example of MSVD (Chen and Dolan, "Collecting Highly Parallel Data for Paraphrase Evaluation", ACL 2011),
+are read with --clips, encoded by a model of keras.applications with random weights, and captioned by a model trained on
+the sample with that backbone. This measures speed, not quality.
 
-Each training is a run directory under --runs-dir, so an interrupted benchmark goes on where it stopped.
+Each training is a run directory under --runs-dir, so an interrupted benchmark resumes.
 """
 
 import dataclasses
@@ -21,34 +21,34 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from apps.common import cli, devices, runs
-from apps.common.decoding import Search
-from apps.common.metrics import caption_metrics
+from apps.common import cli, files
+from apps.common.options import Search, TrainingOptions
 from apps.video_captioner.baseline import most_frequent, nearest
+from apps.video_captioner.captioner import Captioner
 from apps.video_captioner.config import Config
 from apps.video_captioner.data import split_clips
-from apps.video_captioner.evaluate import mean_features
-from apps.video_captioner.features import frames_of
-from apps.video_captioner.predict import Describer
+from apps.video_captioner.evaluation import mean_features
+from apps.video_captioner.features import sample_frames
+from apps.video_captioner.fit import fit, prepare_clips
+from apps.video_captioner.metrics import caption_metrics
 from apps.video_captioner.reading import read_clips
 from apps.video_captioner.sample_data.make_clips import make_clips
-from apps.video_captioner.train import describe_run, fit, look
 from apps.video_captioner.video import choose_frames, open_video, read_frames
 
 from .results import write_results
 
 PACKAGES = ("tensorflow", "keras", "av")
 NOTES = (
-    "Exact: captions that are word for word one of their clip's four references. METEOR: NLTK's, without synonyms.",
-    "Nearest training clip: by the mean over the frames of what the CNN of the first model sees, by the cosine.",
-    "Training: all epochs, the kept one need not be the last, each as long as the median one. Clips a second: all test "
-    "clips, from frames to strings, the second time.",
+    "Exact: captions that equal one of their clip's four references. METEOR: NLTK's, without synonyms.",
+    "Nearest training clip: cosine similarity of the CNN features of the first model, averaged over the frames.",
+    "Training: all epochs at the median time of an epoch. Clips a second: all test clips, from frames to strings, "
+    "after a warm-up.",
 )
 READING_NOTES = (
-    "Making the sample, drawing and encoding its {count} clips, took {seconds:.0f} s.",
-    "Frames a second: all of the clip's frames are decoded, the chosen ones resized; median of 5.",
-    "Backbone: milliseconds a frame. Its weights are random and it was trained on coloured shapes, so the captions are "
-    "proof that the way from file to sentence works, and of nothing else.",
+    "Drawing and encoding the {count} clips of the sample took {seconds:.0f} s.",
+    "Frames a second: all frames are decoded, the sampled ones resized; median of 5.",
+    "Backbone: milliseconds a frame. Its weights are random and the captioner learned from coloured shapes, so the "
+    "captions only show that all steps from file to sentence run.",
 )
 
 
@@ -64,28 +64,28 @@ def caption_quality(
 
     Args:
         config: Settings of the app.
-        models: Which to train.
-        clips: Real clips to read as well.
-        clips_backbone: Model of keras.applications that sees these.
+        models: Models to train.
+        clips: Real clips to read, too.
+        clips_backbone: Model of keras.applications for the real clips.
         runs_dir: Folder for the trainings.
-        cache: Folder for what was seen of each clip.
+        cache: Folder for the frames or features of each clip.
     """
     rows = []
     for model in models:
-        splits, files = train_captioner(dataclasses.replace(config, model=model), runs_dir / model, cache)
+        splits, paths = train_captioner(dataclasses.replace(config, model=model), runs_dir / model, cache)
         test = splits["test"]
         if not rows:
-            rows += _baselines(Describer(runs_dir / model), splits, files)
-        rows += _measured(runs_dir / model, model, test, [np.load(files[content]) for content in test.hashes])
+            rows += _baselines(Captioner(runs_dir / model), splits, paths)
+        rows += _measured(runs_dir / model, model, test, [np.load(paths[content]) for content in test.hashes])
     write_results(
         "caption_quality", "Video captioner on its sample, held-out combinations", rows, PACKAGES, None, NOTES
     )
     own = _reading("the sample", [path for part in splits.values() for path in part.paths][:200], config)
-    seen = dataclasses.replace(config, backbone=clips_backbone, weights="random", frame_size=96, epochs=8)
+    real = dataclasses.replace(config, backbone=clips_backbone, weights="random", frame_size=96, epochs=8)
     reading = [{**own, "backbone, ms": "", "caption": ""}]
     if clips:
-        train_captioner(seen, runs_dir / clips_backbone, cache)
-        reading += [_real(Describer(runs_dir / clips_backbone), clip) for clip in clips]
+        train_captioner(real, runs_dir / clips_backbone, cache)
+        reading += [_real(Captioner(runs_dir / clips_backbone), clip) for clip in clips]
     count, seconds = _making()
     notes = [note.format(count=count, seconds=seconds) for note in READING_NOTES]
     write_results(
@@ -95,18 +95,15 @@ def caption_quality(
 
 
 def train_captioner(config, run_dir, cache):
-    """A trained run; its splits, and the files of what was seen of each clip by the clip's hash."""
-    clips = read_clips(config, cache)
-    splits, files, backbone = look(config, split_clips(clips, config), cache)
-    if not (runs.start_run(run_dir, describe_run(config, clips)) and runs.is_finished(run_dir)):
-        placement = devices.settle(devices.Devices(), config.batch_size)
-        fit(config, run_dir, splits, files, backbone, placement, cache)
-    return splits, files
+    """Train; return the splits, and the file of each clip's frames or features by the clip's hash."""
+    fit(config, TrainingOptions(run_dir), cache)
+    splits, paths, _ = prepare_clips(config, split_clips(read_clips(config, cache), config), cache)
+    return splits, paths
 
 
-def _baselines(describer, splits, files):
+def _baselines(captioner, splits, paths):
     train, test = splits["train"], splits["test"]
-    means = [mean_features(describer, [files[content] for content in part.hashes]) for part in (train, test)]
+    means = [mean_features(captioner, [paths[content] for content in part.hashes]) for part in (train, test)]
     return [
         _row("most frequent caption", "", caption_metrics([most_frequent(train.captions)] * len(test), test.captions)),
         _row("nearest training clip", "", caption_metrics(nearest(means[0], train.captions, means[1]), test.captions)),
@@ -114,17 +111,17 @@ def _baselines(describer, splits, files):
 
 
 def _measured(run_dir, model, test, parts):
-    history = runs.read_csv(run_dir / "history.csv")
+    history = files.read_csv(run_dir / "history.csv")
     rows = []
     for beam in (1, 5):
-        describer = Describer(run_dir, Search(beam=beam))
-        describer(parts)
+        captioner = Captioner(run_dir, Search(beam=beam))
+        captioner(parts)
         start = time.perf_counter()
-        captions, _ = describer(parts)
+        captions, _ = captioner(parts)
         seconds = time.perf_counter() - start
         more = {
             "clips/s": f"{len(test) / seconds:.0f}",
-            "weights": f"{describer.model.count_params() / 1e6:.2f} M",
+            "weights": f"{captioner.model.count_params() / 1e6:.2f} M",
             "epochs": len(history),
             "training, min": f"{len(history) * statistics.median(row['seconds'] for row in history) / 60:.1f}",
         }
@@ -139,7 +136,7 @@ def _row(name, beam, figures, more=None):
 
 
 def _making():
-    """Clips of the sample, and the seconds that it takes to make them."""
+    """Return the number of clips of the sample, and the seconds to make them."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         make_clips(folder)
@@ -148,7 +145,7 @@ def _making():
 
 
 def _reading(name, paths, config):
-    """How fast clips are read, one after another."""
+    """Measure how fast clips are read, one after another."""
 
     def read():
         count = 0
@@ -167,14 +164,14 @@ def _reading(name, paths, config):
     return {"clips": name, "frames": count, "frames/s": f"{np.median(speeds):.0f}"}
 
 
-def _real(describer, path):
-    row = _reading(path.name, [path], describer.config)
-    frames = frames_of(path, describer.config)[None]
-    describer.model.see(frames)
+def _real(captioner, path):
+    row = _reading(path.name, [path], captioner.config)
+    frames = sample_frames(path, captioner.config)[None]
+    captioner.model.frame_features(frames)
     start = time.perf_counter()
-    describer.model.see(frames)
+    captioner.model.frame_features(frames)
     row["backbone, ms"] = f"{1000 * (time.perf_counter() - start) / frames.shape[1]:.1f}"
-    return row | {"caption": describer([frames[0]])[0][0]}
+    return row | {"caption": captioner([frames[0]])[0][0]}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the layers take before a training is under way, beside Keras': compiling, and the memory that it leaves behind.
+"""Time and memory of compiling the layers, next to Keras'.
 
 Each measurement runs in a separate process, ours and Keras' in turns. A small model without a recurrent layer
 trains and predicts first, so that starting TensorFlow and Keras is not counted.
@@ -117,7 +117,7 @@ def model_sizes(whose):
 
 
 def memory_kept(whose):
-    """What eleven such models leave in the process, `clear_session` called after each."""
+    """Measure the memory that eleven such models leave in the process after `clear_session`."""
     _train_sizes(whose, 1)
     before = _resident()
     _train_sizes(whose, DELETED)
@@ -143,7 +143,7 @@ CASES = {
 
 
 def measure(case, whose):
-    """One measurement in this process."""
+    """Run one measurement in this process."""
     import keras
 
     warm = _compiled(keras.layers.GlobalAveragePooling1D())
@@ -154,7 +154,7 @@ def measure(case, whose):
 
 
 def first_steps(folder: Path = Path("runs/first_steps"), rounds: int = 3):
-    """Measure first steps, compiling and the memory it leaves, beside Keras' layers, on TensorFlow.
+    """Measure first steps, compilation and its memory next to Keras' layers, on TensorFlow.
 
     Args:
         folder: Keeps each measurement, so that an interrupted benchmark resumes.

@@ -1,10 +1,10 @@
-"""How well the forecaster does on ETTh1, beside the simple methods on the same windows.
+"""Quality of the forecaster on ETTh1, next to simple methods on the same windows.
 
 The task: seven hourly series of two power transformers' loads and oil temperature (Zhou et al., "Informer", AAAI 2021),
-the first 12 months train, the next 4 choose the epoch, and the figures are of the 4 after that, on which nothing is
-chosen. Every window of them is forecast, the last batch too.
+the first 12 months train, the next 4 validate, and the results are for the 4 after that, which decide nothing. All
+their windows are forecast, including the last batch.
 
-Each training is a run directory under --runs-dir, so an interrupted benchmark goes on where it stopped.
+Each training is a run directory under --runs-dir, so an interrupted benchmark resumes.
 """
 
 import dataclasses
@@ -16,33 +16,32 @@ import numpy as np
 import pandas as pd
 import tyro
 
-from apps.common import cli, devices, runs
-from apps.forecaster.baseline import origins_of
+from apps.common import cli, files
+from apps.common.options import TrainingOptions
 from apps.forecaster.config import Config
-from apps.forecaster.data import settle
-from apps.forecaster.evaluate import backtest
-from apps.forecaster.predict import Forecaster
+from apps.forecaster.data import TimeSplit, complete_config
+from apps.forecaster.evaluation import backtest
+from apps.forecaster.fit import fit
+from apps.forecaster.forecaster import Forecaster
 from apps.forecaster.reading import read_series
-from apps.forecaster.train import describe_run, fit
 
 from .results import write_results
 
 # 20 months of 30 days.
 ROWS = 20 * 30 * 24
-# The LSTMs read four days: thirty would be 720 steps, where the GRU over segments takes 30.
+# The LSTMs read four days; thirty would be 720 steps, for which the GRU over segments needs 30.
 NETWORKS = {
-    "GRU over segments + line": {},
-    "LSTM, textbook": {"model": "lstm", "line": False, "normalization": "none", "window_length": 96},
-    "encoder-decoder LSTM": {"model": "encoder_decoder", "line": False, "window_length": 96},
+    "GRU over segments + linear": {},
+    "LSTM, textbook": {"model": "lstm", "linear": False, "normalization": "none", "window_length": 96},
+    "encoder-decoder LSTM": {"model": "encoder_decoder", "linear": False, "window_length": 96},
 }
 NOTES = (
-    "MSE and MAE of the point forecast in standard deviations of the training rows, over all series, as the literature "
-    "has them; pinball is twice the mean pinball loss over the quantiles, likewise.",
+    "MSE and MAE of the point forecast in standard deviations of the training rows, over all series, as in the "
+    "literature; pinball is twice the mean pinball loss over the quantiles, in the same unit.",
     "Others' averages over the four horizons, MSE/MAE, measured on all windows: closed-form ridge .405/.417, SegRNN "
     ".408/.428, PatchTST .413/.434, DUET .398/.419, mean of the last 7 days .442/.424.",
-    "The bands of the simple methods are the quantiles of their errors on the validation rows.",
-    "Training: sum of the epochs up to the last, not the kept one.",
-    "With oneDNN's kernels, which TensorFlow has on where TF_ENABLE_ONEDNN_OPTS=1 stands before the command.",
+    "The intervals of the simple methods are the quantiles of their errors on the validation rows.",
+    "Training: sum of all epochs, not only up to the best one.",
 )
 
 
@@ -50,7 +49,7 @@ def forecast_quality(
     config: tyro.conf.OmitArgPrefixes[Config] = Config(data="ETTh1.csv", window_length=720, epochs=15, patience=3),
     horizons: tuple[int, ...] = (96, 192, 336, 720),
     seeds: int = 3,
-    networks: tuple[str, ...] = ("GRU over segments + line", "LSTM, textbook"),
+    networks: tuple[str, ...] = ("GRU over segments + linear", "LSTM, textbook"),
     runs_dir: Path = Path("runs/forecast_quality"),
 ):
     """Train and measure forecasters on ETTh1.
@@ -59,12 +58,12 @@ def forecast_quality(
         config: Settings of the app; --data is ETTh1.csv.
         horizons: Rows to forecast.
         seeds: Trainings of the first network at the first horizon, with the seeds 0, 1, ...; one elsewhere.
-        networks: Networks to train; there is `encoder-decoder LSTM`, too.
+        networks: Networks to train, of `GRU over segments + linear`, `LSTM, textbook`, `encoder-decoder LSTM`.
         runs_dir: Folder for the trainings.
     """
     runs_dir.mkdir(parents=True, exist_ok=True)
     cut = runs_dir / "ETTh1-20-months.csv"
-    with runs.replacing(cut) as part:
+    with files.replacing(cut) as part:
         pd.read_csv(config.data, dtype=str)[:ROWS].to_csv(part, index=False)
     config = dataclasses.replace(config, data=str(cut))
     found = {}
@@ -84,30 +83,29 @@ def forecast_quality(
 
 
 def measured(config, run_dir, horizon, label, first):
-    """Figures by (horizon, name), of the network, and the `first` time of the simple methods too."""
+    """Return metrics by (horizon, name) of the network and, if `first`, of the simple methods."""
+    fit(config, TrainingOptions(run_dir))
     series = read_series(config)
-    config = settle(series, config)
-    if not (runs.start_run(run_dir, describe_run(config, series), False) and runs.is_finished(run_dir)):
-        fit(config, run_dir, series, devices.settle(devices.Devices(), config.batch_size))
+    config = complete_config(series, config)
     start = time.perf_counter()
-    forecaster, places = Forecaster(run_dir), origins_of(series, config)
-    errors = backtest(forecaster, series, places, simple=first)
-    history = runs.read_csv(run_dir / "history.csv")
-    kept = runs.read_json(run_dir / "finished.json")["kept"]
-    more = {"epochs": f"{kept['epoch']} of {len(history)}", "minutes": sum(row["seconds"] for row in history) / 60}
-    figures = {(horizon, name): error.figures() for name, error in errors.items()}
-    found = {(horizon, label): figures.pop((horizon, next(iter(errors)))) | more}
-    if config.line:
-        found[horizon, label] |= {"share": kept["share"]}
-        forecaster.model.line.share.assign(1.0)
-        (alone,) = backtest(forecaster, series, places, simple=False).values()
-        found[horizon, label.replace(" + line", "")] = alone.figures() | more
+    forecaster, origins = Forecaster(run_dir), TimeSplit(len(series), config).origins("test")
+    errors = backtest(forecaster, series, origins, baselines=first)
+    history = files.read_csv(run_dir / "history.csv")
+    finished = files.read_json(run_dir / "finished.json")
+    more = {"epochs": f"{finished['best']['epoch']} of {len(history)}", "minutes": finished["seconds"] / 60}
+    results = {(horizon, name): error.result() for name, error in errors.items()}
+    found = {(horizon, label): results.pop((horizon, next(iter(errors)))) | more}
+    if config.linear:
+        found[horizon, label] |= {"network_fraction": finished["network_fraction"]}
+        forecaster.model.mixture.network_fraction.assign(1.0)
+        (network,) = backtest(forecaster, series, origins, baselines=False).values()
+        found[horizon, label.replace(" + linear", "")] = network.result() | more
     print(f"backtest: {time.perf_counter() - start:.0f} s")
-    return found | figures
+    return found | results
 
 
 def rows_of(found, horizons):
-    """Rows of the table: each horizon, and the mean over them of what was measured at all."""
+    """Return the rows of the table: each horizon, and the mean over them of methods measured at all."""
     ordered = sorted(found.items(), key=lambda item: horizons.index(item[0][0]))
     rows = [_row(horizon, name, figures) for (horizon, name), figures in ordered]
     names = dict.fromkeys(name.partition(", seed")[0] for _, name in found)
@@ -131,10 +129,11 @@ FIGURES |= {"coverage_80": "80 % covers", "coverage_95": "95 % covers"}
 def _row(horizon, name, figures):
     row = {"horizon": horizon, "method": name}
     for metric, title in FIGURES.items():
-        share = metric.startswith("coverage")
-        row[title] = f"{100 * figures[metric]:.1f} %" if share else f"{figures[metric]:.4f}"
-    row["share of the network"] = f"{100 * figures['share']:.0f} %" if "share" in figures else ""
-    row["kept epoch"] = figures.get("epochs", "")
+        is_fraction = metric.startswith("coverage")
+        row[title] = f"{100 * figures[metric]:.1f} %" if is_fraction else f"{figures[metric]:.4f}"
+    fraction = figures.get("network_fraction")
+    row["network, fraction"] = "" if fraction is None else f"{100 * fraction:.0f} %"
+    row["best epoch"] = figures.get("epochs", "")
     row["training, min"] = f"{figures['minutes']:.1f}" if "minutes" in figures else ""
     return row
 

@@ -1,4 +1,4 @@
-"""Groups of processes on one machine, in a network of their own: what they open nobody else can reach."""
+"""Groups of processes in a network namespace, whose ports nobody else can reach."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ PORT = 29500
 
 @contextlib.contextmanager
 def loopback():
-    """A network namespace that has the loopback device alone; needs root on Linux.
+    """Create a network namespace with only the loopback device; needs root on Linux.
 
     Yields:
-        What to put before a command to run it there.
+        The start of a command that runs another one in it.
 
     Raises:
-        OSError: it cannot be made here.
+        OSError: it cannot be created.
     """
     if not all(map(shutil.which, ("unshare", "nsenter", "ip"))):
         raise OSError("a network namespace needs unshare, nsenter and ip, of Linux")
@@ -32,7 +32,7 @@ def loopback():
 
 
 def member(prefix, number, count, module, arguments, **environment):
-    """Starts `python -m MODULE ARGUMENTS` as one process of a group of `count`, on JAX.
+    """Start `python -m MODULE ARGUMENTS` as one process of a group of `count`, on JAX.
 
     Args:
         prefix: of `loopback`.

@@ -1,79 +1,96 @@
-"""How long a training step waits for its data: the share of an epoch that passes before each batch is there."""
+"""How long training steps wait for data: the fraction of an epoch spent on waiting for batches."""
 
 import sys
 import time
 from pathlib import Path
 
-import keras
-
 from apps.common import cli
-from apps.common.devices import Devices, settle
+from apps.common.options import TrainingOptions
+from apps.common.training.devices import find_devices
 from benchmarks.results import write_results
 
 NOTES = (
-    "Each app on its sample at its own settings. The first epoch, in which everything is compiled, is not counted; the "
-    "batches of the next are taken one by one from the pipeline, as the training does, and each is learned from before "
-    "the next is asked for. The pipeline works on the same two cores meanwhile. Alone, on both cores, it makes as many "
-    "batches as the last column says: how fast a device may be until it waits.",
+    "Each app on its sample with the default settings. The first epoch, which compiles, is not counted. The pipeline "
+    "runs on the same two cores as the training. Last column: batches a second of the pipeline without training on "
+    "both cores, the speed up to which a device would not wait.",
 )
 
 
 def spam_detector(placement, config, cache):
-    from apps.spam_detector import data, train
+    from apps.spam_detector import data, fit
 
     rows = data.split_examples(data.read_examples(config), config)["train"]
     encoder = data.Encoder.fit(rows.texts, config)
-    model = train.build_model(config, encoder.lookup.vocabulary_size())
-    train.compile_model(model, config, 1000)
-    return model, lambda epochs: data.make_dataset(rows, encoder, config, epochs, placement.share)
+    model = fit.build_model(config, encoder.lookup.vocabulary_size())
+    fit.compile_model(model, config, 1000)
+
+    def batches(epochs):
+        return placement.batches(data.make_dataset(rows, encoder, config, epochs), len(rows) * len(epochs))
+
+    return model, batches
 
 
 def translator(placement, config, cache):
-    from apps.translator import data, train
+    from apps.translator import data, fit
 
     pairs = data.split_pairs(data.read_pairs(config), config)["train"]
     subwords = data.fit_subwords(pairs, config)
-    model = train.build_model(config, *(side.vocabulary_size for side in subwords))
-    train.compile_model(model, config, 100)
-    return model, lambda epochs: data.make_dataset(pairs, subwords, config, epochs, placement.share)
+    encoded = data.encode_pairs(pairs, subwords, config)
+    model = fit.build_model(config, *(side.vocabulary_size for side in subwords))
+    fit.compile_model(model, config, 100)
+
+    def batches(epochs):
+        return placement.batches(data.make_dataset(encoded, config, epochs), len(encoded) * len(epochs))
+
+    return model, batches
 
 
 def forecaster(placement, config, cache):
-    from apps.forecaster import data, reading, train
+    from apps.forecaster import data, fit, reading
 
     series = reading.read_series(config)
-    config = data.settle(series, config)
-    scaling = data.fit_scaling(series, data.borders(len(series), config)["train"][1])
-    model = train.build_model(config, len(series.names), data.count_covariates(config))
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss=train.loss_of(config))
-    return model, lambda epochs: data.make_dataset(series, scaling, config, "train", epochs, placement.share)
+    config = data.complete_config(series, config)
+    split = data.TimeSplit(len(series), config)
+    scaling, origins = data.Scaling.fit(series, split), split.origins("train", config.stride)
+
+    def batches(epochs):
+        dataset = data.make_dataset(series, origins, scaling, config, epochs)
+        return placement.batches(dataset, len(origins) * len(epochs))
+
+    return fit.compiled_model(config, len(series.names)), batches
 
 
 def video_captioner(placement, config, cache):
-    from apps.video_captioner import data, features, reading, train
+    from apps.video_captioner import data, features, fit, reading
 
     clips = data.split_clips(reading.read_clips(config, cache), config)["train"]
-    clips, files = features.Looked(config, cache)(clips)
+    clips, files = features.ClipCache(config, cache)(clips)
     subwords = data.fit_subwords(clips, config)
-    model = train.build_model(config, subwords.vocabulary_size)
-    train.compile_model(model, config, config.learning_rate, 1000)
-    return model, lambda epochs: data.make_dataset(clips, files, subwords, config, epochs, placement.share)
+    captions = data.encode_captions(clips, subwords, config)
+    model = fit.build_model(config, subwords.vocabulary_size)
+    fit.compile_model(model, config, config.learning_rate, 1000)
+
+    def batches(epochs):
+        dataset = placement.batches(data.caption_batches(captions, config, epochs), len(captions) * len(epochs))
+        return data.load_frames(dataset, [files[content] for content in clips.hashes], config)
+
+    return model, batches
 
 
 APPS = {each.__name__: each for each in (spam_detector, translator, forecaster, video_captioner)}
 
 
 def main(cache: Path = Path("runs/video_captioner_cache")):
-    """Measure the share of an epoch that every app's training waits for data.
+    """Measure the fraction of an epoch that the training of every app waits for data.
 
     Args:
-        cache: Folder for what is seen of the captioner's clips.
+        cache: Folder for the frames of the captioner's clips.
     """
     start, rows = time.perf_counter(), []
     for name, prepare in APPS.items():
         module = __import__(f"apps.{name}.config", fromlist=["Config"])
         config = module.Config()
-        model, dataset = prepare(settle(Devices(), config.batch_size), config, cache)
+        model, dataset = prepare(find_devices(TrainingOptions(Path("runs")), config.batch_size), config, cache)
         _epoch(model, dataset(range(1)))
         waited, learned, steps = _epoch(model, dataset(range(1, 2)))
         rows.append(
@@ -81,9 +98,9 @@ def main(cache: Path = Path("runs/video_captioner_cache")):
                 "app": name,
                 "steps": steps,
                 "step in ms": f"{1000 * (waited + learned) / steps:.1f}",
-                "of which waiting": f"{1000 * waited / steps:.2f}",
-                "share": f"{waited / (waited + learned):.1%}",
-                "batches/s of the pipeline alone": f"{_alone(dataset(range(2, 4))):.0f}",
+                "of which waiting, ms": f"{1000 * waited / steps:.2f}",
+                "fraction": f"{waited / (waited + learned):.1%}",
+                "batches/s of the pipeline": f"{_alone(dataset(range(2, 4))):.0f}",
             }
         )
         print(rows[-1], flush=True)
@@ -92,9 +109,9 @@ def main(cache: Path = Path("runs/video_captioner_cache")):
 
 
 def _epoch(model, dataset):
-    """Seconds of waiting and of learning, number of steps."""
+    """Train an epoch; return the seconds of waiting and of training, and the number of steps."""
     waited, learned, steps, batches = 0.0, 0.0, 0, iter(dataset)
-    # The pipeline is filled while the epoch before is validated and saved.
+    # The pipeline fills while the epoch before is validated and saved.
     batch = next(batches)
     while batch is not None:
         start = time.perf_counter()
@@ -107,7 +124,7 @@ def _epoch(model, dataset):
 
 
 def _alone(dataset):
-    """Batches a second that the pipeline makes when nobody learns from them, the first ones not counted."""
+    """Return the batches a second of the pipeline without training, after the first ones."""
     batches = iter(dataset)
     skipped = 5
     for _ in range(skipped):

@@ -1,4 +1,4 @@
-"""How many sequences each layer needs to see before it can add two numbers that are far apart.
+"""Number of sequences that each layer needs to learn to add two numbers that are far apart.
 
 The adding problem of Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997,
 section 5.4: a sequence of T steps, each a number from [-1, 1] and a marker; two steps are marked with 1, one
@@ -27,7 +27,7 @@ import keras
 import numpy as np
 
 import layers
-from apps.common import cli, runs
+from apps.common import cli, files
 from apps.common.reports import figure
 
 from .results import FOLDER, write_results
@@ -43,14 +43,14 @@ def long_memory(
     learning_rate: float = 5e-3,
     folder: Path = Path("runs/long_memory"),
 ):
-    """Measure sequences until solved, ours beside Keras' with the same first weights and the same sequences.
+    """Measure sequences until solved, ours next to Keras' with the same initial weights and sequences.
 
     Args:
         lengths: Steps of a sequence.
         most_steps: Steps of training sequences, taken together, after which a layer is given up.
         seed: Of the first weights and the sequences.
         learning_rate: Of Adam; the gradient's norm is cut to 1.
-        folder: Keeps each layer's curve, so that an interrupted benchmark goes on where it stopped.
+        folder: Keeps each layer's curve, so that an interrupted benchmark resumes.
     """
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,10 +59,10 @@ def long_memory(
         for name in ("SimpleRNN", "GRU", "LSTM", "LSTM, chrono start"):
             for whose, module in (("ours", layers), ("Keras", keras.layers)):
                 path = folder / f"{name}-{whose}-{length}-seed-{seed}.csv".replace(", ", "-").replace(" ", "-")
-                curve = runs.read_csv(path)
+                curve = files.read_csv(path)
                 if not curve:
                     curve = train(make_layer(module, name, length, seed), length, most_steps, seed, learning_rate)
-                    runs.write_csv(path, curve)
+                    files.write_csv(path, curve)
                 curves[length, name, whose] = curve
                 rows.append(_row(length, name, whose, curve))
                 print(rows[-1], flush=True)
@@ -78,7 +78,7 @@ def long_memory(
 
 
 def make_sequences(generator, count, length):
-    """Sequences (count, length, 2) and targets (count, 1)."""
+    """Generate sequences (count, length, 2) and targets (count, 1)."""
     values = generator.uniform(-1, 1, (count, length))
     markers = np.zeros((count, length))
     markers[:, [0, -1]] = -1
@@ -92,7 +92,7 @@ def make_sequences(generator, count, length):
 
 
 class ChronoStart(keras.initializers.Initializer):
-    """Bias of an LSTM, blocks i, f, c, o, for memories of up to `longest` steps."""
+    """Return the bias of an LSTM, blocks i, f, c, o, for memories of up to `longest` steps."""
 
     def __init__(self, longest, seed):
         self.longest, self.seed = longest, seed
@@ -104,7 +104,7 @@ class ChronoStart(keras.initializers.Initializer):
 
 
 def make_layer(module, name, length, seed):
-    """A layer of `UNITS` units; the same first weights for the same seed, whichever the module."""
+    """Build a layer of `UNITS` units; a seed gives the same initial weights with either module."""
     keras.utils.set_random_seed(seed)
     if name == "LSTM, chrono start":
         return module.LSTM(UNITS, unit_forget_bias=False, bias_initializer=ChronoStart(length, seed))
@@ -112,7 +112,7 @@ def make_layer(module, name, length, seed):
 
 
 def train(layer, length, most_steps, seed, learning_rate):
-    """Trains until solved or given up.
+    """Train until solved or given up.
 
     Returns:
         Rows of the sequences seen, the share of test sequences that are off, and the seconds so far.
@@ -144,7 +144,7 @@ def _row(length, name, whose, curve):
 
 
 def draw(curves, lengths):
-    """One panel a length: share of wrong answers against sequences seen."""
+    """Draw a panel for each length: fraction of wrong answers against training sequences."""
     FOLDER.mkdir(exist_ok=True)
     colors = {"SimpleRNN": "#e07a5f", "GRU": "#81b29a", "LSTM": "#3d405b", "LSTM, chrono start": "#1f6f8b"}
     with figure(FOLDER / "long_memory.png", columns=len(lengths)) as panels:

@@ -1,18 +1,18 @@
-"""Writes what a benchmark measured: rows with the hardware and the versions, as JSON and as a table."""
+"""Write the results of a benchmark: rows with the hardware and the versions, as JSON and as a table."""
 
 import importlib
 import os
 import platform
 from pathlib import Path
 
+from apps.common.files import replacing, write_json
 from apps.common.reports import table
-from apps.common.runs import replacing, write_json
 
 FOLDER = Path(__file__).parent / "results"
 
 
 def hardware():
-    """The machine in one line."""
+    """Describe the machine in one line."""
     model = platform.processor() or platform.machine()
     cpu_info = Path("/proc/cpuinfo")
     if cpu_info.exists():
@@ -28,7 +28,7 @@ def versions(*packages):
 
 
 def write_results(name, title, rows, packages, seconds, notes=(), options="", module=None):
-    """Writes results/NAME.json and results/NAME.md.
+    """Write results/NAME.json and results/NAME.md.
 
     Args:
         rows: dicts with the same keys, values as they shall be read.

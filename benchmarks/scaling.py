@@ -1,6 +1,6 @@
-"""Trainings of every app on simulated devices and in a group of processes, which must come to the same losses.
+"""Trainings of every app on simulated devices and in a group of processes, which must give the same losses.
 
-One machine's processor plays all devices: this measures that sharing is right, not that it is fast.
+One CPU simulates all devices: this measures correctness, not speed.
 """
 
 import json
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import tyro
 
-from apps.common import cli, runs
+from apps.common import cli, files
 from benchmarks.group import loopback, member
 from benchmarks.results import write_results
 
-# Dropout off: TensorFlow's replicas draw masks of their own, so only without them is the sum the same.
+# Without dropout, whose masks differ on each replica of TensorFlow.
 PLAIN = {
     "spam_detector": ["--dropout", "0", "--feature-dropout", "0"],
     "translator": ["--dropout", "0", "--output-dropout", "0"],
@@ -28,14 +28,14 @@ JAX = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
 ROWS = 4096
 COUNTS = (1, 2, 4, 8)
 NOTES = (
-    "An epoch of each app on its sample at its own settings (the captioner's 8 clips a batch); one processor plays all "
-    "devices. `off`: the largest difference of loss and validation loss from one device's.",
-    "JAX has dropout as the apps do, TensorFlow none: its replicas draw masks of their own.",
-    "`nudged`: one device, from weights that are moved by 2e-7 of themselves. Whatever is off by no more than that is "
-    "rounding, in another order on other devices, which the steps of an epoch enlarge.",
+    "An epoch of each app on its sample with the default settings; one CPU simulates all devices. `difference`: the "
+    "largest difference of loss and validation loss from one device.",
+    "JAX with dropout, TensorFlow without, since each of its replicas draws its own masks.",
+    "`perturbed`: one device, with initial weights changed by a relative 2e-7: the effect of rounding, which the steps "
+    "of an epoch amplify.",
 )
 MEMORY_NOTES = (
-    f"GiB a device of one training step of {ROWS:,} rows, float32, as the compiler counts them; compiled, not run.",
+    f"GiB a device of one training step of {ROWS:,} rows, float32, as the compiler reports; compiled, not run.",
 )
 
 
@@ -43,8 +43,8 @@ def main(apps: tyro.conf.UseAppendAction[tuple[str, ...]] = (), folder: Path | N
     """Train every app on 1, 2 and 4 devices and in 1 and 2 processes, and compare their losses.
 
     Args:
-        apps: Apps to train; all, if none is named.
-        folder: For the runs; those that stand there are not made again.
+        apps: Apps to train; all if none is given.
+        folder: Folder for the runs; those that are there are not repeated.
     """
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -52,30 +52,30 @@ def main(apps: tyro.conf.UseAppendAction[tuple[str, ...]] = (), folder: Path | N
         folder.mkdir(parents=True, exist_ok=True)
         rows = [row for app in apps or PLAIN for row in losses_of(app, folder)]
     seconds = time.perf_counter() - start
-    write_results("scaling", "One training on many devices", rows, ("tensorflow", "keras", "jax"), seconds, NOTES)
+    write_results("scaling", "Trainings on several devices", rows, ("tensorflow", "keras", "jax"), seconds, NOTES)
     start = time.perf_counter()
     rows = [memory_of(app) for app in apps or PLAIN]
-    title = "Memory of a device against the number of devices"
+    title = "Memory of a device by the number of devices"
     seconds = time.perf_counter() - start
     write_results("scaling_memory", title, rows, ("keras", "jax"), seconds, MEMORY_NOTES, module="scaling")
 
 
 def losses_of(app, folder):
-    """Rows of the table, one for each way to train."""
+    """Return rows of the table, one for each way to train."""
     ways = {f"{count} devices, JAX": (on_jax, count) for count in (1, 2, 4)}
-    ways |= {"2 processes, JAX": (in_processes, 2), "nudged, JAX": (nudged, 1)}
+    ways |= {"2 processes, JAX": (in_processes, 2), "perturbed, JAX": (perturbed, 1)}
     ways |= {f"{count} devices, TensorFlow": (on_tensorflow, count) for count in (1, 2, 4)}
     first, rows = {}, []
     for way, (train, count) in ways.items():
         run_dir = folder / f"{app}-{train.__name__}-{count}"
         if not (run_dir / "finished.json").exists():
             train(app, count, ["--run-dir", run_dir, "--epochs", "1", *cache_of(app, folder)])
-        (row,) = runs.read_csv(run_dir / "history.csv")
+        (row,) = files.read_csv(run_dir / "history.csv")
         backend = way.rpartition(" ")[2]
         one = first.setdefault(backend, row)
-        off = max(abs(row[name] - one[name]) for name in ("loss", "val_loss"))
-        rows.append({"app": app, "on": way, "loss": f"{row['loss']:.7f}", "val_loss": f"{row['val_loss']:.7f}"})
-        rows[-1]["off"] = f"{off:.1e}"
+        difference = max(abs(row[name] - one[name]) for name in ("loss", "val_loss"))
+        rows.append({"app": app, "devices": way, "loss": f"{row['loss']:.7f}", "val_loss": f"{row['val_loss']:.7f}"})
+        rows[-1]["difference"] = f"{difference:.1e}"
         print(rows[-1], flush=True)
     return rows
 
@@ -94,8 +94,8 @@ def on_tensorflow(app, count, arguments):
     _run([*worker, *arguments, *PLAIN[app]], KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
 
 
-def nudged(app, count, arguments):
-    _run([sys.executable, "-m", "benchmarks.scaling_worker", "nudged", app, *arguments], **JAX)
+def perturbed(app, count, arguments):
+    _run([sys.executable, "-m", "benchmarks.scaling_worker", "perturbed", app, *arguments], **JAX)
 
 
 def in_processes(app, count, arguments):

@@ -1,4 +1,4 @@
-"""What `scaling` measures in processes of their own: a training on simulated devices, the memory of a step."""
+"""Measurements of `scaling`, each in its own process: a training on simulated devices, the memory of a step."""
 
 import importlib
 import json
@@ -6,7 +6,7 @@ import sys
 
 
 def tensorflow(devices, app, *arguments):
-    """Trains on so many logical processors of TensorFlow, which no environment variable makes."""
+    """Train on a number of logical CPUs of TensorFlow, which no environment variable sets."""
     import tensorflow as tf
 
     (processor,) = tf.config.list_physical_devices("CPU")
@@ -16,14 +16,14 @@ def tensorflow(devices, app, *arguments):
     return cli.run(importlib.import_module(f"apps.{app}.train").train, arguments)
 
 
-def nudged(app, *arguments):
-    """Trains from weights that are about one in their last binary place off."""
+def perturbed(app, *arguments):
+    """Train from weights changed by about one unit in the last place."""
     import keras
 
     from apps.common import cli
 
-    training = importlib.import_module(f"apps.{app}.train")
-    build_model = training.build_model
+    fit, verb = (importlib.import_module(f"apps.{app}.{name}") for name in ("fit", "train"))
+    build_model = fit.build_model
 
     def build(*settings):
         model = build_model(*settings)
@@ -31,12 +31,12 @@ def nudged(app, *arguments):
             variable.assign(variable * (1 + 2 * keras.config.epsilon()))
         return model
 
-    training.build_model = build
-    return cli.run(training.train, arguments)
+    fit.build_model = build
+    return cli.run(verb.train, arguments)
 
 
 def memory(app, batch_size, *counts):
-    """Prints GiB of a device for a training step of so many rows, for each number of devices."""
+    """Print the GiB of a device for a training step, for each number of devices."""
     import jax
 
     from benchmarks.steps import memory_on, training_step
@@ -48,4 +48,4 @@ def memory(app, batch_size, *counts):
 
 
 if __name__ == "__main__":
-    sys.exit({f.__name__: f for f in (tensorflow, nudged, memory)}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({f.__name__: f for f in (tensorflow, perturbed, memory)}[sys.argv[1]](*sys.argv[2:]))

@@ -1,6 +1,6 @@
-"""How fast the layers are and what memory they take, beside Keras' and PyTorch's.
+"""Speed and memory of the layers next to Keras' and PyTorch's.
 
-Every measurement is made by `speed_worker` in a process of its own, where ours and Keras' take turns. Layers return
+`speed_worker` runs every measurement in a separate process, where calls of ours and Keras' alternate. Layers return
 whole sequences; the training step computes every gradient, the one for the inputs included. PyTorch, if installed,
 does the same with `nn.RNN`, `nn.GRU` and `nn.LSTM`, and with packed sequences where there is a mask.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from apps.common import cli, runs
+from apps.common import cli, files
 from apps.common.reports import figure
 
 from .results import FOLDER, write_results
@@ -29,10 +29,10 @@ def speed(
     seconds: float = 1.0,
     spam: str = "sample",
 ):
-    """Measure the layers' speed and memory beside Keras' and PyTorch's.
+    """Measure speed and memory of the layers next to Keras' and PyTorch's.
 
     Args:
-        folder: Keeps each measurement, so that an interrupted benchmark goes on where it stopped.
+        folder: Keeps each measurement, so that an interrupted benchmark resumes.
         seconds: How long a pair of functions takes turns, at least five each.
         spam: Data of the spam detector whose epoch is timed.
     """
@@ -44,7 +44,7 @@ def speed(
 
 
 class Measure:
-    """Runs each measurement of a module once, in a separate process."""
+    """Run each measurement of a module once, in a separate process."""
 
     def __init__(self, folder, module="benchmarks.speed_worker"):
         self.folder, self.module = folder, module
@@ -58,7 +58,7 @@ class Measure:
             answer = subprocess.run(command, env=environment, capture_output=True, text=True)
             if answer.returncode:
                 raise cli.UserError(f"{name}: {answer.stderr.strip().splitlines()[-1]}")
-            runs.write_json(path, json.loads(answer.stdout.splitlines()[-1]))
+            files.write_json(path, json.loads(answer.stdout.splitlines()[-1]))
             print(path.stem, path.read_text(), flush=True)
         return json.loads(path.read_text())
 

@@ -1,4 +1,4 @@
-"""What `benchmarks.speed` runs in processes of their own: one measurement, printed as one line of JSON."""
+"""One measurement of `benchmarks.speed`, run in its own process and printed as a line of JSON."""
 
 import json
 import os
@@ -12,7 +12,7 @@ FAMILIES = ("SimpleRNN", "GRU", "LSTM")
 
 
 def interleaved(functions, seconds, least=5):
-    """Median seconds of a call of each function, measured in turns, `least` or more for about `seconds`."""
+    """Return the median seconds of a call of each function, at least `least` alternating calls in about `seconds`."""
     for function in functions.values():
         function()
     start = time.perf_counter()
@@ -29,7 +29,7 @@ def interleaved(functions, seconds, least=5):
 
 
 def inputs(shape, masked):
-    """Sequences and, if masked, a mask that pads rows on the right down to a quarter of the length."""
+    """Return sequences and, if masked, a mask that pads rows on the right down to a quarter of the length."""
     import numpy as np
 
     batch, length, features, _ = shape
@@ -40,7 +40,7 @@ def inputs(shape, masked):
 
 
 def layer_pair(family, shape):
-    """Ours and Keras' with the same weights."""
+    """Return our layer and Keras' with the same weights."""
     import keras
 
     import layers
@@ -58,7 +58,7 @@ def layer_pair(family, shape):
 
 
 def calls(layer, sequences, mask):
-    """The layer's forward pass, and with it every gradient of the mean square of its outputs; no arguments."""
+    """Return functions of no arguments: the forward pass, and all gradients of the mean square of the outputs."""
     import keras
 
     return (_tensorflow_calls if keras.backend.backend() == "tensorflow" else _jax_calls)(layer, sequences, mask)
@@ -84,7 +84,7 @@ def _tensorflow_calls(layer, sequences, mask):
             loss = tf.reduce_mean(layer(sequences, mask=mask, training=True) ** 2)
         return tape.gradient(loss, [sequences, *weights])
 
-    # The kernel that evaluate and predict take, which here no Keras loop calls.
+    # The kernel of evaluate and predict; outside Keras' loops it must be forced.
     with layers.use_kernel("compiled"):
         forward(), train()
     return forward, train
@@ -110,7 +110,7 @@ def _jax_calls(layer, sequences, mask):
 
 
 def difference(train):
-    """The largest difference between gradients of the two, as a share of the largest entry; it must be small."""
+    """Return the largest difference between gradients, relative to the largest entry; it must be small."""
     import numpy as np
 
     worst = 0.0
@@ -123,7 +123,7 @@ def difference(train):
 
 
 def grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
-    """Seconds of the forward pass and of the training step, ours and Keras'."""
+    """Measure the forward pass and the training step, ours and Keras'."""
     forward, train = {}, {}
     for whose, layer in layer_pair(family, shape).items():
         forward[whose], train[whose] = calls(layer, *inputs(shape, masked))
@@ -135,7 +135,7 @@ def grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: f
 
 
 def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
-    """The same for PyTorch, whose layers know no mask but packed sequences."""
+    """Measure PyTorch, whose layers take packed sequences in place of masks."""
     import torch
 
     *_, features, units = shape
@@ -170,13 +170,13 @@ def _status(field):
 
 
 def memory(family: str, shape: tuple[int, int, int, int], whose: str):
-    """MiB by which training steps raise the process above what it held before, and seconds that one takes."""
+    """Measure how many MiB training steps add to the process, and the seconds of a step."""
     layer = layer_pair(family, shape)[whose]
     batch, _, features, units = shape
-    # Starts up the backend and its compiler.
+    # Start the backend and its compiler.
     calls(layer, *inputs((batch, 8, features, units), False))[1]()
     held = _status("VmRSS")
-    # Sets the high-water mark back to what is held now.
+    # Reset the high-water mark.
     Path("/proc/self/clear_refs").write_text("5")
     _, train = calls(layer, *inputs(shape, False))
     train()
@@ -189,14 +189,14 @@ def memory(family: str, shape: tuple[int, int, int, int], whose: str):
 
 
 def spam_epoch(data: str, epochs: int):
-    """Seconds of an epoch of `fit` of the spam detector, ours and with Keras' layers in it, in turns."""
+    """Measure epochs of `fit` of the spam detector, alternating between our layers and Keras'."""
     import keras
 
     import layers
     from apps.spam_detector import data as spam
     from apps.spam_detector.config import Config
+    from apps.spam_detector.fit import compile_model
     from apps.spam_detector.model import build_model
-    from apps.spam_detector.train import compile_model
 
     config = Config(data=data)
     rows = spam.split_examples(spam.read_examples(config), config)["train"]

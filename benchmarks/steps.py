@@ -1,18 +1,18 @@
-"""The whole training step of every app, on JAX, at its own settings: forward, loss, backward, optimizer, metrics."""
+"""The training step of every app with its default settings, on JAX: forward, loss, backward, optimizer, metrics."""
 
 import jax
 import keras
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-# Of the text of a batch.
+# Length of texts in a batch.
 TIME = 32
 
 
 def spam_detector(batch_size):
     from apps.spam_detector.config import Config
+    from apps.spam_detector.fit import compile_model
     from apps.spam_detector.model import build_model
-    from apps.spam_detector.train import compile_model
 
     config = Config()
     model = build_model(config, config.vocabulary_size)
@@ -23,8 +23,8 @@ def spam_detector(batch_size):
 
 def translator(batch_size):
     from apps.translator.config import Config
+    from apps.translator.fit import compile_model
     from apps.translator.model import build_model
-    from apps.translator.train import compile_model
 
     config = Config()
     model = build_model(config, config.vocabulary_size, config.vocabulary_size)
@@ -36,13 +36,11 @@ def translator(batch_size):
 def forecaster(batch_size):
     from apps.forecaster.config import Config
     from apps.forecaster.data import count_covariates
-    from apps.forecaster.model import build_model
-    from apps.forecaster.train import loss_of
+    from apps.forecaster.fit import compiled_model
 
-    # What the sample's settings are once its rows are known: hours, of four weeks with a season of a day.
-    config = Config(horizon=24).for_rows(24, 10_000)
-    model = build_model(config, 4, count_covariates(config))
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss=loss_of(config))
+    # The settings of the sample: hourly rows with a season of a day.
+    config = Config(horizon=24).with_defaults(24, 10_000)
+    model = compiled_model(config, 4)
     values = _shaped("float32", batch_size, config.window_length, 4)
     known = _shaped("float32", batch_size, config.window_length + config.horizon, count_covariates(config))
     ahead = _shaped("float32", batch_size, config.horizon, 4)
@@ -51,8 +49,8 @@ def forecaster(batch_size):
 
 def video_captioner(batch_size):
     from apps.video_captioner.config import Config
+    from apps.video_captioner.fit import compile_model
     from apps.video_captioner.model import build_model
-    from apps.video_captioner.train import compile_model
 
     config = Config()
     model = build_model(config, config.vocabulary_size)
@@ -71,16 +69,16 @@ def _shaped(dtype, *shape):
 
 
 def training_step(app, batch_size, precision="float32"):
-    """A training step that nothing has run yet.
+    """Return a training step and its inputs.
 
     Args:
-        app: name of one.
+        app: name of an app.
         batch_size: rows of the step.
-        precision: of the computation, as `--precision`.
+        precision: dtype policy, as `--precision`.
 
     Returns:
-        Function of (state, batch) that gives the logs and the new state; the state, lists of arrays; the shapes of the
-        batch.
+        Function of (state, batch) that returns the logs and the new state; the state, lists of arrays; the shapes of
+        the batch.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -88,7 +86,7 @@ def training_step(app, batch_size, precision="float32"):
         model, batch = STEPS[app](batch_size)
     finally:
         keras.config.set_dtype_policy(before)
-    # Builds what Keras builds with the first batch of a training, without running anything.
+    # Builds what Keras builds with the first batch, without running it.
     model._symbolic_build(
         data_batch=keras.tree.map_structure(lambda each: keras.KerasTensor(each.shape, each.dtype), batch)
     )
@@ -97,7 +95,7 @@ def training_step(app, batch_size, precision="float32"):
 
 
 def memory_on(devices, step, state, batch):
-    """GiB that each of the devices needs for a step whose rows they share, as the compiler counts them."""
+    """Return the GiB that each device needs for a step whose rows they share, as the compiler reports."""
     mesh = Mesh(np.array(devices), ("batch",))
     whole, shared = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), ("batch",)))
     jitted = jax.jit(step, in_shardings=(whole, shared), out_shardings=whole, donate_argnums=0)

@@ -1,4 +1,4 @@
-"""Compiles every app's training step for TPUs on a machine that has none, and compares its memory with the chip's.
+"""Compile the training step of every app for TPUs on a machine without one, and compare its memory with the chip's.
 
 Lowering needs JAX alone; compiling ahead of time needs the package libtpu (`make tpu-check` installs it). That a step
 compiles and fits does not say that it is fast, nor that what it computes is right.
@@ -6,7 +6,7 @@ compiles and fits does not say that it is fast, nor that what it computes is rig
 
 import os
 
-# What libtpu would else ask the machine's metadata for; there must be no TPU in use.
+# libtpu would otherwise query the metadata of the machine; no TPU may be in use.
 os.environ |= {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",

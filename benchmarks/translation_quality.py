@@ -1,10 +1,10 @@
-"""How well and how fast the translator does on Multi30k, with attention, without it, and beside word for word.
+"""Quality and speed of the translator on Multi30k, with and without attention, next to word-for-word translation.
 
 The task: captions of 31,014 photographs, in English and German (Elliott et al., "Multi30K: Multilingual English-German
-Image Descriptions", VL 2016). 29,000 pairs train, 1,014 (val) choose the epoch, and the figures are of the 1,000 of
-test_2016_flickr, on which nothing is chosen.
+Image Descriptions", VL 2016). 29,000 pairs train, 1,014 (val) validate, and the results are for the 1,000 of
+test_2016_flickr, which decide nothing.
 
-Each training is a run directory under --runs-dir, so an interrupted benchmark goes on where it stopped.
+Each training is a run directory under --runs-dir, so an interrupted benchmark resumes.
 """
 
 import dataclasses
@@ -16,29 +16,28 @@ from pathlib import Path
 import tensorflow as tf
 import tyro
 
-from apps.common import cli, devices, runs
-from apps.common.decoding import Search
-from apps.common.metrics import translation_metrics
+from apps.common import cli, files
+from apps.common.options import Search, TrainingOptions
 from apps.translator.baseline import Dictionary
 from apps.translator.config import Config
-from apps.translator.data import read_pairs, split_pairs
-from apps.translator.export import export
-from apps.translator.predict import Translator
-from apps.translator.train import describe_run, fit
+from apps.translator.data import read_pairs
+from apps.translator.fit import fit
+from apps.translator.metrics import translation_metrics
+from apps.translator.saved_model import write_export
+from apps.translator.translator import Translator
 
 from .results import write_results
 
 NOTES = (
-    "BLEU and chrF are sacrebleu's, of the text as it is written ({signature}). BLEU lc is the same of the "
-    "lower-cased text, as the literature on Multi30k has it, which however cut words with other tools.",
+    "BLEU and chrF are sacrebleu's, of the unchanged text ({signature}). BLEU lc is BLEU of the lower-cased text, as "
+    "in the literature on Multi30k, which used other tokenizers.",
     "Others' BLEU lc, de-en: 28.3 (GRU with attention of a PyTorch tutorial, 20.5 M weights), 33.5 (best recurrent "
     "model card found), 36.5 (that tutorial's Transformer). en-de: about 38 (best recurrent text-only system, 5 M "
     "weights, beam 12), 41.0 (a small Transformer).",
-    "Training: sum of the epochs up to the last, not the kept one. Sentences a second: all 1,000, in batches of 64, "
-    "from strings to strings, the second time. One sentence: median of 200 in the exported model, from string to "
+    "Training: sum of all epochs, not only up to the best one. Sentences a second: all 1,000, in batches of 64, "
+    "from strings to strings, after a warm-up. One sentence: median of 200 in the exported model, from string to "
     "string.",
     "Word for word: IBM model 1 from the same pairs.",
-    "With oneDNN's kernels, which TensorFlow has on where TF_ENABLE_ONEDNN_OPTS=1 stands before the command.",
 )
 
 
@@ -63,7 +62,7 @@ def translation_quality(
             done.add(direction)
             figures = translation_metrics(Dictionary(read_pairs(settings))(test.sources), test.targets)
             rows.append(_row(direction, "word for word", "", figures))
-        train_translator(settings, runs_dir / name)
+        fit(settings, TrainingOptions(runs_dir / name))
         rows += _measured(direction, runs_dir / name, test)
     signature = figures["bleu"]["signature"]
     notes = [note.format(signature=signature) for note in NOTES]
@@ -82,15 +81,8 @@ def _settings(config, direction, attention):
     return dataclasses.replace(config, data=data, validation_data=validation, attention=attention)
 
 
-def train_translator(config, run_dir):
-    pairs = read_pairs(config)
-    if not (runs.start_run(run_dir, describe_run(config, pairs)) and runs.is_finished(run_dir)):
-        splits = split_pairs(pairs, config, read_pairs(config, config.validation_data))
-        fit(config, run_dir, splits, devices.settle(devices.Devices(), config.batch_size))
-
-
 def _measured(direction, run_dir, test):
-    history = runs.read_csv(run_dir / "history.csv")
+    history = files.read_csv(run_dir / "history.csv")
     rows = []
     for beam in (1, 5, 12):
         translator = Translator(run_dir, Search(beam=beam))
@@ -113,7 +105,7 @@ def _measured(direction, run_dir, test):
 
 
 def _one_sentence_ms(run_dir, sentences):
-    export(run_dir)
+    write_export(run_dir, Search())
     function = tf.saved_model.load(str(run_dir / "export" / "1")).signatures["serving_default"]
     times = []
     for sentence in sentences:

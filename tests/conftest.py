@@ -1,8 +1,10 @@
-"""What tests all over the house use: commands in a process of their own, real data, a small trained detector."""
+"""Helpers and fixtures for all tests: commands in processes, real data, folders made once, small trained apps."""
 
 import contextlib
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,23 +16,26 @@ import filelock
 import numpy as np
 import pytest
 
-from apps.common import cli, runs
-from apps.spam_detector.config import Config
-from apps.spam_detector.export import export
-from apps.spam_detector.train import train
-
 ROOT = Path(__file__).parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 def run_module(module, *arguments, cwd=ROOT, **options):
-    """`python -m MODULE ARGUMENTS` as a user would, in a process of its own."""
+    """Run `python -m MODULE ARGUMENTS` in a new process, as a user would."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, **options)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, **options)
+    done.stderr = without_log(done.stderr)
+    return done
+
+
+def without_log(stderr):
+    """Remove what TensorFlow logs about oneDNN whatever the log level."""
+    log = re.compile(r"[IWE]\d{4} .*oneDNN|WARNING: All log messages before")
+    return "".join(line for line in stderr.splitlines(keepends=True) if not log.match(line))
 
 
 def shared_data(name):
-    """A file of the real data sets; skips the test where they are not."""
+    """Return the path of a real data set; skip the test if it is absent."""
     path = SHARED_DATA / name
     if not path.exists():
         pytest.skip(f"the real data set {name} is not on this machine")
@@ -38,13 +43,15 @@ def shared_data(name):
 
 
 def clean_environment(tmp_path):
-    """Environment and folder of a process that cannot import this repository."""
+    """Return arguments for a process that cannot import this repository."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return {"env": environment, "cwd": tmp_path}
 
 
 def assert_refused(capsys, verb, arguments, *words):
-    """Runs a verb that must end with one line on stderr, in which all of `words` are, and status 2."""
+    """Run a verb that must print one line on stderr, with all of `words`, and return status 2."""
+    from apps.common import cli
+
     capsys.readouterr()
     assert cli.run(verb, [str(argument) for argument in arguments]) == 2
     error = capsys.readouterr().err
@@ -55,14 +62,14 @@ def assert_refused(capsys, verb, arguments, *words):
 
 
 def snapshot(folder):
-    """Every file of a folder and a hash of what is in it."""
+    """Return the hash of every file of a folder."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert files
     return {path: hashlib.sha256(path.read_bytes()).digest() for path in files}
 
 
 class Served(NamedTuple):
-    """A server in a process of its own, the address of its first model's prediction, and that of gRPC."""
+    """A server process, the URL of its first model's prediction, and its gRPC address."""
 
     process: subprocess.Popen
     url: str
@@ -75,7 +82,7 @@ class Served(NamedTuple):
 
 @contextlib.contextmanager
 def serving(*arguments):
-    """A server of exported runs, with further options; it must end well."""
+    """Serve exported runs, with further options, in a new process that must exit with status 0."""
     command = [sys.executable, "-m", "apps.serve", *map(str, arguments), "--port", "0", "--grpc-port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = []
@@ -93,8 +100,10 @@ def serving(*arguments):
 
 
 def assert_killed_training_resumes(app, options, trained, run_dir, epoch=2):
-    """Kills a training after an epoch; started again, it must end as `trained` did, which no one killed."""
-    command = [sys.executable, "-m", f"{app}.train", "--run-dir", str(run_dir), *options]
+    """Kill a training after an epoch; started again, it must end as `trained` did, which was not interrupted."""
+    from apps.common import files, models
+
+    command = [sys.executable, "-m", f"apps.{app}.train", "--run-dir", str(run_dir), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not (run_dir / f"checkpoint-{epoch:04d}.keras").exists():
@@ -105,35 +114,30 @@ def assert_killed_training_resumes(app, options, trained, run_dir, epoch=2):
     process.wait()
     assert not (run_dir / "finished.json").exists()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "going on after epoch" in done.stdout
-    unbroken, resumed = (
-        runs.load_model(path / "model.keras", compile=False).get_weights() for path in (trained, run_dir)
-    )
-    assert len(unbroken) == len(resumed) > 10
-    for one, other in zip(unbroken, resumed, strict=True):
+    assert "resuming after epoch" in done.stdout
+    weights = [models.load_model(path / "model.keras").get_weights() for path in (trained, run_dir)]
+    assert len(weights[0]) > 10
+    for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
-    for one, other in zip(*(runs.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
+    for one, other in zip(*(files.read_csv(path / "history.csv") for path in (trained, run_dir)), strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 @contextlib.contextmanager
 def unchanged(folder):
-    """What runs within must leave the folder as it is."""
+    """Assert that a block does not change a folder."""
     before = snapshot(folder)
     yield
     assert snapshot(folder) == before
 
 
-# For commands in a process of their own: JAX, compiling quickly rather than well.
+# For commands in new processes: JAX, compiling quickly rather than well.
 ON_JAX = {**os.environ, "KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-
-SMALL = {"epochs": 4, "kept_from": 0.3, "units": 16, "embedding_dim": 16, "dense_units": 16, "learning_rate": 0.01}
-SMALL_OPTIONS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
-    """Folders that the test processes share: `made_once(name, make)` calls `make(folder)` in the first that asks."""
+    """Return `made_once(name, make)`: the first test process that calls it fills a folder by `make(folder)`."""
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
@@ -144,35 +148,51 @@ def made_once(tmp_path_factory):
             if not made.exists():
                 shutil.rmtree(path, ignore_errors=True)
                 path.mkdir()
-                make(path)
-                made.touch()
+                made.write_text(json.dumps(make(path)))
         return path
 
     return folder
 
 
 @pytest.fixture(scope="session")
-def trained_once(made_once):
-    """Run directories, trained and exported, that the test processes share. Tests write nothing into them."""
+def data_once(made_once):
+    """Return a function of a case, see `tests.apps.cases`, that returns the folder of its data."""
+    return lambda case: made_once(f"{case.APP}_data", case.make_data)
 
-    def run_dir(name, train, export, options):
+
+@pytest.fixture(scope="session")
+def options_once(data_once):
+    """Return a function of a case that returns the options of its training."""
+
+    def options(case):
+        folder = data_once(case)
+        return [*json.loads((folder.parent / f"{folder.name}.made").read_text()), *case.OPTIONS]
+
+    return options
+
+
+@pytest.fixture(scope="session")
+def trained_once(made_once, options_once):
+    """Return a function of a case that returns a trained and exported run, into which tests do not write."""
+    from apps.common import cli
+    from tests.apps.cases import verb
+
+    def run_dir(case):
         def make(path):
-            assert cli.run(train, ["--run-dir", str(path), *options]) == 0
-            assert cli.run(export, [str(path)]) == 0
+            assert cli.run(verb(case, "train"), ["--run-dir", str(path), *options_once(case)]) == 0
+            assert cli.run(verb(case, "export"), [str(path)]) == 0
 
-        return made_once(name, make)
+        return made_once(case.APP, make)
 
     return run_dir
 
 
 @pytest.fixture(scope="session")
-def small_config():
-    return Config(**SMALL)
-
-
-@pytest.fixture(scope="session")
 def trained(trained_once):
-    return trained_once("spam_detector", train, export, SMALL_OPTIONS)
+    """The small trained spam detector."""
+    from tests.apps.cases import spam_detector
+
+    return trained_once(spam_detector)
 
 
 @pytest.fixture

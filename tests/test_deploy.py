@@ -5,8 +5,8 @@ import re
 
 import yaml
 
-from apps.common import groups
-from apps.common.devices import Devices
+from apps.common.options import TrainingOptions
+from apps.common.training import groups
 from apps.translator.config import Config
 from tests.conftest import ROOT
 
@@ -43,7 +43,7 @@ def assert_trains(command):
     assert "-m apps.translator.train" in command
     options = dict(re.findall(r"--([a-z-]+)[= ](\S+)", command.partition("apps.translator.train")[2]))
     assert {"data", "run-dir", "batch-size", "precision"} <= set(options)
-    names = {field.name.replace("_", "-") for cls in (Config, Devices) for field in dataclasses.fields(cls)}
+    names = {field.name.replace("_", "-") for cls in (Config, TrainingOptions) for field in dataclasses.fields(cls)}
     assert set(options) - {"run-dir"} <= names
     assert int(options["batch-size"]) % 16 == 0, "not divisible by four machines of four GPUs"
     assert options["precision"] == "mixed_bfloat16"
@@ -64,7 +64,7 @@ def test_jobset_agrees_with_the_apps_and_the_image():
     (container,) = pods["template"]["spec"]["containers"]
     assert_trains(" ".join([*container["command"], *container["args"]]))
     variables = {each["name"]: each for each in container["env"]}
-    assert set(variables) == {groups.ADDRESS, groups.COUNT, groups.NUMBER}
+    assert set(variables) == {groups.ADDRESS, groups.COUNT, groups.INDEX}
     assert int(variables[groups.COUNT]["value"]) == pods["completions"] == pods["parallelism"]
     name = jobset["metadata"]["name"]
     assert variables[groups.ADDRESS]["value"].startswith(f"{name}-{job['name']}-0-0.{name}:")

@@ -7,7 +7,7 @@ import sysconfig
 
 import numpy as np
 
-from apps.spam_detector.predict import Detector
+from apps.spam_detector.detector import Detector
 from tests.conftest import ROOT, clean_environment
 
 LOAD_APP_MODEL = """
@@ -15,7 +15,7 @@ import importlib.util
 import engram
 import keras, numpy as np
 assert not any(importlib.util.find_spec(name) for name in ("apps", "layers"))
-import model
+import spam_detector.model
 data = np.load("data.npz")
 detector = keras.models.load_model("model.keras")
 (wrapped,) = [layer for layer in detector.layers if isinstance(layer, keras.layers.Bidirectional)]
@@ -47,6 +47,8 @@ def test_wheel_loads_the_model_of_an_app(trained, tmp_path):
     shutil.copy(trained / "model.keras", tmp_path)
     model = (ROOT / "apps" / "spam_detector" / "model.py").read_text(encoding="utf-8")
     assert "\nimport layers\n" in model
-    model = model.replace("import layers", "import engram as layers").replace("from ..common import runs\n", "")
-    (tmp_path / "model.py").write_text(model, encoding="utf-8")
+    model = model.replace("import layers", "import engram as layers").replace("from ..common import models\n", "")
+    # The package gives the name under which the classes are registered.
+    (tmp_path / "spam_detector").mkdir()
+    (tmp_path / "spam_detector" / "model.py").write_text(model, encoding="utf-8")
     subprocess.run([python, "-c", LOAD_APP_MODEL], check=True, **clean_environment(tmp_path))

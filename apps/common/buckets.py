@@ -1,27 +1,25 @@
-"""Batches of sequences of about the same length, in an order that a resumed training finds again."""
+"""Batches of sequences of similar length."""
 
 import numpy as np
 import tensorflow as tf
 
 
 def bucketed(parts, lengths, edges, batch_size, seed=0, epochs=None):
-    """Rows of tensors in batches, each padded with zeros to the next of a few lengths.
+    """Make batches of rows of similar length, each padded with zeros to the next of a few lengths.
 
-    Few lengths are few shapes to compile for, and little of a batch is padding.
+    Few lengths mean few shapes to compile, and batches with little padding.
 
     Args:
-        parts: tuple of tensors, dense or ragged along time, with a row for each example.
-        lengths: int (rows,), time of each row, its longest part's.
-        edges: the lengths to pad to, rising; none is exceeded.
+        parts: tuple of tensors with a row for each example, dense or ragged along time.
+        lengths: int (rows,), length of each row in its longest part.
+        edges: lengths to pad to, ascending; none is exceeded.
         batch_size: rows in a batch.
         seed: of the order.
-        epochs: the epochs to run through, a range, each in an order that hangs on the seed and the epoch
-            alone, so that a resumed training sees what an unbroken one would. If absent, the rows come once
-            as they stand.
+        epochs: range of epochs. The order of each depends only on the seed and the epoch, so a resumed training sees
+            the same batches. None gives the rows once, in their order.
 
     Returns:
-        A tf.data.Dataset of tuples like `parts`, (batch, ...) each; its cardinality is the number of batches
-        over all epochs, as many in each.
+        A tf.data.Dataset of tuples like `parts`, (batch, ...) each, with the same number of batches in every epoch.
     """
     count = len(lengths)
     lengths, edges = np.asarray(lengths, "int32"), np.asarray(edges, "int32")

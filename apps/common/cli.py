@@ -1,33 +1,39 @@
-"""Running a verb from the command line: typed functions become options, a user's mistake becomes one line."""
+"""Run a verb from the command line: a function's signature gives the options, a user's mistake becomes one line.
 
+Verbs import TensorFlow only when they run, so `--help` and mistakes in the command line are answered at once.
+"""
+
+import contextlib
 import errno
+import importlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-# The argument that the verbs of a trained run begin with.
+# First argument of the verbs of a trained run.
 RunDir = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN_DIR")]
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. Its text is the one line to show: what is wrong, where, what to do."""
+    """A mistake of the user. Its text is one line: what is wrong, where, and what to do."""
 
 
 def run(verb, argv=None):
-    """Calls `verb` with its arguments from the command line and returns the exit status.
+    """Call `verb` with arguments from the command line and return the exit status.
 
-    Its signature gives the options, its docstring their help. A `UserError`, and a file that cannot be
-    read or written, end in one line on stderr and status 2.
+    The verb's signature gives the options, its docstring their help. A `UserError`, and a file that cannot be read or
+    written, print one line on stderr and return 2.
     """
     try:
         tyro.cli(verb, args=argv, prog=_program(verb), config=(tyro.conf.FlagCreatePairsOff,))
     except UserError as error:
         return _fail(error)
     except BrokenPipeError:
-        # Whoever read our output has gone. What Python flushes at exit must not complain again.
+        # The reader of our output is gone. Python flushes it again at exit, which must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -40,8 +46,56 @@ def run(verb, argv=None):
     return 0
 
 
+@contextlib.contextmanager
+def importing_tensorflow():
+    """Import modules that import TensorFlow, without what it then logs about itself; no setting prevents that."""
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            log.seek(0)
+            for line in log:
+                if b"absl::InitializeLog()" not in line and b"oneDNN custom operations" not in line:
+                    os.write(2, line)
+
+
+def import_tensorflow():
+    """Import TensorFlow as in `importing_tensorflow`, at the start of a new process."""
+    with importing_tensorflow():
+        importlib.import_module("tensorflow")
+
+
+def require_data(*sources):
+    """Raise `UserError` for a value of --data that is neither `sample`, nor `tfds:NAME`, nor a file or folder."""
+    for source in sources:
+        if source != "sample" and not source.startswith("tfds:") and not Path(source).exists():
+            raise UserError(f"{source}: no such file")
+
+
+def print_next(app, run_dir, commands):
+    """Print commands to type after an app has run.
+
+    Args:
+        app: the app's package, "apps.NAME".
+        run_dir: its run directory.
+        commands: what follows `python -m APP`, strings.
+    """
+    python = os.path.relpath(sys.executable)
+    print("\nNext:")
+    for command in commands:
+        print(f"  {python} -m {app}{command}")
+    print(f"  {python} -m {app.rpartition('.')[0]}.serve {run_dir}")
+
+
 def describe(error):
-    """An OSError in one line, with a word of advice where there is one."""
+    """Return an OSError as one line, with advice if there is any."""
     advice = {
         errno.ENOSPC: "; free some space and run the same command again",
         errno.EDQUOT: "; free some space and run the same command again",

@@ -1,51 +1,48 @@
-"""Writing a sequence one token at a time: greedy and beam search over a step function, on every backend."""
-
-import dataclasses
+"""Generate sequences token by token: greedy and beam search over a step function, on every backend."""
 
 import keras
 from keras import ops
 
-from .cli import UserError
 from .text import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
-# What a beam that cannot be is worth. The sum of two must still be a number.
+# Log probability of an impossible beam. The sum of two must be finite.
 _NEVER = -1e9
 
 
 def beam_search(step, states, batch, beam, max_steps, start_id, end_id, length_penalty=0.0, forbidden=()):
-    """The likeliest sequences that a step function gives, by beam search; greedy search with a beam of 1.
+    """Search for the most likely sequences of a step function.
 
-    A sequence of n tokens, the end among them, is scored
+    A sequence of n tokens, with the end token, has the score
 
         log p / ((5 + n) / 6) ** length_penalty
 
-    (Wu et al., "Google's Neural Machine Translation System", 2016, section 7). A finished sequence keeps its place
-    in the beam only while it is among the best; the search ends when every beam of the batch is finished.
+    (Wu et al., "Google's Neural Machine Translation System", 2016, section 7). A finished sequence stays in the beam
+    only while it is among the best; the search ends when every beam of the batch is finished.
 
     Args:
         step: function of the last tokens, int (batch, beam), and the states that returns logits
             (batch, beam, vocabulary_size) and the new states.
-        states: list of (batch, ...) tensors that the first step sees, the same for all beams; what steps only read
-            need not be here.
+        states: list of (batch, ...) tensors, the initial states of all beams; tensors that steps only read need not be
+            among them.
         batch: number of sequences; may be a tensor.
-        beam: sequences kept at a time for each; 1 is greedy.
-        max_steps: most tokens of a sequence; one that has not ended by then is cut.
-        start_id, end_id: numbers of the tokens before the first and after the last.
-        length_penalty: 0 favours short sequences, 1 none.
-        forbidden: numbers of the tokens never written, padding among them.
+        beam: beam width; 1 is greedy search.
+        max_steps: largest number of tokens; a sequence that has not ended is truncated.
+        start_id, end_id: ids of the tokens before the first and after the last.
+        length_penalty: exponent of the length penalty; 0 for none, which favours short sequences.
+        forbidden: ids that are never generated, padding among them.
 
     Returns:
-        tokens, int32 (batch, max_steps), the best sequence without start and end, then zeros; and its score,
-        float32 (batch,).
+        Token ids, int32 (batch, max_steps), of the best sequence without start and end, followed by zeros; and its
+        score, float32 (batch,).
     """
     states = [ops.broadcast_to(state[:, None], (batch, beam, *state.shape[1:])) for state in states]
-    # All beams begin alike, so all but one must lose.
-    alone = ops.where(ops.arange(beam) == 0, 0.0, _NEVER)
+    # All beams start equal, so all but one must lose.
+    initial = ops.where(ops.arange(beam) == 0, 0.0, _NEVER)
     start = (
         0,
         ops.broadcast_to(ops.cast(start_id, "int32"), (batch, beam)),
         ops.zeros((batch, beam, max_steps), "int32"),
-        ops.broadcast_to(alone, (batch, beam)),
+        ops.broadcast_to(initial, (batch, beam)),
         ops.zeros((batch, beam), "bool"),
         ops.zeros((batch, beam), "int32"),
         *states,
@@ -61,7 +58,7 @@ def beam_search(step, states, batch, beam, max_steps, start_id, end_id, length_p
         steps = ops.log_softmax(ops.cast(logits, "float32"))
         for token in forbidden:
             steps = ops.where(ids == token, _NEVER, steps)
-        # A finished sequence has one way to go on, which costs nothing.
+        # A finished sequence has one continuation, of probability 1.
         steps = ops.where(finished[:, :, None], ops.where(ids == end_id, 0.0, _NEVER), steps)
         lengths = lengths + ops.cast(ops.logical_not(finished), "int32")
         totals = log_probabilities[:, :, None] + steps
@@ -84,7 +81,7 @@ def _penalty(lengths, exponent):
 
 
 def _choose(part, parent):
-    """(batch, beam, ...) in the order of `parent`, int (batch, beam)."""
+    """Select from (batch, beam, ...) the beams `parent`, int (batch, beam)."""
     beam, rest = part.shape[1], part.shape[2:]
     if beam == 1:
         return part
@@ -93,38 +90,45 @@ def _choose(part, parent):
     return ops.reshape(chosen, (-1, beam, *rest))
 
 
-@dataclasses.dataclass(frozen=True)
-class Search:
-    """How the likeliest text is looked for."""
+def step_beams(cell, inputs, states):
+    """Run one step of a recurrent cell for several beams.
 
-    beam: int = 5
-    """Texts kept at a time for each answer; 1 is greedy: faster, and a little worse."""
-    length_penalty: float = 1.0
-    """How much a long text is made up for being less likely; 0 not at all (Wu 2016, section 7)."""
+    Args:
+        cell: Keras RNN cell.
+        inputs: (batch, beam, features).
+        states: list of (batch, beam, units).
 
-    def __post_init__(self):
-        if not 1 <= self.beam <= 64:
-            raise UserError(f"--beam {self.beam}: expected a whole number from 1 to 64")
-        if not 0 <= self.length_penalty <= 5:
-            raise UserError(f"--length-penalty {self.length_penalty}: expected a number from 0 to 5")
+    Returns:
+        Outputs, (batch, beam, units), and the list of new states.
+    """
+    beam = inputs.shape[1]
+
+    def merge(part):
+        return ops.reshape(part, (-1, part.shape[-1]))
+
+    def split(part):
+        return ops.reshape(part, (-1, beam, part.shape[-1]))
+
+    outputs, new = cell(merge(inputs), [merge(state) for state in states])
+    return split(outputs), [split(state) for state in new]
 
 
 class Searcher(keras.Model):
-    """Inputs -> the best text's subwords, int32 (batch, max_steps), and its score, float32 (batch,).
+    """Beam search as a Keras model, so that `predict` compiles the whole search on every backend.
 
-    A model of its own, so that Keras compiles the whole search on every backend.
+    Returns the ids of the best text, int32 (batch, max_steps), and its score, float32 (batch,).
 
     Args:
-        model: has `encode`, of the inputs to a memory and the start states, and `step`, of the last subwords, int
-            (batch, beam), the memory and the states to logits and new states.
-        max_steps: most subwords, with the end.
+        model: has `encode(inputs)`, which returns a memory and the initial states, and `step(tokens, memory, states)`,
+            which returns logits and new states; tokens are int (batch, beam).
+        max_steps: largest number of subwords, with the end.
         search: a `Search`.
     """
 
     def __init__(self, model, max_steps, search):
         super().__init__()
         self.model, self.max_steps, self.search = model, max_steps, search
-        # XLA would compile TensorFlow's loop anew for every length.
+        # XLA would compile TensorFlow's loop again for every length.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
     def call(self, inputs):

@@ -1,4 +1,4 @@
-"""Writing a run's SavedModel, or its ONNX model, whole or not at all."""
+"""Write the SavedModel or the ONNX model of a run, completely or not at all."""
 
 import functools
 import logging
@@ -6,23 +6,20 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from .cli import UserError
-from .runs import replacing
+from .cli import UserError, import_tensorflow
+from .files import replacing
 
-Format = Literal["saved_model", "onnx"]
-
-# Of ONNX' operations; onnxruntime has it since 1.14 (2023).
+# Version of ONNX' operations, supported since onnxruntime 1.14 (2023).
 OPSET = 18
 
 
 def by_tensorflow(export):
-    """Makes an export that has TensorFlow as its backend, in a process of its own where this one has another."""
+    """Run the decorated export with TensorFlow as backend: in a new process if this one has another backend."""
 
     @functools.wraps(export)
     def exported(*arguments, **options):
@@ -31,7 +28,8 @@ def by_tensorflow(export):
         before = os.environ.get("KERAS_BACKEND")
         os.environ["KERAS_BACKEND"] = "tensorflow"
         try:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, context, initializer=import_tensorflow) as process:
                 return process.submit(exported, *arguments, **options).result()
         finally:
             if before is None:
@@ -43,16 +41,20 @@ def by_tensorflow(export):
 
 
 def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
-    """Writes RUN_DIR/export/1, whose `serving_default` is `answer`.
+    """Write RUN_DIR/export/1, a SavedModel whose `serving_default` is `answer`.
 
     Args:
+        run_dir: folder of the run.
         answer: function of tensors that returns a dict of tensors.
         inputs: tf.TensorSpecs, one for each argument.
-        tracked: what else holds variables or tables that `answer` uses.
+        tracked: objects with variables or tables that `answer` uses.
         more: dict of further signatures, (function, inputs) each.
 
     Returns:
-        The folder.
+        The path of the SavedModel.
+
+    Raises:
+        UserError: TensorFlow cannot write it.
     """
     archive = keras.export.ExportArchive()
     for part in tracked:
@@ -70,20 +72,21 @@ def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
 
 
 def write_onnx(run_dir, answer, inputs, example):
-    """Writes RUN_DIR/export/model.onnx, and compares it with `answer` in onnxruntime before it is kept.
+    """Write RUN_DIR/export/model.onnx if onnxruntime gives the same outputs as `answer`.
 
-    What `answer` asserts of its inputs is not in it: ONNX has no assertions.
+    ONNX has no assertions, so the model does not check its inputs.
 
     Args:
-        answer: function of {name: tensor} that returns the same; no strings, neither in nor out.
+        run_dir: folder of the run.
+        answer: function of {name: tensor} that returns {name: tensor}, without strings.
         inputs: {name: tf.TensorSpec}.
-        example: {name: array}, to compare with.
+        example: {name: array}, inputs to compare with.
 
     Returns:
-        The file.
+        The path of the model.
 
     Raises:
-        UserError: tf2onnx or onnxruntime is absent, or the model cannot be converted.
+        UserError: tf2onnx or onnxruntime is absent, or the model cannot be converted, or its outputs differ.
     """
     try:
         import onnxruntime
@@ -102,12 +105,12 @@ def write_onnx(run_dir, answer, inputs, example):
         try:
             tf2onnx.convert.from_function(function, specs, opset=OPSET, output_path=str(part))
             session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
-        # The exceptions of both have no common class.
+        # The exceptions of the two packages have no common class.
         except Exception as error:
-            raise UserError(f"{file}: not written, ONNX cannot say what the model does ({error})") from None
+            raise UserError(f"{file}: not written, the model cannot be converted to ONNX ({error})") from None
         found = dict(zip(expected, session.run(list(expected), dict(example)), strict=True))
         for name, value in expected.items():
             scale = np.abs(value).max(initial=1.0) if value.dtype.kind == "f" else 0.0
             if not np.allclose(found[name], value, rtol=0, atol=1e-4 * scale):
-                raise UserError(f"{file}: not written, its {name} is not what TensorFlow answers")
+                raise UserError(f"{file}: not written, its {name} differs from TensorFlow's")
     return file

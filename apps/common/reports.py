@@ -1,11 +1,11 @@
-"""Tables and figures for people."""
+"""Tables and figures."""
 
 import contextlib
 
 import matplotlib
 from tabulate import tabulate
 
-from .runs import replacing
+from .files import replacing
 
 matplotlib.use("agg")
 from matplotlib import pyplot as plt
@@ -25,13 +25,13 @@ STYLE = {
 
 
 def table(rows, style="simple"):
-    """Dicts with the same keys as an aligned table; `style` is one of tabulate's, `github` for Markdown."""
+    """Format dicts with the same keys as an aligned table; `style` is one of tabulate's, such as `github`."""
     return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
 
 
 @contextlib.contextmanager
 def figure(path, columns, width=5.0, height=4.2, rows=1):
-    """Gives the axes of `columns` panels side by side, in `rows` rows; what is drawn on them is saved to `path`."""
+    """Yield matplotlib axes, `rows` rows of `columns` panels, and save the figure to `path` at the end."""
     with plt.rc_context(STYLE):
         drawing, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), layout="constrained")
         try:

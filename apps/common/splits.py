@@ -1,23 +1,31 @@
-"""Holding out a share of the examples, by chance."""
+"""Hold out a random fraction of the examples."""
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 
-def hold_out(rows, groups, fraction, seed):
-    """Parts the examples so that those of a group stay together.
+def hold_out(rows, groups, fraction, seed, labels=None):
+    """Split examples in two, with every group in one of the parts.
 
     Args:
-        rows: int (rows,), which examples to part.
-        groups: int (examples,), examples of the same number belong together.
-        fraction: of the groups to hold out, from 0 up to, but not including, 1.
+        rows: int (rows,), indices of the examples to split.
+        groups: int (examples,), the same for examples that must stay together.
+        fraction: fraction of the groups to hold out, from 0 up to, but not including, 1.
         seed: of the choice.
+        labels: int (examples,), classes that both parts have in the same proportions; None for any proportions.
 
     Returns:
-        The rows that are kept and those held out; none of the latter with a fraction of 0 or a single group.
+        The rows that remain and those held out; none are held out if the fraction is 0, or if there are too few
+        groups, or rows of a class, to split.
     """
     if fraction == 0 or len(np.unique(groups[rows])) < 2:
         return rows, rows[:0]
-    cut = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-    kept, held = next(cut.split(rows, groups=groups[rows]))
-    return rows[kept], rows[held]
+    if labels is None:
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+    else:
+        folds = min(max(2, round(1 / fraction)), np.bincount(labels[rows], minlength=2).min())
+        if folds < 2:
+            return rows, rows[:0]
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    rest, held = next(splitter.split(rows, None if labels is None else labels[rows], groups[rows]))
+    return rows[rest], rows[held]

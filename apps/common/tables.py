@@ -1,4 +1,4 @@
-"""Rows of a user's text file, with the number of each row for the message when something is wrong with it."""
+"""Read rows of text files, each with its number for error messages."""
 
 import codecs
 import csv
@@ -12,12 +12,12 @@ from .cli import UserError
 
 @dataclass(frozen=True)
 class Column:
-    """A column to find in a header.
+    """A column of a table.
 
     Attributes:
-        name: as the user gave it; None looks for one of `known`.
-        known: lower-case names it often has, the likeliest first.
-        option: the option by which the user can name it.
+        name: name that the user gave; None looks for one of `known`.
+        known: common lower-case names, the most likely first.
+        option: option that names the column.
         optional: whether it may be absent.
     """
 
@@ -27,7 +27,7 @@ class Column:
     optional: bool = False
 
     def find(self, where, names):
-        """Its position among `names`, None if it may be absent and is; `where` is the file, for the message."""
+        """Return its index in `names`, None if it is optional and absent; `where` names the file for the message."""
         folded = [name if self.name else name.casefold() for name in names]
         for name in [self.name] if self.name else self.known:
             if name in folded:
@@ -39,7 +39,7 @@ class Column:
 
 
 def read_text(path, encoding="utf-8"):
-    """A whole text file; a byte order mark is dropped."""
+    """Return the content of a text file without a byte order mark."""
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: this is a folder, expected a file")
@@ -51,7 +51,7 @@ def read_text(path, encoding="utf-8"):
 
 
 def decode(name, content, encoding="utf-8"):
-    """Bytes to text; a byte that does not fit is named with its row."""
+    """Decode bytes; the error for an invalid byte names its row."""
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
@@ -60,19 +60,19 @@ def decode(name, content, encoding="utf-8"):
         row = content.count(b"\n", 0, error.start) + 1
         raise UserError(
             f"{name}: row {row}: byte 0x{content[error.start]:02x} is not {codecs.lookup(encoding).name}; "
-            "save the file as UTF-8, or name what it is, for example --encoding latin-1"
+            "save the file as UTF-8, or name its encoding, for example --encoding latin-1"
         ) from None
 
 
 def lines(text):
-    """(row, line) of every line that is not blank, rows counted from 1."""
+    """Yield (row, line) of every line that is not blank, rows counted from 1."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.removesuffix("\r")
 
 
 def read_csv(path, text, columns):
-    """(row, values of `columns`) of every record below the header; `row` is the record's last line."""
+    """Yield (row, values of `columns`) of every record below the header; `row` is the record's last line."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -91,7 +91,7 @@ def read_csv(path, text, columns):
 
 
 def read_json_lines(path, text, columns):
-    """(row, values of the fields `columns`) of every line, a JSON object each."""
+    """Yield (row, values of the fields `columns`) of every line, each a JSON object."""
     for number, line in lines(text):
         where = f"{path}: row {number}"
         try:
@@ -104,7 +104,7 @@ def read_json_lines(path, text, columns):
 
 
 def fields_of(where, record, columns):
-    """The values of `columns` in a dict; None for one that may be absent and is."""
+    """Return the values of `columns` in a dict, None for an optional one that is absent."""
     names = list(record)
     positions = [column.find(where, names) for column in columns]
     return [None if position is None else record[names[position]] for position in positions]

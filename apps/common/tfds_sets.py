@@ -1,21 +1,25 @@
-"""Data sets of TensorFlow Datasets, prepared or downloaded, with an answer at once where neither can be."""
+"""Open data sets of TensorFlow Datasets, with an immediate error if one is neither prepared nor reachable."""
 
 import urllib.error
 import urllib.request
 
 from .cli import UserError
 
-# Most of the sets, and the index of all of them, are fetched from here.
+# Host of most data sets and of their index.
 _PROBE = "https://storage.googleapis.com"
 
 
 def open_set(name, split):
-    """The builder of the data set `name`, prepared on disk, downloading it first where it is not.
+    """Return the builder of a data set, which is downloaded and prepared if it is not on disk.
+
+    Args:
+        name: name of the data set.
+        split: name of a split, which must exist.
 
     Raises:
-        UserError: no such set or split, or it is not on disk and there is no network.
+        UserError: there is no such data set or split, or it is not on disk and there is no network.
     """
-    # Slow to import, and needed for `tfds:` alone.
+    # Slow to import, and only needed here.
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download import download_manager
 
@@ -25,7 +29,7 @@ def open_set(name, split):
         raise UserError(f"tfds:{name}: no such data set ({str(error).strip().splitlines()[0]})") from None
     if not builder.is_prepared():
         _require_network(name, builder)
-        # AssertionError is how the library asks for files to be fetched by hand.
+        # The library raises AssertionError if files must be downloaded manually.
         refusals = OSError, AssertionError, tfds.download.DownloadError, download_manager.NonMatchingChecksumError
         try:
             builder.download_and_prepare()
@@ -38,14 +42,14 @@ def open_set(name, split):
 
 
 def rows(builder, split):
-    """The examples of a split as dicts of NumPy values, always in the same order."""
+    """Return the examples of a split as dicts of NumPy values, always in the same order."""
     import tensorflow_datasets as tfds
 
     return tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False))
 
 
 def _require_network(name, builder):
-    # Without this, TensorFlow Datasets tries again and again for minutes.
+    # TensorFlow Datasets itself retries for minutes.
     try:
         urllib.request.urlopen(_PROBE, timeout=5).close()
     except urllib.error.HTTPError:

@@ -1,1 +1,1 @@
-"""Recurrent networks that forecast series, with how sure they are, beside the simple methods that are hard to beat."""
+"""Recurrent networks that forecast series with prediction intervals, next to simple methods that are hard to beat."""

@@ -1,4 +1,4 @@
-"""From series on a grid of times to windows for the network: split by time, scaled by the training part."""
+"""Split series by time, scale them by the training rows, and make batches of windows for the network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,101 +6,139 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ..common import runs
 from ..common.cli import UserError
-from ..common.windows import origins, window_dataset
-from .grid import season_of, step_seconds
+from ..common.files import read_json
+from .grid import season_length, step_seconds
+from .windows import window_dataset, window_origins
 
-# Length in seconds, and the second of 1970 at which one began: Thursday, 1 January.
+# Length in seconds, and the start of one cycle in seconds since 1970, which began on a Thursday.
 CYCLES = {"day": (86_400, 0), "week": (7 * 86_400, -3 * 86_400), "year": (365.2425 * 86_400, 0)}
+
+
+class TimeSplit:
+    """Rows and windows of each part of the series: the first rows train, the next validate, the last test.
+
+    Args:
+        count: number of rows.
+        config: a `Config`; of `complete_config` if `origins` is called.
+
+    Attributes:
+        rows: dict of ranges of rows, `train`, `validation` and `test`.
+    """
+
+    def __init__(self, count, config):
+        test = count - int(count * config.test_fraction)
+        validation = test - int(count * config.validation_fraction)
+        self.rows = {"train": range(validation), "validation": range(validation, test), "test": range(test, count)}
+        self._config = config
+
+    def origins(self, part, stride=1):
+        """Return the origins of the windows that forecast only rows of a part, int32 (windows,)."""
+        rows, config = self.rows[part], self._config
+        return window_origins(rows.start, rows.stop, config.window_length, config.horizon, stride)
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """What the training rows say of level and spread.
+    """Standardization by the training rows.
 
     Attributes:
-        mean, deviation: float64 (series,).
-        known_mean, known_deviation: float64 (covariates,).
+        mean, std: float64 (series,).
+        known_mean, known_std: float64 (known columns,).
     """
 
     mean: np.ndarray
-    deviation: np.ndarray
+    std: np.ndarray
     known_mean: np.ndarray
-    known_deviation: np.ndarray
+    known_std: np.ndarray
 
-    def save(self, run_dir):
-        runs.write_json(Path(run_dir) / "scaling.json", {name: list(value) for name, value in vars(self).items()})
+    @classmethod
+    def fit(cls, series, split):
+        """Compute mean and standard deviation of the training rows, without filled gaps."""
+        stop = split.rows["train"].stop
+        values = np.where(series.observed, series.values, np.nan)[:stop]
+        known = series.known[:stop]
+        # A covariate may be constant in the training rows.
+        known_std = known.std(axis=0)
+        return cls(
+            np.nanmean(values, axis=0),
+            np.nanstd(values, axis=0),
+            known.mean(axis=0),
+            np.where(known_std > 0, known_std, 1),
+        )
+
+    def to_json(self):
+        """Return a dict of lists."""
+        return {name: value.tolist() for name, value in vars(self).items()}
 
     @classmethod
     def load(cls, run_dir):
-        saved = runs.read_json(Path(run_dir) / "scaling.json")
+        """Read scaling.json, which contains `to_json()`."""
+        saved = read_json(Path(run_dir) / "scaling.json")
         return cls(**{name: np.array(value, "float64") for name, value in saved.items()})
 
+    def scale(self, values):
+        """Scale float64 (..., series), NumPy or TensorFlow."""
+        return (values - self.mean) / self.std
 
-def settle(series, config):
-    """The config with what was left open settled for these series, once they are known to be long enough.
+    def scale_known(self, known):
+        """Scale float64 (..., known columns)."""
+        return (known - self.known_mean) / self.known_std
+
+    def unscale(self, forecasts):
+        """Undo `scale` for float64 (..., series, outputs)."""
+        return forecasts * self.std[:, None] + self.mean[:, None]
+
+
+def complete_config(series, config):
+    """Return the config with values for the lengths that are None, if the series suffice for it.
 
     Raises:
-        UserError: too few rows, a series that does not move, a calendar for steps of no fixed length.
+        UserError: too few rows, a constant series, a calendar although the step has no fixed length.
     """
-    rows = borders(len(series), config)["train"][1]
-    config = config.for_rows(season_of(series.frequency), rows)
-    needed = config.window_length + config.horizon
-    for part, (start, stop) in borders(len(series), config).items():
-        if part == "test" and config.test_fraction == 0:
-            continue
-        if not len(origins(start, stop, config.window_length, config.horizon)):
-            expected = needed if part == "train" else config.horizon
-            raise UserError(
-                f"{config.data}: {len(series)} rows, of which {stop - start} for {part}; at least {expected} are "
-                f"needed there: make --window-length {config.window_length} or --horizon {config.horizon} shorter, or "
-                "give more rows"
-            )
-    still = np.ptp(series.values[:rows], axis=0) == 0
-    if still.any():
-        place = int(still.argmax())
+    train = TimeSplit(len(series), config).rows["train"]
+    config = config.with_defaults(season_length(series.frequency), len(train))
+    _require_windows(config, TimeSplit(len(series), config))
+    constant = np.ptp(series.values[: len(train)], axis=0) == 0
+    if constant.any():
+        index = int(constant.argmax())
         raise UserError(
-            f"{config.data}: series {series.names[place]!r} is {series.values[0, place]:g} in all {rows} "
-            "training rows; there is nothing to learn from it, leave it out with --series"
+            f"{config.data}: series {series.names[index]!r} is {series.values[0, index]:g} in all {len(train)} "
+            "training rows, so there is nothing to learn; leave it out with --series"
         )
     if config.calendar and step_seconds(series.frequency) is None:
         raise UserError(
-            f"--calendar: a step of {series.frequency} has no fixed length; leave it out, a window of whole years "
-            "shows the season"
+            f"--calendar: a step of {series.frequency} has no fixed length; leave the option out, a window of whole "
+            "years shows the season"
         )
     return config
 
 
-def borders(rows, config):
-    """First row, and the row after the last, of each part: train, validation and test, in the order of time."""
-    test = rows - int(rows * config.test_fraction)
-    validation = test - int(rows * config.validation_fraction)
-    return {"train": (0, validation), "validation": (validation, test), "test": (test, rows)}
+def _require_windows(config, split):
+    count = split.rows["test"].stop
+    for part, rows in split.rows.items():
+        if not len(split.origins(part)) and not (part == "test" and config.test_fraction == 0):
+            needed = config.horizon + (config.window_length if part == "train" else 0)
+            raise UserError(
+                f"{config.data}: {count} rows, of which {len(rows)} for {part}; at least {needed} are needed there: "
+                f"make --window-length {config.window_length} or --horizon {config.horizon} shorter, or give more rows"
+            )
 
 
-def fit_scaling(series, stop):
-    """The scaling of the rows before `stop`; filled gaps do not count."""
-    values = np.where(series.observed, series.values, np.nan)[:stop]
-    known = series.known[:stop]
-    # A covariate may well be the same all through the training rows.
-    known_deviation = known.std(axis=0)
-    return Scaling(
-        np.nanmean(values, axis=0), np.nanstd(values, axis=0), known.mean(axis=0),
-        np.where(known_deviation > 0, known_deviation, 1),
-    )  # fmt: skip
-
-
-def seconds_of(times):
-    """Seconds since 1970, int64."""
+def unix_seconds(times):
+    """Return seconds since 1970, int64."""
     return times.as_unit("s").asi8
 
 
 def calendar_features(seconds, cycles):
-    """Where in each of the `cycles` a time is, as a point of a circle: float (..., 2 * cycles).
+    """Return the position of times in each of the `cycles` as points on circles.
 
     Args:
-        seconds: float64 tensor or array (...), since 1970.
+        seconds: tensor or array (...), seconds since 1970.
+        cycles: names of `CYCLES`.
+
+    Returns:
+        Float64 tensor (..., 2 * cycles).
     """
     if not cycles:
         return tf.zeros([*tf.unstack(tf.shape(seconds)), 0], "float64")
@@ -109,40 +147,32 @@ def calendar_features(seconds, cycles):
     return tf.stack([wave(angle) for angle in angles for wave in (tf.sin, tf.cos)], axis=-1)
 
 
-def covariates_of(series, scaling, config):
-    """Known columns and calendar of the series' rows: float32 (time, covariates)."""
-    known = (series.known[: len(series)] - scaling.known_mean) / scaling.known_deviation
-    calendar = calendar_features(seconds_of(series.times), config.calendar)
-    return np.concatenate([known, calendar], axis=1).astype("float32")
-
-
 def count_covariates(config):
+    """Return the number of covariates: known columns and calendar features."""
     return len(config.known) + 2 * len(config.calendar)
 
 
-def make_dataset(series, scaling, config, part, epochs=None, share=None):
-    """Batches of the windows of `part`, "train", "validation" or "test".
+def make_dataset(series, origins, scaling, config, epochs=None):
+    """Make batches of windows.
 
     Args:
-        epochs: as in `window_dataset`; if absent, the windows come once, in the order of time.
-        share: `devices.Placement.share`, to train on whole batches.
+        series: `Series`.
+        origins: of the windows, int32 (windows,).
+        scaling: `Scaling`.
+        config: a `Config` of `complete_config`.
+        epochs: as for `window_dataset`; None gives the windows once, in their order.
 
     Returns:
         A tf.data.Dataset of ((values, covariates), targets, weights): float32 (batch, window_length, series),
-        (batch, window_length + horizon, covariates), (batch, horizon, series) twice. A weight is 0 where the truth is
-        not known.
+        (batch, window_length + horizon, covariates), (batch, horizon, series) twice. Missing targets have weight 0.
     """
-    stride = config.stride if part == "train" else 1
-    places = origins(*borders(len(series), config)[part], config.window_length, config.horizon, stride)
-    values = ((series.values - scaling.mean) / scaling.deviation).astype("float32")
-    arrays = values, series.observed.astype("float32"), covariates_of(series, scaling, config)
+    known = scaling.scale_known(series.known[: len(series)])
+    covariates = np.concatenate([known, calendar_features(unix_seconds(series.times), config.calendar)], axis=1)
+    arrays = [part.astype("float32") for part in (scaling.scale(series.values), series.observed, covariates)]
     length = config.window_length
 
     def parts(values, observed, covariates):
         return (values[:, :length], covariates), values[:, length:], observed[:, length:]
 
-    dataset = window_dataset(arrays, places, length, config.horizon, config.batch_size, config.seed, epochs)
-    dataset = dataset.map(parts, tf.data.AUTOTUNE)
-    if share:
-        dataset = share(dataset, len(places), epochs)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = window_dataset(arrays, origins, length, config.horizon, config.batch_size, config.seed, epochs)
+    return dataset.map(parts, tf.data.AUTOTUNE)

@@ -1,4 +1,4 @@
-"""From a user's table with a time column to series on a regular grid of times, or one line on what is wrong with it."""
+"""Read a table with a time column as series on a regular grid of times."""
 
 import csv
 import hashlib
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..common import tables, tfds_sets
 from ..common.cli import UserError
-from .grid import fill_gaps, infer_frequency, regular_grid, season_of
+from .grid import fill_gaps, infer_frequency, regular_grid, season_length
 from .sample_data.make_series import make_series
 from .times import parse_times
 
@@ -20,18 +20,18 @@ TIME_NAMES = "time date datetime timestamp date_time ds day hour week month quar
 
 @dataclass(frozen=True)
 class Series:
-    """One or many series on the same regular grid of times.
+    """Series on a regular grid of times.
 
     Attributes:
         names: of the series.
-        times: one for each row, each row one `frequency` after the row before; without a zone.
-        values: float64 (time, series), gaps filled.
+        times: pandas.DatetimeIndex (time,) without a zone, one `frequency` apart.
+        values: float64 (time, series), with gaps filled.
         observed: bool (time, series), False where a gap was filled.
-        known_names: of the covariates that are known ahead.
-        known: float64 (time + future, covariates); it may go on where the series end.
-        frequency: pandas' name of the step, for instance `h` or `MS`.
-        zone: time zone in which the user reads the times, or None; with one, `times` are UTC.
-        summary: all of this in one line, with what was filled.
+        known_names: of the covariates that are known in advance.
+        known: float64 (time + future, covariates); may have rows after the last of the series.
+        frequency: step, by pandas' name, for instance `h` or `MS`.
+        zone: time zone of the table, or None; with one, `times` are in UTC.
+        summary: the above in one line, with the number of filled values.
     """
 
     names: list[str]
@@ -49,18 +49,18 @@ class Series:
 
     @property
     def fingerprint(self):
-        """SHA-256 of all of it; the same data gives the same windows."""
+        """SHA-256 of the contents; the same data gives the same windows."""
         digest = hashlib.sha256(repr((self.names, self.known_names, self.frequency, str(self.times[0]))).encode())
         for array in (self.values, self.observed, self.known):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def times_after(self, steps):
-        """The times of the steps that follow the last row."""
+        """Return the times of `steps` rows after the last."""
         return pd.date_range(self.times[-1], periods=steps + 1, freq=self.frequency)[1:]
 
-    def written(self, times):
-        """Times as the user writes them: in ISO 8601, in the zone that theirs were in."""
+    def format_times(self, times):
+        """Return times in ISO 8601, in the zone of the table."""
         if self.zone:
             times = times.tz_localize("UTC").tz_convert(self.zone)
         days = self.zone is None and (times == times.normalize()).all()
@@ -68,11 +68,15 @@ class Series:
 
 
 def read_series(config, data=None, like=None):
-    """Reads and checks the table that `data` names, `config.data` if absent.
+    """Read and check a table.
 
     Args:
-        config: says what its columns mean, and how gaps are filled.
-        like: has the `names` and the `frequency` of a training's series, which the table must have, too.
+        config: a `Config`: the meaning of the columns, and how gaps are filled.
+        data: the table; `config.data` if None.
+        like: object with the `names` and the `frequency` that the series must have, those of a trained model.
+
+    Returns:
+        `Series`.
 
     Raises:
         UserError: names the file, the row or the column, and what to do.
@@ -80,7 +84,7 @@ def read_series(config, data=None, like=None):
     name = str(data or config.data)
     frame = _read_frame(name, config)
     if frame.empty:
-        raise UserError(f"{name}: no rows in it; expected a header and a row for each time")
+        raise UserError(f"{name}: no rows; expected a header and a row for each time")
     time_column = frame.columns[
         tables.Column(config.time_column, tuple(TIME_NAMES), "--time-column").find(name, list(frame.columns))
     ]
@@ -91,7 +95,7 @@ def read_series(config, data=None, like=None):
     taken = {time_column, config.id_column, *known}
     columns = list(config.series) or [column for column in frame.columns if column not in taken]
     if not columns:
-        raise UserError(f"{name}: no column with a series in it, only {', '.join(map(repr, frame.columns))}")
+        raise UserError(f"{name}: no column with a series, only {', '.join(map(repr, frame.columns))}")
     times, zone = parse_times(name, frame[time_column], config)
     numbers = _parse_numbers(name, frame[[*columns, *known]], config.decimal)
     numbers.index = times
@@ -104,7 +108,9 @@ def read_series(config, data=None, like=None):
         values = _select(name, values, like)
     frequency = config.frequency or infer_frequency(name, rows)
     if like and frequency != like.frequency:
-        raise UserError(f"{name}: a step of {frequency}, the training had {like.frequency}; give data of the same step")
+        raise UserError(
+            f"{name}: a step of {frequency}, the model was trained with {like.frequency}; give data of the same step"
+        )
     grid = regular_grid(name, rows, frequency)
     return _on_grid(name, values.reindex(grid), covariates.reindex(grid), zone, frequency, config)
 
@@ -112,17 +118,17 @@ def read_series(config, data=None, like=None):
 def _on_grid(name, values, covariates, zone, frequency, config):
     observed = values.notna()
     if (empty := ~observed.any()).any():
-        raise UserError(f"{name}: series {empty.index[empty][0]!r} has no number at all; leave it out with --series")
+        raise UserError(f"{name}: series {empty.index[empty][0]!r} has no numbers; leave it out with --series")
     end = int(np.flatnonzero(observed.any(axis=1))[-1]) + 1
     values, observed = values.iloc[:end], observed.iloc[:end]
-    season = config.season or season_of(frequency)
+    season = config.season or season_length(frequency)
     filled = fill_gaps(name, values, season if config.fill == "season" else 1, config.max_gap)
     known = fill_gaps(name, covariates, 1, config.max_gap)
-    told = f"{name}: {end} rows, a step of {frequency}, from {values.index[0]} to {values.index[-1]}"
-    told += f"{' UTC' if zone else ''}, {values.shape[1]} series"
+    text = f"{name}: {end} rows, a step of {frequency}, from {values.index[0]} to {values.index[-1]}"
+    text += f"{' UTC' if zone else ''}, {values.shape[1]} series"
     if missing := int((~observed).to_numpy().sum()):
         rule = f"the value {season} rows before" if config.fill == "season" else "the last value before"
-        told += f"; {missing} of {values.size} values missing: filled with {rule}, not scored"
+        text += f"; {missing} of {values.size} values missing: filled with {rule}, not scored"
     return Series(
         names=[str(column) for column in values],
         times=values.index,
@@ -132,12 +138,12 @@ def _on_grid(name, values, covariates, zone, frequency, config):
         known=known,
         frequency=frequency,
         zone=zone,
-        summary=told,
+        summary=text,
     )
 
 
 def _read_frame(name, config):
-    """A table whose index is the row in the file; a CSV file's values are text."""
+    """Return a table whose index is the row in the file; the values of a CSV file are text."""
     if name == "sample":
         frame = make_series(holidays="holiday" in config.known)
         return frame.set_axis(range(2, len(frame) + 2))
@@ -175,8 +181,8 @@ def _read_csv(path, text, separator):
     except csv.Error as error:
         raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
     if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
-        raise UserError(f"{path}: one column only, {header[0]!r}; give --separator {other!r}")
-    if twice := [column for place, column in enumerate(header) if column in header[:place]]:
+        raise UserError(f"{path}: only one column, {header[0]!r}; give --separator {other!r}")
+    if twice := [column for index, column in enumerate(header) if column in header[:index]]:
         raise UserError(f"{path}: two columns are called {twice[0]!r}; rename one")
     return pd.DataFrame(records, index=rows, columns=header, dtype="object")
 
@@ -196,7 +202,7 @@ def _read_tfds(name, split):
 
 
 def _parse_numbers(name, frame, decimal):
-    """Float64; an empty cell, and the usual words for one, is a gap."""
+    """Return float64 columns; empty cells, and common words for them, are NaN."""
     numbers = {}
     for column in frame:
         cells = frame[column]
@@ -208,14 +214,14 @@ def _parse_numbers(name, frame, decimal):
             if (wrong := parsed.isna() & ~gaps).any():
                 row = cells.index[wrong][0]
                 raise UserError(
-                    f"{name}: row {row}: column {column!r}: {cells[row]!r} is not a number; mend it, or name the "
+                    f"{name}: row {row}: column {column!r}: {cells[row]!r} is not a number; correct it, or name the "
                     "columns to forecast with --series"
                 )
         else:
             try:
                 parsed = cells.astype("float64")
             except (TypeError, ValueError):
-                raise UserError(f"{name}: column {column!r} has no numbers but {cells.dtype}; name the columns to "
+                raise UserError(f"{name}: column {column!r} has {cells.dtype}, not numbers; name the columns to "
                                 "forecast with --series") from None  # fmt: skip
         parsed = parsed.astype("float64")
         if np.isinf(parsed).any():
@@ -226,13 +232,13 @@ def _parse_numbers(name, frame, decimal):
 
 
 def _pivot(name, ids, numbers, columns, known):
-    """A table in long form to one with a column for each series: (values, covariates, row of each time)."""
+    """Turn a long table into one with a column for each series: (values, covariates, row of each time)."""
     ids = ids.astype(str)
     for identity in ids.unique():
         here = (ids == identity).to_numpy()
         _require_order(name, numbers.index[here], ids.index[here], f" of {identity!r}")
     long = numbers.assign(**{"\0id": ids.to_numpy()})
-    # Values named by one column are called as the series; by several, as both.
+    # With one value column a series has its id as its name; with several, id and column.
     parts = {column: long.pivot(columns="\0id", values=column) for column in columns}
     parts = [part if len(columns) == 1 else part.add_suffix(f" {column}") for column, part in parts.items()]
     values = pd.concat(parts, axis=1)[lambda frame: sorted(frame.columns)]
@@ -240,8 +246,8 @@ def _pivot(name, ids, numbers, columns, known):
     if known and (differing := by_time.nunique() > 1).any(axis=None):
         column = differing.columns[differing.any()][0]
         time = differing.index[differing[column]][0]
-        raise UserError(f"{name}: column {column!r} differs between the series at {time}; --known takes what is the "
-                        "same for all")  # fmt: skip
+        raise UserError(f"{name}: column {column!r} differs between the series at {time}; --known needs columns that "
+                        "are the same for all")  # fmt: skip
     rows = pd.Series(ids.index, numbers.index).groupby(level=0).first()
     return values, by_time.first() if known else pd.DataFrame(index=values.index), rows
 
@@ -249,14 +255,14 @@ def _pivot(name, ids, numbers, columns, known):
 def _require_order(name, times, rows, whose=""):
     steps = np.diff(times.to_numpy())
     if (steps <= np.timedelta64(0)).any():
-        place = int(np.flatnonzero(steps <= np.timedelta64(0))[0])
-        if steps[place] == np.timedelta64(0):
+        index = int(np.flatnonzero(steps <= np.timedelta64(0))[0])
+        if steps[index] == np.timedelta64(0):
             raise UserError(
-                f"{name}: row {rows[place + 1]}: the time{whose} {times[place]} a second time; leave one of the rows "
-                "out, or, if clocks went back there, give --time-zone"
+                f"{name}: row {rows[index + 1]}: the time{whose} {times[index]} occurs twice; delete one of the "
+                "rows, or, if clocks went back then, give --time-zone"
             )
         raise UserError(
-            f"{name}: row {rows[place + 1]}: {times[place + 1]}{whose} comes after {times[place]}; sort the rows by "
+            f"{name}: row {rows[index + 1]}: {times[index + 1]}{whose} comes after {times[index]}; sort the rows by "
             "time"
         )
 
@@ -264,7 +270,7 @@ def _require_order(name, times, rows, whose=""):
 def _select(name, values, like):
     if missing := [column for column in like.names if column not in values]:
         raise UserError(
-            f"{name}: no series {missing[0]!r}; the training had {', '.join(map(repr, like.names))}, this has "
+            f"{name}: no series {missing[0]!r}; the model was trained on {', '.join(map(repr, like.names))}, this has "
             f"{', '.join(map(repr, values.columns))}"
         )
     return values[like.names]

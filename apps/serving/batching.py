@@ -7,44 +7,11 @@ queued; a batch is closed once the model is idle and either its first request ha
 import asyncio
 import collections
 import contextlib
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ..common.cli import UserError
 from .errors import RequestError
-
-
-@dataclass(frozen=True)
-class Batching:
-    """How requests are batched."""
-
-    max_batch_size: int = 32
-    """Maximum number of rows in a batch; a larger request forms a batch by itself."""
-    batch_delay: float = 0.0
-    """Seconds that a request waits for others while the model is idle; with 0, only requests that arrived while the
-    model was busy are batched."""
-    allowed_batch_sizes: tuple[int, ...] = ()
-    """Pad batches to the next of these sizes, with copies of a row, for models that are slow on each new size; by
-    default batches are not padded."""
-    max_queue: int = 1000
-    """Maximum number of requests waiting for a model; more are rejected with status 429."""
-
-    def __post_init__(self):
-        for name, minimum in (("max_batch_size", 1), ("max_queue", 1), ("batch_delay", 0)):
-            if not getattr(self, name) >= minimum:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {minimum} or more")
-        sizes = self.allowed_batch_sizes
-        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[0] < 1 or sizes[-1] != self.max_batch_size):
-            raise UserError(
-                f"--allowed-batch-sizes {' '.join(map(str, sizes))}: expected increasing positive numbers, the last "
-                f"equal to --max-batch-size, {self.max_batch_size}"
-            )
-
-    def padded_size(self, rows):
-        """Return the number of rows that a batch of `rows` rows is padded to."""
-        return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
 
 
 class _Request(NamedTuple):

@@ -8,50 +8,14 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import prometheus_client
 import tensorflow as tf
 
 from ..common.cli import UserError
-from .batching import Batching
 from .errors import RequestError
 from .models import Model, Version
-
-
-@dataclass(frozen=True)
-class Loading:
-    """Which versions of models are loaded, and the threads that run them."""
-
-    versions: int = 1
-    """Number of newest versions of each model that are loaded."""
-    poll: float = 1.0
-    """Seconds between checks for new versions."""
-    threads: int = max(1, (os.cpu_count() or 1) - 1)
-    """TensorFlow threads; the default leaves one core for HTTP."""
-
-    def __post_init__(self):
-        for name, valid in (("versions", self.versions >= 1), ("poll", self.poll > 0), ("threads", self.threads >= 1)):
-            if not valid:
-                expected = "a number above 0" if name == "poll" else "1 or more"
-                raise UserError(f"--{name} {getattr(self, name)}: expected {expected}")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits of a request."""
-
-    max_body: int = 16 * 2**20
-    """Maximum bytes of a request body or gRPC message; larger ones are rejected with status 413."""
-    max_instances: int = 1024
-    """Maximum rows of a request."""
-    deadline: float = 30.0
-    """Seconds for receiving a request (status 408 after that), and again for computing its response (504)."""
-
-    def __post_init__(self):
-        for name in ("max_body", "max_instances", "deadline"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected a number above 0")
+from .options import Batching, Limits, Loading
 
 
 class Metrics:

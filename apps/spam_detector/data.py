@@ -1,7 +1,7 @@
-"""From the user's messages to batches of token features.
+"""Read labelled messages, split them, and make batches of token features.
 
-A row is a label and a text. Near-duplicates (texts that differ in digits, case, punctuation or spacing alone)
-stay on one side of every split, since a copy in the test rows would only measure memory.
+Near-duplicates, texts that differ only in digits, case, punctuation or spacing, are kept in the same split: a copy in
+the test rows would only measure memorization.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.model_selection import StratifiedGroupKFold
 
 from ..common import tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
-from ..common.text import split_tokens, subword_features
+from ..common.splits import hold_out
+from ..common.text import split_tokens
 from .sample_data.make_messages import make_messages
 
 TEXT_COLUMNS = ("text", "message", "sms", "sentence", "content", "body", "email", "v2")
@@ -30,12 +30,12 @@ NGRAM_WIDTHS = (2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Examples:
-    """Checked messages.
+    """Labelled messages.
 
     Attributes:
-        texts: the messages.
-        labels: int32 (rows,), 1 where the message is of the class to detect.
-        class_names: (name of class 0, name of class 1) as they stand in the data.
+        texts: list of strings.
+        labels: int32 (rows,), 1 for the class to detect.
+        class_names: (name of class 0, name of class 1) as in the data.
         fingerprint: SHA-256 of the rows; the same data gives the same split.
     """
 
@@ -44,16 +44,21 @@ class Examples:
     class_names: tuple[str, str]
     fingerprint: str
 
+    def __len__(self):
+        return len(self.texts)
+
     def take(self, rows):
+        """Return the rows of an index array."""
         texts = [self.texts[row] for row in rows]
         return Examples(texts, self.labels[rows], self.class_names, self.fingerprint)
 
 
 def read_examples(config, class_names=None):
-    """Reads and checks the labelled messages that `config.data` names.
+    """Read and check the labelled messages of `config.data`.
 
     Args:
-        class_names: of a trained model, which the labels must then be among; found in the data if absent.
+        config: a `Config`.
+        class_names: the labels that may occur, those of a trained model; None takes them from the data.
 
     Raises:
         UserError: names the file, the row and what to do.
@@ -78,16 +83,16 @@ def read_examples(config, class_names=None):
 def _checked(source, rows):
     rows = list(rows)
     if not rows:
-        raise UserError(f"{source}: no messages in it; expected rows of a label and a text")
+        raise UserError(f"{source}: no messages; expected rows of a label and a text")
     for number, label, text in rows:
         if not label.strip():
             raise UserError(f"{source}: row {number}: the label is empty")
         if not text.strip():
             raise UserError(f"{source}: row {number}: the message is empty; delete the row")
         if "\0" in text:
-            raise UserError(f"{source}: row {number}: the message has a NUL byte; this may not be a text file")
+            raise UserError(f"{source}: row {number}: the message has a NUL byte; is this a text file?")
         if re.search("[\ud800-\udfff]", text):
-            raise UserError(f"{source}: row {number}: the message has half of a surrogate pair; mend its escapes")
+            raise UserError(f"{source}: row {number}: the message has half of a surrogate pair; correct its escapes")
     return [(number, label.strip(), text) for number, label, text in rows]
 
 
@@ -155,52 +160,44 @@ def _text_and_label(name, features):
 
 
 def cluster_key(text):
-    """What near-duplicates share: case, punctuation and spacing folded away, every digit a 0."""
+    """Return a text without case, punctuation and spacing, with every digit a 0: the same for near-duplicates."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"\d", "0", folded)).split())
 
 
 def clusters(texts):
-    """Int (rows,): near-duplicates have the same number."""
+    """Return int (rows,), the same for near-duplicates."""
     keys = [cluster_key(text) for text in texts]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.array([numbers[key] for key in keys])
+    ids = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    return np.array([ids[key] for key in keys])
 
 
 def split_examples(examples, config):
-    """Cuts the rows into train, validation and test, near-duplicates together, classes in proportion.
+    """Split into train, validation and test: near-duplicates together, classes in the same proportions.
 
     Returns:
-        Dict of Examples; `test` is empty with `test_fraction` 0.
+        Dict of Examples; `test` is empty if `test_fraction` is 0.
+
+    Raises:
+        UserError: a split lacks a class.
     """
     groups = clusters(examples.texts)
-    rest, test = _hold_out(np.arange(len(groups)), examples.labels, groups, config.test_fraction, config.seed)
-    share = config.validation_fraction / (1 - config.test_fraction)
-    train, validation = _hold_out(rest, examples.labels, groups, share, config.seed)
+    rest, test = hold_out(np.arange(len(groups)), groups, config.test_fraction, config.seed, examples.labels)
+    fraction = config.validation_fraction / (1 - config.test_fraction)
+    train, validation = hold_out(rest, groups, fraction, config.seed, examples.labels)
     splits = {"train": train, "validation": validation, "test": test}
     for name, rows in splits.items():
         if len(np.unique(examples.labels[rows])) < 2 and not (name == "test" and config.test_fraction == 0):
             counts = np.bincount(examples.labels, minlength=2)
             raise UserError(
                 f"{config.data}: too few messages to split: {counts[0]} {examples.class_names[0]!r} and "
-                f"{counts[1]} {examples.class_names[1]!r} leave a class out of the {name} rows; give more of both"
+                f"{counts[1]} {examples.class_names[1]!r} leave the {name} rows without a class; give more of both"
             )
     return {name: examples.take(rows) for name, rows in splits.items()}
 
 
-def _hold_out(rows, labels, groups, fraction, seed):
-    if fraction == 0:
-        return rows, rows[:0]
-    folds = min(max(2, round(1 / fraction)), np.bincount(labels[rows], minlength=2).min())
-    if folds < 2:
-        return rows, rows[:0]
-    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    kept, held = next(cut.split(rows, labels[rows], groups[rows]))
-    return rows[kept], rows[held]
-
-
 class Encoder(tf.Module):
-    """Texts -> int32 (batch, tokens, features): the numbers of each token's features, 0 where there is none."""
+    """Encode texts as the ids of each token's features, int32 (batch, tokens, features), 0 for padding."""
 
     def __init__(self, vocabulary, config):
         super().__init__()
@@ -209,7 +206,7 @@ class Encoder(tf.Module):
 
     @classmethod
     def fit(cls, texts, config):
-        """Keeps the features that most of these texts have. They must be training texts alone."""
+        """Choose the features that occur in most of the texts, which must be training texts."""
         counts = Counter()
         for start in range(0, len(texts), 256):
             tokens, features = _describe(tf.constant(texts[start : start + 256]), config)
@@ -220,20 +217,46 @@ class Encoder(tf.Module):
 
     @property
     def vocabulary(self):
-        """The known features, without the padding (0) and the unknown (1)."""
+        """Known features, without padding (0) and unknown (1)."""
         return self.lookup.get_vocabulary(include_special_tokens=False)
 
     def ragged(self, texts):
-        """As a call, but each text keeps its own number of tokens."""
+        """Encode texts without padding: ragged int32 (batch, tokens, features)."""
         tokens, features = _describe(texts, self.config)
-        numbers = self.lookup(features).to_tensor(0, shape=[None, self.config.max_features])
-        return tokens.with_flat_values(tf.cast(numbers, tf.int32))
+        ids = self.lookup(features).to_tensor(0, shape=[None, self.config.max_features])
+        return tokens.with_flat_values(tf.cast(ids, tf.int32))
 
     def __call__(self, texts):
-        numbers = self.ragged(texts)
-        # A recurrent layer needs a step, even for no texts at all.
-        shape = tf.maximum(numbers.bounding_shape(), [0, 1, self.config.max_features])
-        return tf.ensure_shape(numbers.to_tensor(0, shape=shape), [None, None, self.config.max_features])
+        ids = self.ragged(texts)
+        # A recurrent layer needs a step, even for an empty batch.
+        shape = tf.maximum(ids.bounding_shape(), [0, 1, self.config.max_features])
+        return tf.ensure_shape(ids.to_tensor(0, shape=shape), [None, None, self.config.max_features])
+
+
+def subword_features(tokens, widths):
+    """Describe each token by its parts, so that an unseen word resembles words with the same parts.
+
+    After fastText (Bojanowski et al., "Enriching Word Vectors with Subword Information", TACL 2017, section 3.2), with
+    the shape of the token added.
+
+    Args:
+        tokens: string (tokens,) of `split_tokens`.
+        widths: lengths of the character n-grams.
+
+    Returns:
+        Ragged string (tokens, features): `=` and the lower-cased token; `#` and its shape, with X for a
+        capital, x for small letters, 0 for each digit; then the n-grams of the lower-cased token between
+        two spaces, in the order of `widths`.
+    """
+    lower = tf.strings.lower(tokens, encoding="utf-8")
+    shape = tf.strings.regex_replace(tokens, r"[\p{Ll}\p{Lt}\p{Lm}\p{Lo}\p{M}]+", "x")
+    shape = tf.strings.regex_replace(shape, r"\p{Lu}", "X")
+    shape = tf.strings.regex_replace(shape, "XX+", "XX")
+    shape = tf.strings.regex_replace(shape, r"\p{N}", "0")
+    whole = tf.stack([tf.strings.join(["=", lower]), tf.strings.join(["#", shape])], axis=1)
+    characters = tf.strings.unicode_split(tf.strings.join([" ", lower, " "]), "UTF-8")
+    ngrams = tf.strings.ngrams(characters, tuple(widths), separator="")
+    return tf.concat([tf.RaggedTensor.from_tensor(whole), ngrams], axis=1)
 
 
 def _describe(texts, config):
@@ -241,29 +264,24 @@ def _describe(texts, config):
     return tokens, subword_features(tokens.flat_values, NGRAM_WIDTHS)[:, : config.max_features]
 
 
-def make_dataset(examples, encoder, config, epochs=None, share=None):
-    """Batches of messages of about the same length.
-
-    Lengths are padded to powers of two, so that there are few shapes to compile for.
+def make_dataset(examples, encoder, config, epochs=None):
+    """Make batches of messages of similar length, padded to powers of two so that few shapes are compiled.
 
     Args:
-        epochs: the epochs to run through, a range, each in an order that hangs on the seed and the epoch
-            alone, so that a resumed training sees what an unbroken one would. If absent, the rows come once
-            as they stand.
-        share: `devices.Placement.share`, to train on whole batches with weights of the rows.
+        examples: `Examples`.
+        encoder: `Encoder`.
+        config: a `Config`.
+        epochs: range of epochs. The order of each depends only on the seed and the epoch, so a resumed training sees
+            the same batches. None gives the rows once, in their order.
 
     Returns:
-        A tf.data.Dataset of int32 (batch, tokens, features) and float32 (batch, 1); its cardinality is the
-        number of batches over all epochs, as many in each.
+        A tf.data.Dataset of int32 (batch, tokens, features) and float32 (batch, 1), with the same number of batches in
+        every epoch.
     """
-    count = len(examples.texts)
+    count = len(examples)
     features = tf.concat([encoder.ragged(examples.texts[at : at + 1024]) for at in range(0, count, 1024)], axis=0)
     labels = tf.constant(examples.labels[:, None], tf.float32)
     edges = [16]
     while edges[-1] < config.max_tokens:
         edges.append(2 * edges[-1])
-    lengths = features.row_lengths()
-    dataset = bucketed((features, labels), lengths, edges, config.batch_size, config.seed, epochs)
-    if share:
-        dataset = share(dataset, count, epochs)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return bucketed((features, labels), features.row_lengths(), edges, config.batch_size, config.seed, epochs)

@@ -1,163 +1,31 @@
-"""Measures a detector beside a linear model over character n-grams and beside calling everything ham."""
+"""Measure a trained detector next to its baselines."""
 
-import dataclasses
 import sys
-from pathlib import Path
-
-import numpy as np
-import tyro
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.metrics import confusion_matrix, precision_recall_curve
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
 
 from ..common import cli, runs
-from ..common.metrics import binary_metrics, bootstrap_intervals
-from ..common.reports import figure, table
-from .data import cluster_key, read_examples, split_examples
-from .predict import Detector, Threshold
-
-TITLES = {
-    "accuracy": "accuracy",
-    "mcc": "MCC",
-    "precision": "precision",
-    "recall": "recall (spam caught)",
-    "f1": "F1",
-    "false_positive_rate": "ham blocked",
-    "roc_auc": "ROC-AUC",
-    "pr_auc": "PR-AUC",
-}
+from ..common.options import Flat
+from .thresholds import Threshold
 
 
 def evaluate(
     run_dir: cli.RunDir,
     data: str | None = None,
-    threshold: tyro.conf.OmitArgPrefixes[Threshold] = Threshold(),
+    threshold: Flat[Threshold] = Threshold(),
 ):
-    """Measure a trained detector next to its baselines; writes metrics.json and report.png into the run.
+    """Measure a trained detector next to its baselines; write metrics.json and report.png.
 
     Args:
         run_dir: Folder of a trained run.
-        data: Labelled messages to measure on, all of them; the run's own test rows if not given.
-        threshold: Where the line is drawn.
+        data: Labelled messages to measure on; the run's test rows if not given.
+        threshold: From which probability on a message is labelled as the class to detect.
     """
-    detector = Detector(run_dir)
+    runs.open_run(run_dir)
+    cli.require_data(*([data] if data else []))
     limit = threshold.resolve(run_dir)
-    train, test = _train_and_test(detector, run_dir, data)
-    scores = detector(test.texts)
-    baseline_predicted, baseline_scores = fit_baseline(train)(test.texts)
-    nothing = np.zeros(len(test.texts), "int32")
-    answers = {
-        "bidirectional LSTM": (np.int32(scores >= limit), scores),
-        "char n-grams + SVM": (baseline_predicted, baseline_scores),
-        f"all {test.class_names[0]}": (nothing, nothing),
-    }
-    results = {name: _measure(test.labels, *answer) for name, answer in answers.items()}
-    negative, positive = test.class_names
-    print(f"{len(test.texts)} messages, {int(test.labels.sum())} {positive!r}; threshold {limit:.4g}")
-    print("in brackets: 95 % intervals (bootstrap)")
-    print(table(_rows(results)))
-    (kept, blocked), (missed, caught) = results["bidirectional LSTM"]["confusion"]
-    print(f"{negative!r}: {kept} kept, {blocked} blocked; {positive!r}: {caught} caught, {missed} missed")
-    report = {"data": data or detector.config.data, "rows": len(test.texts), "threshold": limit, "results": results}
-    runs.write_json(Path(run_dir) / "metrics.json", report)
-    _draw(Path(run_dir), test, answers, results)
-    print(f"written: {run_dir}/metrics.json, {run_dir}/report.png")
+    with cli.importing_tensorflow():
+        from .evaluation import write_report
 
-
-def fit_baseline(train):
-    """TF-IDF of character 2- to 5-grams and a linear SVM, fitted on the same rows as the network.
-
-    Returns:
-        Function of texts that gives int labels and float scores, (texts,) each.
-    """
-    pipeline = make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5)), LinearSVC(C=10))
-    pipeline.fit(train.texts, train.labels)
-
-    def answer(texts):
-        scores = pipeline.decision_function(texts)
-        return np.int32(scores > 0), scores
-
-    return answer
-
-
-def _train_and_test(detector, run_dir, data):
-    own = read_examples(detector.config, detector.class_names)
-    if own.fingerprint != runs.open_run(run_dir)["fingerprint"]:
-        raise cli.UserError(
-            f"{detector.config.data}: no longer the messages that {run_dir} was trained on, which the baseline "
-            "and the split need; bring the file back or train anew"
-        )
-    splits = split_examples(own, detector.config)
-    test = splits["test"]
-    if data is not None and data != detector.config.data:
-        test = read_examples(dataclasses.replace(detector.config, data=data), detector.class_names)
-        known = {cluster_key(text) for text in splits["train"].texts}
-        seen = sum(cluster_key(text) in known for text in test.texts)
-        if seen:
-            print(f"{data}: {seen} of {len(test.texts)} messages are near-duplicates of training messages")
-    if len(np.unique(test.labels)) < 2:
-        source = data or f"{detector.config.data}, test rows"
-        raise cli.UserError(f"{source}: messages of both classes are needed to measure on; give some with --data")
-    return splits["train"], test
-
-
-def _measure(labels, predicted, scores):
-    intervals = bootstrap_intervals(binary_metrics, labels, predicted, scores)
-    values = binary_metrics(labels, predicted, scores)
-    confusion = confusion_matrix(labels, predicted).tolist()
-    return {
-        **{name: {"value": value, "interval": intervals[name]} for name, value in values.items()},
-        "confusion": confusion,
-    }
-
-
-def _rows(results):
-    def cell(figure):
-        low, high = (f"{100 * bound:.1f}" for bound in figure["interval"])
-        return f"{100 * figure['value']:.2f} ({low} to {high})"
-
-    return [
-        {"%": title, **{name: cell(result[metric]) for name, result in results.items()}}
-        for metric, title in TITLES.items()
-    ]
-
-
-def _draw(run_dir, test, answers, results):
-    with figure(run_dir / "report.png", columns=3) as (curve, matrix, learning):
-        for name, (_, scores) in list(answers.items())[:2]:
-            precision, recall, _ = precision_recall_curve(test.labels, scores)
-            curve.plot(100 * recall, 100 * precision, label=f"{name}, area {results[name]['pr_auc']['value']:.3f}")
-        curve.set(
-            title="Precision and recall",
-            xlabel=f"{test.class_names[1]} caught, %",
-            ylabel=f"truly {test.class_names[1]} among the flagged, %",
-            xlim=(50, 101),
-            ylim=(50, 101),
-        )
-        curve.legend(loc="lower left")
-        _draw_confusion(matrix, test.class_names, np.array(next(iter(results.values()))["confusion"]))
-        history = runs.read_csv(run_dir / "history.csv")
-        epochs = [row["epoch"] for row in history]
-        for metric, label in (("loss", "training rows, with dropout"), ("val_loss", "validation rows")):
-            learning.plot(epochs, [row[metric] for row in history], marker="o", markersize=4, label=label)
-        if runs.is_finished(run_dir):
-            kept = runs.read_json(run_dir / "finished.json")["kept"]
-            learning.axvline(kept["epoch"], color="0.6", linestyle=":", label="kept")
-        learning.set(title="Learning", xlabel="epoch", ylabel="cross-entropy per message, nats", ylim=(0, None))
-        learning.legend()
-
-
-def _draw_confusion(axes, names, counts):
-    axes.imshow(counts / counts.sum(axis=1, keepdims=True), cmap="Blues", vmin=0, vmax=1.4)
-    for (row, column), count in np.ndenumerate(counts):
-        share = count / counts[row].sum()
-        ink = "white" if share > 0.5 else "black"
-        axes.text(column, row, f"{count}\n{100 * share:.1f} %", ha="center", va="center", fontsize=13, color=ink)
-    axes.set(title="Where messages end up", xlabel="called", ylabel="truly")
-    axes.set_xticks([0, 1], names)
-    axes.set_yticks([0, 1], names)
-    axes.grid(False)
+    write_report(run_dir, data, limit)
 
 
 if __name__ == "__main__":

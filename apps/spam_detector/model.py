@@ -1,4 +1,4 @@
-"""The network: each token a bag of its parts, a bidirectional LSTM over the tokens, one probability."""
+"""The network: tokens as sums of feature vectors, a bidirectional LSTM over the tokens, one probability."""
 
 import math
 
@@ -7,20 +7,23 @@ from keras import ops
 
 import layers
 
-from ..common import runs
+from ..common import models
+
+# A copy of the app under another name registers its classes under that name.
+registered = keras.saving.register_keras_serializable(__package__.rpartition(".")[2])
 
 
-@keras.saving.register_keras_serializable("spam_detector")
+@registered
 class TokenEmbedding(keras.layers.Layer):
-    """Sums the vectors of a token's features into one, scaled by the root of their number.
+    """Sum of the vectors of a token's features, divided by the square root of their number.
 
-    Input: int (batch, tokens, features), 0 = no feature. Output: (batch, tokens, embedding_dim), with a mask
-    that is False where a token has no feature at all: the padding.
+    Input: int (batch, tokens, features), 0 for padding. Output: (batch, tokens, embedding_dim), with a mask that is
+    False for tokens without features.
 
     Args:
-        vocabulary_size: features, with the padding (0) and the unknown (1).
+        vocabulary_size: number of features, with padding (0) and unknown (1).
         embedding_dim: size of a vector.
-        feature_dropout: share of the features left out in training.
+        feature_dropout: fraction of the features dropped in training.
     """
 
     def __init__(self, vocabulary_size, embedding_dim, feature_dropout=0.0, **kwargs):
@@ -40,7 +43,7 @@ class TokenEmbedding(keras.layers.Layer):
     def call(self, features, training=False):
         present = ops.cast(ops.not_equal(features, 0), self.compute_dtype)
         if training and self.feature_dropout:
-            # Dropout would scale up what it keeps; the division below already does.
+            # Dropout would rescale what remains; the division below already does.
             drawn = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
             present = present * ops.cast(drawn >= self.feature_dropout, self.compute_dtype)
         vectors = ops.take(ops.cast(self.embeddings, self.compute_dtype), features, axis=0)
@@ -55,9 +58,9 @@ class TokenEmbedding(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-@keras.saving.register_keras_serializable("spam_detector")
+@registered
 class MaskedMaxPooling(keras.layers.Layer):
-    """The largest value of each channel over the steps that are not padding.
+    """Maximum over the steps that are not padding.
 
     Input: (batch, time, channels) with its mask. Output: (batch, channels).
     """
@@ -72,15 +75,16 @@ class MaskedMaxPooling(keras.layers.Layer):
         return None
 
 
-def build_model(config, vocabulary_size, positive_share=0.5):
-    """Untrained network: int (batch, tokens, features) -> probability of the positive class (batch, 1).
+def build_model(config, vocabulary_size, positive_fraction=0.5):
+    """Build the untrained network: int (batch, tokens, features) -> probability of the positive class (batch, 1).
 
     Args:
-        vocabulary_size: features, with the padding and the unknown.
-        positive_share: of the training rows; the first guess for every message, so that training does not
-            begin with unlearning that classes are equally common.
+        config: a `Config`.
+        vocabulary_size: number of features, with padding and unknown.
+        positive_fraction: fraction of positive training rows, the initial prediction for every message; training need
+            not first learn how frequent the classes are.
     """
-    log_odds = math.log(positive_share / (1 - positive_share))
+    log_odds = math.log(positive_fraction / (1 - positive_fraction))
     features = keras.Input((None, config.max_features), dtype="int32", name="features")
     x = TokenEmbedding(vocabulary_size, config.embedding_dim, config.feature_dropout)(features)
     x = keras.layers.SpatialDropout1D(config.dropout)(x)
@@ -99,10 +103,6 @@ def build_model(config, vocabulary_size, positive_share=0.5):
     return keras.Model(features, probability, name="spam_detector")
 
 
-def load_model(path, compile=False):
-    """A model of `build_model` that a training saved; the classes of its layers are here.
-
-    Args:
-        compile: whether with its loss and optimizer, to train on.
-    """
-    return runs.load_model(path, compile)
+def load_model(path):
+    """Load a model of `build_model`; the classes of its layers are registered here."""
+    return models.load_model(path)

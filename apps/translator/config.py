@@ -1,106 +1,103 @@
-"""Every setting of the translator, with its unit and the reason for its value."""
+"""Settings of the translator, each with its unit and the reason for its value."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ..common.cli import UserError
+from ..common.settings import (
+    require,
+    require_counts,
+    require_fractions,
+    require_positive,
+    require_proper_fractions,
+    require_training,
+)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What is read, how it is cut into subwords, the network and its training.
+    """Settings of the data, the subwords, the network and its training.
 
-    On Multi30k (29,000 image descriptions, German and English) these settings train in under an hour on 2 CPU cores;
-    what comes out stands in the README.
+    On Multi30k (29,000 image descriptions, German and English) they train in under an hour on 2 CPU cores; README.md
+    has the results.
     """
 
     data: tuple[str, ...] = ("sample",)
-    """The sentence pairs: `sample` (made here, offline), one file with a tab between the two sentences of a line, two
-    files with a sentence a line (source, target; `.gz` or plain), or `tfds:NAME`."""
+    """Sentence pairs: `sample` (generated, offline), one file with a tab between the two sentences of a line, two files
+    with a sentence a line (source, target; `.gz` or plain), or `tfds:NAME`."""
     validation_data: tuple[str, ...] = ()
-    """Pairs that steer the training, in a form like --data; a share of the --data if not given."""
+    """Pairs for early stopping and the learning rate, in a form like --data; a fraction of --data if not given."""
     reverse: bool = False
-    """Translate the other way: the second sentence of each pair into the first."""
+    """Translate the second sentence of each pair into the first."""
     encoding: str = "utf-8"
     """Character encoding of the files."""
     split: str = "train"
     """Split of a TensorFlow Datasets set to read."""
 
     test_fraction: float = 0.1
-    """Share of the pairs kept for `evaluate`; 0 trains on all of them."""
+    """Fraction of the pairs held out for `evaluate`; 0 trains on all."""
     validation_fraction: float = 0.05
-    """Share of the pairs that steer the training; not used with --validation-data."""
+    """Fraction of the pairs for early stopping and the learning rate; not used with --validation-data."""
     max_length_ratio: float = 9.0
-    """Pairs with one side more than this many times as long as the other, in characters, are dropped: they are hardly
+    """Largest ratio of the lengths of a pair's sentences, in characters. Other pairs are dropped: they are hardly
     translations."""
 
     vocabulary_size: int = 5000
-    """Most subwords of each language. More make sentences shorter and the last layer slower; with these a sentence of
-    Multi30k has about 15."""
+    """Largest number of subwords of each language. More subwords make sentences shorter and the last layer slower; with
+    5000 a sentence of Multi30k has about 15."""
     max_tokens: int = 100
-    """Subwords in the longest sentence that is learned from and translated. The longest of Multi30k has 57."""
+    """Largest number of subwords of a sentence, in training and translation. The longest of Multi30k has 57."""
 
     family: Literal["gru", "lstm"] = "gru"
     """Recurrent layer of encoder and decoder."""
     attention: Literal["additive", "multiplicative", "none"] = "additive"
-    """How the decoder looks at the source: scores by a small network (Bahdanau 2015), by a product (Luong 2015), or not
-    at all: the whole sentence in one vector (Sutskever 2014), to compare."""
+    """Attention of the decoder: scores by a small network (Bahdanau 2015), by a product (Luong 2015), or, to compare,
+    none: the sentence as one vector (Sutskever 2014)."""
     embedding_dim: int = 256
     """Size of a subword's vector."""
     units: int = 256
-    """Units of every recurrent layer; the encoder has as many in each direction."""
+    """Units of every recurrent layer, in each direction of the encoder."""
     encoder_layers: int = 1
-    """Bidirectional layers of the encoder."""
+    """Number of bidirectional layers of the encoder."""
     tied_embeddings: bool = True
-    """The decoder's input and output share their vectors (Press and Wolf 2017); the option parts them."""
+    """Whether the decoder's input and output share their vectors (Press and Wolf 2017)."""
     dropout: float = 0.3
-    """Share of subword vectors, encoder outputs and contexts hidden in training."""
+    """Dropout rate of the subword vectors, the encoder outputs and the contexts."""
     output_dropout: float = 0.4
-    """Share of the last layer's input hidden in training."""
+    """Dropout rate of the last layer's inputs."""
 
     label_smoothing: float = 0.1
-    """Probability that the loss spreads over all subwords (Szegedy 2016), which keeps the beam search from being too
-    sure."""
+    """Probability that the loss distributes over all subwords (Szegedy 2016), so that the beam search is not
+    overconfident."""
     learning_rate: float = 2e-3
-    """Adam's first step size."""
+    """Initial learning rate of Adam."""
     decay: float = 0.5
     """Factor of the learning rate when the validation loss no longer falls."""
     decay_patience: int = 1
-    """Epochs without a better validation loss after which the rate decays."""
+    """Epochs without a better validation loss after which the learning rate decays."""
     decay_threshold: float = 0.02
-    """Nats by which the validation loss must fall to be better, for the decay. Averaged weights get a little better
-    all the time; waiting for them to stop wastes epochs."""
+    """Nats by which the validation loss must fall to count as better for the decay. Averaged weights improve a little
+    in every epoch; waiting for them to stop wastes epochs."""
     clip_norm: float = 1.0
     """Largest norm of a step's gradient (Pascanu 2013)."""
     average_epochs: float = 1.0
-    """Epochs over which the kept weights are averaged, exponentially (Polyak and Juditsky 1992)."""
+    """Time constant, in epochs, of the exponential average of the weights (Polyak and Juditsky 1992)."""
     batch_size: int = 64
     """Pairs in a batch."""
     epochs: int = 14
-    """Passes over the training pairs, at the most."""
+    """Largest number of epochs."""
     patience: int = 4
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
-    """Of the split, the first weights, the order of the pairs and the dropout."""
+    """Seed of the split, the initial weights, the order of the pairs and the dropout."""
 
     def __post_init__(self):
-        counts = "max_tokens embedding_dim units encoder_layers batch_size epochs patience decay_patience".split()
-        for name in counts:
-            self._require(name, getattr(self, name) >= 1, "a whole number from 1 up")
-        for name in ("test_fraction", "dropout", "output_dropout", "label_smoothing", "decay_threshold"):
-            self._require(name, 0 <= getattr(self, name) < 1, "a number from 0 up to, but not including, 1")
-        for name in ("validation_fraction", "decay"):
-            self._require(name, 0 < getattr(self, name) < 1, "a number between 0 and 1")
-        for name in ("learning_rate", "clip_norm", "average_epochs"):
-            self._require(name, getattr(self, name) > 0, "a number above 0")
-        self._require("test_fraction", self.test_fraction + self.validation_fraction < 1, "room for training pairs")
-        self._require("max_length_ratio", self.max_length_ratio >= 1, "a number from 1 up")
-        self._require("vocabulary_size", self.vocabulary_size >= 8, "a whole number from 8 up")
-        self._require("seed", 0 <= self.seed < 2**31, "a whole number from 0 up to 2147483647")
-        # As a list is what JSON gives back.
+        require_training(self)
+        require_counts(self, "max_tokens embedding_dim units encoder_layers decay_patience")
+        require_counts(self, "vocabulary_size", least=8)
+        require_fractions(self, "dropout output_dropout label_smoothing decay_threshold")
+        require_proper_fractions(self, "decay")
+        require_positive(self, "clip_norm average_epochs")
+        require(self, "max_length_ratio", lambda value: value >= 1, "a number from 1 up")
+        # JSON returns lists.
         object.__setattr__(self, "data", tuple(self.data))
         object.__setattr__(self, "validation_data", tuple(self.validation_data))
-
-    def _require(self, name, holds, expected):
-        if not holds:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected {expected}")

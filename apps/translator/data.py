@@ -1,9 +1,10 @@
-"""From the user's sentence pairs to batches of subword numbers."""
+"""Read pairs of sentences, split them, and make batches of subword ids.
 
-import gzip
+Pairs that share a sentence are kept in the same split: a copy in the test pairs would only measure memorization.
+"""
+
 import hashlib
 import unicodedata
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import tensorflow as tf
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..common import runs, tables, tfds_sets
+from ..common import tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
+from ..common.files import read_json
 from ..common.splits import hold_out
 from ..common.text import END_ID, START_ID, Subwords
 from .sample_data.make_pairs import make_pairs
+from .text_files import read_text
 
-# Sentences of a few characters can well be many times as long in another language.
+# Up to this many characters, a sentence may be many times as long in another language.
 SHORT = 20
 
 
@@ -28,7 +31,7 @@ class Pairs:
     """Sentences and their translations.
 
     Attributes:
-        sources, targets: as many of each.
+        sources, targets: lists of strings of the same length.
     """
 
     sources: list[str]
@@ -38,6 +41,7 @@ class Pairs:
         return len(self.sources)
 
     def take(self, rows):
+        """Return the pairs of an index array."""
         return Pairs([self.sources[row] for row in rows], [self.targets[row] for row in rows])
 
     @property
@@ -48,12 +52,17 @@ class Pairs:
 
 
 def read_pairs(config, data=None, keep_all=False):
-    """Reads and checks the sentence pairs that `data` names, `config.data` if absent.
+    """Read and check pairs of sentences.
 
-    Pairs that can hardly be translations of one another are dropped, and counted in one printed line.
+    Drops pairs that are hardly translations of each other, and prints how many.
 
     Args:
-        keep_all: drop none; to measure on a set that others measure on.
+        config: a `Config`.
+        data: names of files or of a set, as in `Config`; None for `config.data`.
+        keep_all: whether to drop none, for figures that are comparable with others'.
+
+    Returns:
+        `Pairs`.
 
     Raises:
         UserError: names the file, the row and what to do.
@@ -74,13 +83,15 @@ def read_pairs(config, data=None, keep_all=False):
     for number, (source, target) in rows:
         _check(name, number, source, target)
         short, long = sorted((len(source), len(target)))
-        absurd = not keep_all and long > max(SHORT, config.max_length_ratio * short)
-        (dropped if absurd else kept).append((source, target))
+        unequal = not keep_all and long > max(SHORT, config.max_length_ratio * short)
+        (dropped if unequal else kept).append((source, target))
     if dropped:
-        print(f"{name}: dropped {len(dropped)} of {len(kept) + len(dropped)} pairs: one side over "
-              f"{config.max_length_ratio:g} times as long as the other, for example {dropped[0]!r:.100}")  # fmt: skip
+        print(
+            f"{name}: dropped {len(dropped)} of {len(kept) + len(dropped)} pairs: one sentence is over "
+            f"{config.max_length_ratio:g} times as long as the other, for example {dropped[0]!r:.100}"
+        )
     if not kept:
-        raise UserError(f"{name}: no sentence pairs in it; expected lines of a sentence, a tab and its translation")
+        raise UserError(f"{name}: no pairs of sentences; expected lines of a sentence, a tab and its translation")
     sources, targets = zip(*kept, strict=True)
     return Pairs(list(targets), list(sources)) if config.reverse else Pairs(list(sources), list(targets))
 
@@ -88,25 +99,14 @@ def read_pairs(config, data=None, keep_all=False):
 def _check(name, number, source, target):
     for side, text in (("first", source), ("second", target)):
         if not text.strip():
-            raise UserError(f"{name}: row {number}: the {side} side is empty; delete the pair")
+            raise UserError(f"{name}: row {number}: the {side} sentence is empty; delete the pair")
         if "\0" in text:
-            raise UserError(f"{name}: row {number}: the {side} side has a NUL byte; this may not be a text file")
-
-
-def read_file(path, encoding="utf-8"):
-    """A text file, unpacked if it is gzip's."""
-    path = Path(path)
-    if path.suffix != ".gz" or not path.is_file():
-        return tables.read_text(path, encoding)
-    try:
-        return tables.decode(path, gzip.decompress(path.read_bytes()), encoding)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again, or unpack it yourself") from None
+            raise UserError(f"{name}: row {number}: the {side} sentence has a NUL byte; is this a text file?")
 
 
 def _read_tab_separated(path, encoding):
-    for number, line in tables.lines(read_file(path, encoding)):
-        # A third field says, in some collections, who wrote the sentences.
+    for number, line in tables.lines(read_text(path, encoding)):
+        # In some collections a third field names the authors.
         source, *target = line.split("\t")[:2]
         if not target:
             raise UserError(
@@ -117,7 +117,7 @@ def _read_tab_separated(path, encoding):
 
 
 def _read_parallel(source, target, encoding):
-    sides = [read_file(path, encoding).removesuffix("\n").split("\n") for path in (source, target)]
+    sides = [read_text(path, encoding).removesuffix("\n").split("\n") for path in (source, target)]
     if len(sides[0]) != len(sides[1]):
         raise UserError(
             f"{source} has {len(sides[0])} lines and {target} has {len(sides[1])}; line N of one must be the "
@@ -138,10 +138,11 @@ def _read_tfds(name, split):
 
 
 def clusters(pairs):
-    """Int (pairs,): pairs that share a sentence, but for case and spacing, on either side, have the same number."""
-    sides = [np.unique([_folded(text) for text in side], return_inverse=True)[1] for side in
-             (pairs.sources, pairs.targets)]  # fmt: skip
-    sources, targets = sides[0], sides[1] + sides[0].max() + 1
+    """Return int (pairs,), the same for pairs that share a source or target sentence, ignoring case and spacing."""
+    sources, targets = (
+        np.unique([_folded(text) for text in side], return_inverse=True)[1] for side in (pairs.sources, pairs.targets)
+    )
+    targets = targets + sources.max() + 1
     size = targets.max() + 1
     links = coo_array((np.ones(len(pairs), "int8"), (sources, targets)), shape=(size, size))
     return connected_components(links, directed=False)[1][sources]
@@ -152,13 +153,18 @@ def _folded(text):
 
 
 def split_pairs(pairs, config, validation=None):
-    """Cuts the pairs into train, validation and test; pairs that share a sentence stay together.
+    """Split into train, validation and test: pairs that share a sentence together.
 
     Args:
-        validation: pairs read from elsewhere, which then are the validation pairs.
+        pairs: `Pairs`.
+        config: a `Config`.
+        validation: other `Pairs` for validation; None takes a fraction of `pairs`.
 
     Returns:
-        Dict of Pairs; `test` is empty with `test_fraction` 0.
+        Dict of Pairs; `test` is empty if `test_fraction` is 0.
+
+    Raises:
+        UserError: a split is empty.
     """
     groups = clusters(pairs)
     rest, test = hold_out(np.arange(len(pairs)), groups, config.test_fraction, config.seed)
@@ -171,13 +177,24 @@ def split_pairs(pairs, config, validation=None):
         if not len(part) and not (name == "test" and config.test_fraction == 0):
             raise UserError(
                 f"{' '.join(config.data)}: too few pairs to split: {len(pairs)}, of which "
-                f"{len(np.unique(groups))} share no sentence, leave none for {name}; give more"
+                f"{len(np.unique(groups))} share no sentence, leave the {name} pairs empty; give more"
             )
     return {name: splits[name] for name in ("train", "validation", "test")}
 
 
 def fit_subwords(pairs, config):
-    """The subwords of both sides of the training pairs: (source, target) `Subwords`."""
+    """Choose the subwords of both languages.
+
+    Args:
+        pairs: training `Pairs`.
+        config: a `Config`.
+
+    Returns:
+        (source, target) `Subwords`.
+
+    Raises:
+        UserError: the sentences have more different characters than the vocabulary allows.
+    """
     try:
         return tuple(Subwords.fit(side, config.vocabulary_size) for side in (pairs.sources, pairs.targets))
     except ValueError as error:
@@ -187,62 +204,112 @@ def fit_subwords(pairs, config):
 
 
 def load_subwords(run_dir):
-    """The subwords of a run: (source, target) `Subwords`."""
+    """Read the subwords of a run.
+
+    Returns:
+        (source, target) `Subwords`.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = Path(run_dir) / "vocabulary.json"
-    pieces = runs.read_json(path)
+    pieces = read_json(path)
     if not isinstance(pieces, dict) or not (pieces.get("source") and pieces.get("target")):
         raise UserError(f"{path}: not the subwords of two languages; train into a new run directory")
     return tuple(Subwords(pieces[side]) for side in ("source", "target"))
 
 
-def encode_ended(subwords, texts):
-    """Strings (texts,) -> ragged int32 (texts, time), each closed by the end."""
-    numbers = subwords.encode(texts)
-    return tf.concat([numbers, tf.fill([numbers.nrows(), 1], END_ID)], axis=1)
+def encode_texts(subwords, texts):
+    """Return the ids of texts, each followed by the end.
+
+    Args:
+        subwords: `Subwords`.
+        texts: string tensor (texts,).
+
+    Returns:
+        Ragged int32 (texts, time).
+    """
+    ids = subwords.encode(texts)
+    return tf.concat([ids, tf.fill([ids.nrows(), 1], END_ID)], axis=1)
 
 
-def encode_all(subwords, texts):
-    """As `encode_ended`, for a list of any number of texts."""
-    parts = [encode_ended(subwords, tf.constant(texts[at : at + 1024], tf.string)) for at in range(0, len(texts), 1024)]
+def encode_list(subwords, texts, batch_size=1024):
+    """Return the same as `encode_texts` for a list of strings, of any length, which is encoded in batches."""
+    starts = range(0, len(texts), batch_size)
+    parts = [encode_texts(subwords, tf.constant(texts[at : at + batch_size], tf.string)) for at in starts]
     return tf.concat(parts, axis=0)
 
 
-def make_dataset(pairs, subwords, config, epochs=None, share=None):
-    """Batches of pairs of about the same length; pairs of more than `max_tokens` are left out.
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Pairs as ids of subwords, see `encode_pairs`.
+
+    Attributes:
+        sources, targets: ragged int32 (pairs, time), each row with the end.
+    """
+
+    sources: tf.RaggedTensor
+    targets: tf.RaggedTensor
+
+    def __len__(self):
+        return int(self.sources.nrows())
+
+
+def encode_pairs(pairs, subwords, config):
+    """Encode the pairs that have at most `max_tokens` subwords on both sides; print how many have more.
 
     Args:
-        subwords: (source, target).
-        epochs: the epochs to run through; if absent, the pairs come once as they stand.
-        share: `devices.Placement.share`, to train on whole batches.
+        pairs: `Pairs`.
+        subwords: (source, target) `Subwords`.
+        config: a `Config`.
 
     Returns:
-        A tf.data.Dataset of ((source, given), target, weights): int32 (batch, time) twice, where `given` is the target
-        one step later with the start before it; int32 (batch, time); float32 (batch, time), 0 on padding. Its
-        cardinality is the number of batches over all epochs, as many in each.
+        `EncodedPairs`.
+
+    Raises:
+        UserError: all pairs have more.
     """
-    sources, targets = (encode_all(*side) for side in zip(subwords, (pairs.sources, pairs.targets), strict=True))
-    lengths = np.maximum(sources.row_lengths(), targets.row_lengths())
-    fits = lengths <= config.max_tokens + 1
+    sources, targets = (encode_list(*side) for side in zip(subwords, (pairs.sources, pairs.targets), strict=True))
+    fits = np.maximum(sources.row_lengths(), targets.row_lengths()) <= config.max_tokens + 1
     if not fits.any():
         raise UserError(f"--max-tokens {config.max_tokens}: all {len(pairs)} pairs are longer; give more")
     if not fits.all():
         print(f"left out {np.sum(~fits)} of {len(pairs)} pairs: longer than --max-tokens {config.max_tokens} subwords")
-    parts = tuple(tf.ragged.boolean_mask(side, fits) for side in (sources, targets))
-    dataset = bucketed(parts, lengths[fits], padded_lengths(config), config.batch_size, config.seed, epochs)
-    dataset = dataset.map(_shifted, tf.data.AUTOTUNE)
-    if share:
-        dataset = share(dataset, int(fits.sum()), epochs)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return EncodedPairs(tf.ragged.boolean_mask(sources, fits), tf.ragged.boolean_mask(targets, fits))
+
+
+def make_dataset(encoded, config, epochs=None):
+    """Make batches of pairs of similar length.
+
+    Args:
+        encoded: `EncodedPairs`.
+        config: a `Config`.
+        epochs: range of epochs. The order of each depends only on the seed and the epoch, so a resumed training sees
+            the same batches. None gives the pairs once, in their order.
+
+    Returns:
+        A tf.data.Dataset of ((source, decoder_inputs), target, weights): int32 (batch, time) twice, where
+        `decoder_inputs` is the target one step later, after the start; int32 (batch, time); float32 (batch, time), 0 on
+        padding. Every epoch has the same number of batches.
+    """
+    lengths = np.maximum(encoded.sources.row_lengths(), encoded.targets.row_lengths())
+    parts = encoded.sources, encoded.targets
+    dataset = bucketed(parts, lengths, padded_lengths(config), config.batch_size, config.seed, epochs)
+    return dataset.map(_add_decoder_inputs, tf.data.AUTOTUNE)
 
 
 def padded_lengths(config):
-    """The few lengths that sentences, with their end, are padded to."""
+    """Return the few lengths to which sentences, with their end, are padded."""
     lengths = [8]
     while lengths[-1] < config.max_tokens + 1:
         lengths.append(lengths[-1] + (4 if lengths[-1] < 32 else lengths[-1] // 4))
     return lengths
 
 
-def _shifted(source, target):
-    given = tf.pad(target[:, :-1], [[0, 0], [1, 0]], constant_values=START_ID)
-    return (source, given), target, tf.cast(tf.not_equal(target, 0), tf.float32)
+def shift_right(targets):
+    """Return the decoder's inputs for int (batch, time): the start, then all but the last id."""
+    return tf.pad(targets, [[0, 0], [1, 0]], constant_values=START_ID)[:, :-1]
+
+
+def _add_decoder_inputs(source, target):
+    return (source, shift_right(target)), target, tf.cast(tf.not_equal(target, 0), tf.float32)

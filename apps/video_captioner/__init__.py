@@ -1,1 +1,1 @@
-"""Writes sentences about video clips, learned from a folder of clips with captions."""
+"""A recurrent network that captions video clips, trained on a folder of clips with captions."""

@@ -1,4 +1,4 @@
-"""What sees a frame: a model of keras.applications, or a small CNN that is trained with the rest."""
+"""The CNN over the frames: a model of keras.applications, or a small one that is trained with the rest."""
 
 import warnings
 from pathlib import Path
@@ -10,11 +10,12 @@ from ..common.cli import UserError
 
 
 def build_backbone(name, frame_size, weights="random"):
-    """A model of float32 (frames, frame_size, frame_size, 3), from 0 to 255, to features (frames, features).
+    """Build a model: float32 (frames, frame_size, frame_size, 3), from 0 to 255 -> features (frames, features).
 
     Args:
-        name: `small`, or a model of keras.applications, in any case of letters.
-        weights: of the latter: `random`, `imagenet`, or a file.
+        name: `small`, or a model of keras.applications, in any case.
+        frame_size: side of the frames, in pixels.
+        weights: of a model of keras.applications: `random`, `imagenet`, or a file.
 
     Raises:
         UserError: no such model or file, weights that do not fit or cannot be downloaded, frames that are too small.
@@ -28,7 +29,7 @@ def build_backbone(name, frame_size, weights="random"):
 
 
 def unfreeze(backbone, count):
-    """Lets the last `count` layers of a model of keras.applications learn, and no others."""
+    """Make the last `count` layers of a model of keras.applications trainable, and only those."""
     backbone.trainable = True
     body = backbone.layers[-1]
     for layer in body.layers[:-count]:
@@ -37,30 +38,30 @@ def unfreeze(backbone, count):
 
 def _small(frame_size):
     frames = keras.Input((frame_size, frame_size, 3))
-    # Of no mean, as the weights' start expects of its inputs, and about 1 where a shape stands out.
+    # Mean 0, which the initial weights assume of their inputs, and about 1 where a shape stands out.
     values = (frames - ops.mean(frames, axis=(1, 2), keepdims=True)) / 64
     for filters, kernel, strides in ((24, 5, 2), (48, 3, 2), (64, 3, 2), (96, 3, 1)):
         values = keras.layers.Conv2D(
             filters, kernel, strides=strides, padding="same", activation="relu", kernel_initializer="he_normal"
         )(values)
     pooled = [keras.layers.GlobalMaxPooling2D()(values), keras.layers.GlobalAveragePooling2D()(values)]
-    what = keras.layers.LayerNormalization()(keras.layers.Concatenate()(pooled))
-    return keras.Model(frames, keras.layers.Concatenate()([what, SpatialSoftmax()(values)]), name="backbone")
+    appearance = keras.layers.LayerNormalization()(keras.layers.Concatenate()(pooled))
+    return keras.Model(frames, keras.layers.Concatenate()([appearance, SpatialSoftmax()(values)]), name="backbone")
 
 
 class SpatialSoftmax(keras.layers.Layer):
-    """Where each channel is brightest: the mean place under a softmax over the places, each axis from -3 to 3.
+    """Position of each channel's maximum: the mean position under a softmax over positions, each axis from -3 to 3.
 
-    Pooling tells what there is, this where, and unlike a dense layer over all places it knows what it learned in one
-    place in all others. Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016, section IV. A low
-    temperature makes it sharp before anything is learned, and the axes are long so that places weigh as much as the
-    other features.
+    Pooling says what is in a frame, this layer where. Unlike a dense layer over all positions it applies what it
+    learned at one position to all others. Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016,
+    section IV. A low temperature makes the softmax sharp before training, and the axes are long so that positions are
+    as large as the other features.
 
     Call arguments:
         values: (batch, height, width, channels).
 
     Returns:
-        (batch, 2 * channels), all vertical places, then all horizontal ones.
+        (batch, 2 * channels), all vertical positions, then all horizontal ones.
     """
 
     TEMPERATURE, EDGE = 0.2, 3.0
@@ -70,13 +71,13 @@ class SpatialSoftmax(keras.layers.Layer):
         flat = ops.reshape(values, (-1, height * width, channels))
         weights = ops.reshape(ops.softmax(flat / self.TEMPERATURE, axis=1), (-1, height, width, channels))
         rows, columns = (ops.linspace(-self.EDGE, self.EDGE, size)[:, None] for size in (height, width))
-        down = ops.sum(ops.sum(weights, axis=2) * rows, axis=1)
-        across = ops.sum(ops.sum(weights, axis=1) * columns, axis=1)
-        return ops.concatenate([down, across], axis=-1)
+        vertical = ops.sum(ops.sum(weights, axis=2) * rows, axis=1)
+        horizontal = ops.sum(ops.sum(weights, axis=1) * columns, axis=1)
+        return ops.concatenate([vertical, horizontal], axis=-1)
 
 
 def _application(name):
-    """(function that builds the model, function that prepares frames for it)."""
+    """Return the function that builds the model, and the one that prepares frames for it."""
     found = {key: build for key, build in vars(keras.applications).items() if key[0].isupper()}
     for key, build in found.items():
         if key.casefold() == name.casefold():
@@ -90,32 +91,32 @@ def _weighted(build, frame_size, weights):
     try:
         body = build(**settings, weights=None)
     except ValueError as error:
-        raise UserError(f"--frame-size {frame_size}: {build.__name__} refuses it ({_first(error)})") from None
+        raise UserError(f"--frame-size {frame_size}: {build.__name__} refuses it ({_first_line(error)})") from None
     if weights == "random":
         return body
     if weights == "imagenet":
         try:
             return build(**settings, weights="imagenet")
-        # Keras tells of a failed download by a plain Exception.
+        # Keras raises a plain Exception for a failed download.
         except Exception as error:
             raise UserError(
-                f"--weights imagenet: cannot be downloaded for {build.__name__} ({_first(error)}); run once where "
+                f"--weights imagenet: cannot be downloaded for {build.__name__} ({_first_line(error)}); run once where "
                 "there is a network and copy ~/.keras/models here, or give --weights a file, or --weights random"
             ) from None
     if not Path(weights).is_file():
         raise UserError(f"--weights {weights}: no such file; expected imagenet, random or a file of weights")
     try:
         with warnings.catch_warnings():
-            # Keras warns of weights that it does not find, and leaves them random.
+            # Keras only warns of weights that are missing, and leaves them random.
             warnings.simplefilter("error", UserWarning)
             body.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning) as error:
         raise UserError(
-            f"--weights {weights}: not the weights of {build.__name__} without its top ({_first(error)}); expected "
-            "what model.save_weights wrote, or a ..._no_top.h5 of keras.applications"
+            f"--weights {weights}: not the weights of {build.__name__} without its top ({_first_line(error)}); "
+            "expected a file of model.save_weights, or a ..._no_top.h5 of keras.applications"
         ) from None
     return body
 
 
-def _first(error):
+def _first_line(error):
     return str(error).strip().splitlines()[0][:160]

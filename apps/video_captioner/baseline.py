@@ -1,4 +1,4 @@
-"""Captions that need no network that writes: the most frequent one, and the one of the likest training clip."""
+"""Captions without a decoder: the most frequent one, and that of the most similar training clip."""
 
 from collections import Counter
 
@@ -6,26 +6,26 @@ import numpy as np
 
 
 def most_frequent(captions):
-    """The caption that most of the training captions are; of equally frequent ones the first.
+    """Return the most frequent caption; of equally frequent ones the first.
 
     Args:
-        captions: for each training clip a list of strings.
+        captions: list of strings for each training clip.
     """
     return Counter(caption for own in captions for caption in own).most_common(1)[0][0]
 
 
-def nearest(features, captions, wanted):
-    """The first caption of the training clip whose mean feature is nearest by the cosine, for each wanted one.
+def nearest(features, captions, queries):
+    """Return for each query the first caption of the training clip with the most similar mean features.
 
     Args:
-        features: float (training clips, features), the mean over each clip's frames.
-        captions: for each training clip a list of strings.
-        wanted: float (clips, features).
+        features: float (training clips, features), means over the frames of each clip.
+        captions: list of strings for each training clip.
+        queries: float (clips, features); compared by the cosine.
 
     Returns:
         List of strings.
     """
-    return [captions[row][0] for row in np.argmax(_unit(wanted) @ _unit(features).T, axis=1)]
+    return [captions[row][0] for row in np.argmax(_unit(queries) @ _unit(features).T, axis=1)]
 
 
 def _unit(features):

@@ -1,4 +1,4 @@
-"""From clips with captions to batches of frames, or features, and subword numbers: split, and cut into subwords."""
+"""Split captioned clips, and make batches of their frames or features and the subword ids of their captions."""
 
 import re
 from pathlib import Path
@@ -6,23 +6,30 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ..common import runs
 from ..common.cli import UserError
+from ..common.files import read_json
 from ..common.splits import hold_out
 from ..common.text import END_ID, START_ID, Subwords
 
-# MSVD's names: what of a longer video it is, from second to second.
+# MSVD's names: a video, and the seconds at which its part starts and ends.
 _PART = re.compile(r"(.+)_\d+_\d+")
 
 
 def split_clips(clips, config):
-    """Cuts the clips into train, validation and test, as the captions say or by chance.
+    """Split clips into train, validation and test, as the captions say, or at random.
 
-    By chance, clips of the same content, and clips named as parts of the same video (`NAME_START_END`, as MSVD's are),
-    stay together.
+    A random split keeps clips of the same content, and clips named as parts of the same video (`NAME_START_END`, as in
+    MSVD), together.
+
+    Args:
+        clips: `Clips`.
+        config: a `Config`.
 
     Returns:
         Dict of `Clips`; `test` may be empty.
+
+    Raises:
+        UserError: too few clips to split.
     """
     rows = np.arange(len(clips))
     if clips.splits[0] is not None:
@@ -31,140 +38,162 @@ def split_clips(clips, config):
     else:
         groups = _groups(clips)
         rest, test = hold_out(rows, groups, config.test_fraction, config.seed)
-        train, held = hold_out(rest, groups, config.validation_fraction / (1 - config.test_fraction), config.seed)
-        parts = {"train": train, "validation": held, "test": test}
+        fraction = config.validation_fraction / (1 - config.test_fraction)
+        train, validation = hold_out(rest, groups, fraction, config.seed)
+        parts = {"train": train, "validation": validation, "test": test}
     for name, part in parts.items():
         if not len(part) and name != "test":
             raise UserError(
-                f"{config.data}: too few clips to split: {len(clips)} leave none for {name}; give more, or name every "
-                "clip's split in a column `split`"
+                f"{config.data}: too few clips to split: {len(clips)} leave none for {name}; give more, or name the "
+                "split of every clip in a column `split`"
             )
     return {name: clips.take(part) for name, part in parts.items()}
 
 
 def _groups(clips):
-    """Int (clips,): those that must stay together have the same number."""
+    """Return int (clips,), the same for clips that must stay together."""
     of_video, of_content = {}, {}
-    found = []
+    groups = []
     for path, content in zip(clips.paths, clips.hashes, strict=True):
         part = _PART.fullmatch(path.stem)
         video = part[1] if part else path.name
-        group = of_video.setdefault(video, of_content.get(content, len(found)))
-        found.append(of_content.setdefault(content, group))
-    return np.array(found)
+        group = of_video.setdefault(video, of_content.get(content, len(groups)))
+        groups.append(of_content.setdefault(content, group))
+    return np.array(groups)
 
 
 def fit_subwords(clips, config):
-    """The subwords of the training clips' captions."""
+    """Choose the subwords of the captions of `clips`, which must be training clips."""
     try:
-        return Subwords.fit([caption for row in clips.captions for caption in row], config.vocabulary_size)
+        return Subwords.fit([caption for own in clips.captions for caption in own], config.vocabulary_size)
     except ValueError as error:
         raise UserError(
-            f"--vocabulary-size {config.vocabulary_size}: too few for the characters of the captions ({error})"
+            f"--vocabulary-size {config.vocabulary_size}: too small for the characters of the captions ({error})"
         ) from None
 
 
 def load_subwords(run_dir):
-    """The subwords of a run."""
+    """Load the subwords of a run."""
     path = Path(run_dir) / "vocabulary.json"
-    pieces = runs.read_json(path)
+    pieces = read_json(path)
     if not isinstance(pieces, list) or not pieces:
         raise UserError(f"{path}: not a list of subwords; train into a new run directory")
     return Subwords(pieces)
 
 
-def make_dataset(clips, files, subwords, config, epochs=None, share=None):
-    """Batches of clips with some of their captions.
+def encode_captions(clips, subwords, config):
+    """Encode captions as subword ids, and leave out those that are too long.
 
     Args:
-        files: by a clip's hash the file with its frames or features, see `features.py`.
-        epochs: the epochs to run through, a range, each with clips in an order and captions drawn by chances that hang
-            on the seed and the epoch alone, so that a resumed training sees what an unbroken one would. If absent, the
-            clips come once as they stand, with their first captions.
-        share: `devices.Placement.share`, to train on whole batches; a process loads the frames of its own clips alone.
+        clips: `Clips`.
+        subwords: `Subwords`.
+        config: a `Config`.
 
     Returns:
-        A tf.data.Dataset of ((frames, lengths, given), target, weights): uint8 (batch, frames, height, width, 3) or
-        float32 (batch, frames, features); int32 (batch,); int32 (batch, captions, time) twice, of which `given` is
-        the target one step later with the start before it; float32 like it, 0 on padding. Its cardinality is the
-        number of batches over all epochs.
+        {row of `clips`: list of captions, each a list of ids with the end}, for the clips that keep a caption.
+
+    Raises:
+        UserError: all captions are too long.
     """
-    captions = _encoded(clips, subwords, config)
-    arrays = [files[content] for content in clips.hashes]
-    rows = np.array([row for row, own in enumerate(captions) if own])
-    if not len(rows):
+    texts = [caption for own in clips.captions for caption in own]
+    parts = [subwords.encode(tf.constant(texts[at : at + 1024])).to_list() for at in range(0, len(texts), 1024)]
+    ids = iter([row for part in parts for row in part])
+    encoded = [[[*next(ids), END_ID] for _ in own] for own in clips.captions]
+    fitting = [[caption for caption in own if len(caption) <= config.max_tokens + 1] for own in encoded]
+    if dropped := len(texts) - sum(map(len, fitting)):
+        print(f"left out {dropped} of {len(texts)} captions: longer than --max-tokens {config.max_tokens} subwords")
+    if dropped == len(texts):
         raise UserError(f"--max-tokens {config.max_tokens}: all captions are longer; give more")
+    return {row: own for row, own in enumerate(fitting) if own}
+
+
+def caption_batches(captions, config, epochs=None):
+    """Make batches of clips, each with some of its captions.
+
+    Args:
+        captions: {row of a clip: its captions}, of `encode_captions`.
+        config: a `Config`.
+        epochs: range of epochs. The order of the clips in each, and the captions that are drawn, depend only on the
+            seed and the epoch, so a resumed training sees the same batches. None gives the clips once, in their order,
+            with their first captions.
+
+    Returns:
+        A tf.data.Dataset of ((rows, decoder_inputs), targets, weights) for `load_frames`: int32 (batch,); int32
+        (batch, captions, time) twice, where `decoder_inputs` are the start and the targets except the last; float32
+        (batch, captions, time), 0 on padding. Its cardinality is the number of batches in all epochs.
+    """
+    rows = np.array(list(captions))
     steps = -(-len(rows) // config.batch_size)
 
-    def batch(number):
-        epoch, place = divmod(int(number), steps)
-        # Of the epoch the order; of the batch, besides, which captions.
+    def batch(index):
+        epoch, step = divmod(int(index), steps)
+        # The order depends on the epoch, the captions on the batch, too.
         order = rows if epochs is None else np.random.default_rng([config.seed, epochs[epoch]]).permutation(rows)
-        drawing = None if epochs is None else np.random.default_rng([config.seed, epochs[epoch], place])
-        chosen = order[place * config.batch_size : (place + 1) * config.batch_size]
-        return chosen.astype("int32"), *_written([_drawn(captions[row], config, drawing) for row in chosen], config)
+        generator = None if epochs is None else np.random.default_rng([config.seed, epochs[epoch], step])
+        chosen = order[step * config.batch_size : (step + 1) * config.batch_size]
+        drawn = [_draw_captions(captions[row], config.captions_per_clip, generator) for row in chosen]
+        return chosen.astype("int32"), *_decoder_arrays(drawn, config.captions_per_clip)
 
-    # TensorFlow wants to know types and shapes before it sees a batch.
-    sample = np.load(arrays[rows[0]], mmap_mode="r")
-    of_frames, of_text = (None, config.max_frames, *sample.shape[1:]), (None, config.captions_per_clip, None)
+    def tensors(index):
+        chosen, decoder_inputs, targets = tf.numpy_function(batch, [index], [tf.int32] * 3)
+        shape = (None, config.captions_per_clip, None)
+        decoder_inputs, targets = tf.ensure_shape(decoder_inputs, shape), tf.ensure_shape(targets, shape)
+        return (tf.ensure_shape(chosen, (None,)), decoder_inputs), targets, tf.cast(targets != 0, tf.float32)
 
-    def write(number):
-        chosen, given, target = tf.numpy_function(batch, [number], [tf.int32] * 3)
-        given, target = tf.ensure_shape(given, of_text), tf.ensure_shape(target, of_text)
-        return (tf.ensure_shape(chosen, (None,)), given), target, tf.cast(tf.not_equal(target, 0), tf.float32)
-
-    def load(inputs, target, weights):
-        chosen, given = inputs
-        frames, lengths = tf.numpy_function(
-            lambda own: _loaded([arrays[row] for row in own], config), [chosen], [sample.dtype, tf.int32]
-        )
-        frames = tf.ensure_shape(frames, (chosen.shape[0], *of_frames[1:]))
-        return (frames, tf.ensure_shape(lengths, chosen.shape), given), target, weights
-
-    # Not `from_generator`, which makes TensorFlow give memory back all the time and slows every step.
-    numbers = tf.data.Dataset.range(steps * (1 if epochs is None else len(epochs)))
-    dataset = numbers.map(write, num_parallel_calls=2, deterministic=True)
-    if share:
-        dataset = share(dataset, len(rows), epochs)
-    return dataset.map(load, num_parallel_calls=2, deterministic=True).prefetch(2)
+    # Not `from_generator`, with which TensorFlow keeps returning memory to the system, which slows every step.
+    indices = tf.data.Dataset.range(steps * (1 if epochs is None else len(epochs)))
+    return indices.map(tensors, num_parallel_calls=2, deterministic=True)
 
 
-def _encoded(clips, subwords, config):
-    """For each clip its captions that are not too long, as lists of numbers with the end."""
-    flat = [caption for own in clips.captions for caption in own]
-    parts = [subwords.encode(tf.constant(flat[at : at + 1024])).to_list() for at in range(0, len(flat), 1024)]
-    numbers = iter([row for part in parts for row in part])
-    encoded = [[[*next(numbers), END_ID] for _ in own] for own in clips.captions]
-    fitting = [[row for row in own if len(row) <= config.max_tokens + 1] for own in encoded]
-    if dropped := len(flat) - sum(map(len, fitting)):
-        print(f"left out {dropped} of {len(flat)} captions: longer than --max-tokens {config.max_tokens} subwords")
-    return fitting
+def load_frames(dataset, files, config):
+    """Replace the rows of `caption_batches` by the frames or features of the clips.
+
+    Args:
+        dataset: batches of ((rows, decoder_inputs), targets, weights).
+        files: file of each clip, in the order of the rows, see `features.py`.
+        config: a `Config`.
+
+    Returns:
+        A tf.data.Dataset of ((frames, lengths, decoder_inputs), targets, weights): uint8 (batch, frames, height, width,
+        3) or float32 (batch, frames, features), and int32 (batch,), the number of frames that are not padding.
+    """
+    # TensorFlow must know type and shape in advance.
+    first = np.load(files[0], mmap_mode="r")
+
+    def load(rows):
+        arrays = [np.load(files[row]) for row in rows]
+        return pad_frames(arrays, config.max_frames), np.array([len(array) for array in arrays], "int32")
+
+    def tensors(inputs, targets, weights):
+        rows, decoder_inputs = inputs
+        frames, lengths = tf.numpy_function(load, [rows], [first.dtype, tf.int32])
+        frames = tf.ensure_shape(frames, (rows.shape[0], config.max_frames, *first.shape[1:]))
+        return (frames, tf.ensure_shape(lengths, rows.shape), decoder_inputs), targets, weights
+
+    return dataset.map(tensors, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
-def _drawn(captions, config, generator):
-    count = min(len(captions), config.captions_per_clip)
+def _draw_captions(captions, count, generator):
+    """Return `count` captions, or all if there are fewer, drawn by `generator`; the first ones if it is None."""
+    count = min(len(captions), count)
     chosen = range(count) if generator is None else generator.permutation(len(captions))[:count]
-    return [captions[place] for place in chosen]
+    return [captions[index] for index in chosen]
 
 
-def _written(captions, config):
+def _decoder_arrays(captions, captions_per_clip):
+    """Return decoder inputs and targets, int32 (clips, captions_per_clip, time), of lists of ids."""
     longest = max(len(caption) for own in captions for caption in own)
-    # Few lengths are few shapes to compile for.
-    target = np.zeros((len(captions), config.captions_per_clip, -(-longest // 8) * 8), "int32")
+    # Few lengths mean few shapes to compile.
+    targets = np.zeros((len(captions), captions_per_clip, -(-longest // 8) * 8), "int32")
     for clip, own in enumerate(captions):
-        for place, caption in enumerate(own):
-            target[clip, place, : len(caption)] = caption
-    return np.pad(target[..., :-1], [[0, 0], [0, 0], [1, 0]], constant_values=START_ID), target
+        for index, caption in enumerate(own):
+            targets[clip, index, : len(caption)] = caption
+    return np.pad(targets[..., :-1], [[0, 0], [0, 0], [1, 0]], constant_values=START_ID), targets
 
 
-def _loaded(files, config):
-    loaded = [np.load(file) for file in files]
-    return padded_frames(loaded, config.max_frames), np.array([len(part) for part in loaded], "int32")
-
-
-def padded_frames(parts, count):
-    """Arrays (frames, ...) of different lengths -> (parts, count, ...), zeros behind them."""
-    padded = np.zeros((len(parts), count, *parts[0].shape[1:]), parts[0].dtype)
-    for place, part in enumerate(parts):
-        padded[place, : len(part)] = part
+def pad_frames(arrays, count):
+    """Stack arrays (frames, ...) of different lengths into (arrays, count, ...), followed by zeros."""
+    padded = np.zeros((len(arrays), count, *arrays[0].shape[1:]), arrays[0].dtype)
+    for index, array in enumerate(arrays):
+        padded[index, : len(array)] = array
     return padded

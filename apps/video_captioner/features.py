@@ -1,8 +1,8 @@
-"""The frames of each clip, or what a frozen backbone makes of them: computed once and kept on disk.
+"""Cache the sampled frames of each clip, or the features that a frozen backbone computes of them.
 
-A file's name is the hash of what is in the clip, its folder's the hash of how it was looked at: sampling, size and the
-backbone with its weights. So nothing stale is ever found, a renamed clip is not looked at again, a killed run goes on
-where it was, and two runs at once write the same files, each of them whole.
+The name of a file is the hash of the clip's content, that of its folder the hash of the sampling, the frame size and
+the backbone with its weights. So nothing in the cache is ever out of date, a renamed clip is not read again, an
+interrupted run resumes, and two runs at the same time write the same, complete files.
 """
 
 import hashlib
@@ -13,19 +13,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ..common import runs
 from ..common.cli import UserError
-from .data import padded_frames
+from ..common.files import replacing
+from .data import pad_frames
 from .video import choose_frames, open_video, read_frames
 
 
-class Looked:
-    """How clips are looked at.
+class ClipCache:
+    """Frames or features of clips, in files.
 
     Args:
-        config: says which frames, and how large.
-        cache: folder for what was seen.
-        backbone: a frozen one; None for the frames themselves.
+        config: a `Config`; has the sampling and the size of the frames.
+        cache: folder of all caches.
+        backbone: frozen backbone; None for the frames themselves.
     """
 
     def __init__(self, config, cache, backbone=None):
@@ -39,61 +39,61 @@ class Looked:
         self.folder = Path(cache) / f"{kind}-{config.backbone if backbone is not None else config.frame_size}-{key}"
 
     def __call__(self, clips, strict=False):
-        """Looks at those clips that are not in the cache.
+        """Add the clips that are not in the cache.
 
         Args:
             clips: `Clips`.
-            strict: refuse a bad clip; else it is named and left out.
+            strict: refuse a clip that cannot be read, instead of naming it and leaving it out.
 
         Returns:
-            The clips that can be read, and the file of each by the clip's hash: uint8 (frames, height, width, 3) or
-            float32 (frames, features), as numpy saves it.
+            The clips that can be read, and {hash of a clip: its file}: uint8 (frames, height, width, 3) or float32
+            (frames, features) in NumPy's format.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         files = {content: self.folder / f"{content[:32]}.npy" for content in clips.hashes}
-        absent = [row for row, content in enumerate(clips.hashes) if not _is_whole(files[content])]
+        absent = [row for row, content in enumerate(clips.hashes) if not _is_complete(files[content])]
         bad = {}
-        shown = keras.utils.Progbar(len(absent)) if absent and sys.stdout.isatty() else None
+        progress = keras.utils.Progbar(len(absent)) if absent and sys.stdout.isatty() else None
         for row in absent:
             try:
-                self._keep(files[clips.hashes[row]], self.look(clips.paths[row]))
+                self._save(files[clips.hashes[row]], self.compute(clips.paths[row]))
             except UserError as error:
                 if strict:
                     raise
                 bad[row] = error
-            if shown:
-                shown.add(1)
+            if progress:
+                progress.add(1)
         for error in bad.values():
             print(f"left out: {error}", file=sys.stderr)
         if bad and len(bad) == len(clips):
-            raise UserError(f"{clips.paths[0].parent}: not one of {len(clips)} clips can be read")
+            raise UserError(f"{clips.paths[0].parent}: none of {len(clips)} clips can be read")
         return clips.take([row for row in range(len(clips)) if row not in bad]), files
 
-    def look(self, path):
-        """Frames or features of one clip."""
-        frames = frames_of(path, self.config)
-        return frames if self.backbone is None else features_of(frames, self.backbone, self.config.max_frames)
+    def compute(self, path):
+        """Return the frames or features of a clip."""
+        frames = sample_frames(path, self.config)
+        return frames if self.backbone is None else compute_features(frames, self.backbone, self.config.max_frames)
 
-    def _keep(self, file, array):
-        with runs.replacing(file) as part:
+    def _save(self, file, array):
+        with replacing(file) as part:
             np.save(part, array)
 
 
-def frames_of(path, config):
-    """The frames of a clip that are looked at, uint8 (frames, frame_size, frame_size, 3)."""
+def sample_frames(path, config):
+    """Read the sampled frames of a clip, uint8 (frames, frame_size, frame_size, 3)."""
     video = open_video(path)
     chosen = choose_frames(video.times, video.duration, config.sampling, config.max_frames, config.fps)
     return np.stack(list(read_frames(video, chosen, config.frame_size)))
 
 
-def features_of(frames, backbone, max_frames):
-    """What a backbone makes of a clip's frames, float32 (frames, features)."""
-    # Always as many, so that it is compiled once.
-    padded = padded_frames([frames.astype("float32")], max_frames)[0]
+def compute_features(frames, backbone, max_frames):
+    """Return the features of a clip's frames, float32 (frames, features)."""
+    # Always the same number of frames, so that the backbone is compiled once.
+    padded = pad_frames([frames.astype("float32")], max_frames)[0]
     return keras.ops.convert_to_numpy(backbone.predict_on_batch(padded))[: len(frames)]
 
 
-def _is_whole(file):
+def _is_complete(file):
     try:
         np.load(file, mmap_mode="r")
     except (OSError, ValueError, EOFError):

@@ -12,7 +12,7 @@ import pytest
 
 from apps import serve_ray
 from apps.common import cli
-from apps.spam_detector.predict import Detector
+from apps.spam_detector.detector import Detector
 from tests.conftest import ROOT
 
 TEXTS = ["call 0906 to win", "hello"]

@@ -1,4 +1,4 @@
-"""Processes that wait for each other, on the loopback address; none of them needs JAX."""
+"""Processes that wait for each other on the loopback address, without JAX."""
 
 import re
 import socket
@@ -12,13 +12,13 @@ from tests.conftest import ROOT
 CODE = """
 import sys, time
 from apps.common import roll_call
-address, number, count, timeout, what = sys.argv[1:]
+address, index, count, timeout, then = sys.argv[1:]
 try:
-    roll_call.answer(address, int(number), int(count), float(timeout))
+    roll_call.answer(address, int(index), int(count), float(timeout))
 except ConnectionError as error:
     sys.exit(str(error))
 print("together", flush=True)
-{"leave": roll_call.leave, "end": lambda: None, "stay": lambda: time.sleep(60)}[what]()
+{"leave": roll_call.leave, "end": lambda: None, "stay": lambda: time.sleep(60)}[then]()
 """
 
 
@@ -33,8 +33,8 @@ def address():
 def process(address):
     started = []
 
-    def start(number, count, timeout=30, what="leave"):
-        command = [sys.executable, "-c", CODE, address, str(number), str(count), str(timeout), what]
+    def start(index, count, timeout=30, then="leave"):
+        command = [sys.executable, "-c", CODE, address, str(index), str(count), str(timeout), then]
         started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -49,31 +49,31 @@ def ends(process):
     return process.returncode, out.strip(), error.strip()
 
 
-def test_group_comes_together_whoever_is_first(process):
-    started = [process(number, 3) for number in (2, 0, 1)]
+def test_group_is_complete_whoever_is_first(process):
+    started = [process(index, 3) for index in (2, 0, 1)]
     assert [ends(each) for each in started] == [(0, "together", "")] * 3
 
 
-def test_missing_processes_are_named_to_all_that_came(process):
-    for each in [process(number, 4, timeout=3) for number in (0, 2)]:
+def test_missing_processes_are_named_to_all_present(process):
+    for each in [process(index, 4, timeout=3) for index in (0, 2)]:
         status, _, error = ends(each)
         assert status == 1
-        assert re.search(r"of 4 processes 1, 3 did not come; here are 0 on \S+, 2 on \S+$", error)
+        assert re.search(r"of 4 processes 1, 3 did not connect; present are 0 on \S+, 2 on \S+$", error)
 
 
-def test_first_process_that_is_not_there_is_named_with_its_address(process, address):
+def test_absent_first_process_is_named_with_its_address(process, address):
     status, _, error = ends(process(1, 2, timeout=1))
     assert (status, error) == (1, f"process 0 of the group was not at {address} in 1.0 s; start the same command there")
 
 
-def test_port_that_is_taken_is_named(process, address):
+def test_used_port_is_named(process, address):
     host, port = address.split(":")
     with socket.create_server((host, int(port))):
         status, _, error = ends(process(0, 2))
     assert status == 1 and error.startswith(f"process 0 cannot listen at {address} (Address already in use); expected")
 
 
-def test_two_of_the_same_number_are_refused(process):
+def test_two_processes_of_the_same_index_are_refused(process):
     found = [ends(each) for each in [process(0, 3, timeout=20), process(1, 3), process(1, 3)]]
     assert all(status == 1 and "both are process 1" in error for status, _, error in found)
 
@@ -83,14 +83,14 @@ def test_groups_of_different_sizes_are_refused(process):
     assert all(status == 1 and "process 1 on" in error and "a group of 3" in error for status, _, error in found)
 
 
-def test_strangers_at_the_port_do_no_harm(process, address):
+def test_other_clients_of_the_port_are_ignored(process, address):
     first = process(0, 2)
     host, port = address.split(":")
-    for said in (b"GET / HTTP/1.1\r\n\r\n", b"{}\n", b"3\n"):
+    for message in (b"GET / HTTP/1.1\r\n\r\n", b"{}\n", b"3\n", b"[" * 100_000):
         while True:
             try:
                 with socket.create_connection((host, int(port)), timeout=5) as stranger:
-                    stranger.sendall(said)
+                    stranger.sendall(message)
                 break
             except ConnectionRefusedError:
                 assert first.poll() is None
@@ -99,7 +99,7 @@ def test_strangers_at_the_port_do_no_harm(process, address):
 
 @pytest.mark.parametrize("lost", [0, 2])
 def test_killed_process_ends_the_others_with_its_name(process, lost):
-    group = [process(number, 3, what="stay") for number in range(3)]
+    group = [process(index, 3, then="stay") for index in range(3)]
     assert [each.stdout.readline() for each in group] == ["together\n"] * 3
     group.pop(lost).kill()
     for status, _, error in map(ends, group):
@@ -109,7 +109,7 @@ def test_killed_process_ends_the_others_with_its_name(process, lost):
 @pytest.mark.parametrize("early", [0, 1])
 def test_process_that_ends_before_its_part_is_done_ends_the_others(process, early):
     found = [
-        ends(each) for each in [process(number, 2, what="end" if number == early else "stay") for number in (0, 1)]
+        ends(each) for each in [process(number, 2, then="end" if number == early else "stay") for number in (0, 1)]
     ]
     assert [status for status, *_ in found] == [2, 2]
     assert f"the group lost process {early} on " in found[1 - early][2] and not found[early][2]

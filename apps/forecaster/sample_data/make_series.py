@@ -1,7 +1,6 @@
-"""The sample: how many bicycles ride past three counters of a city, hour by hour for 200 days.
+"""The sample: bicycles per hour at three counters of a city, for 200 days.
 
-Trend, day and week, a busier summer, noise that lingers, a bridge that opens (a level shift), and hours that the
-counters were out of order.
+Trend, daily, weekly and yearly seasons, autocorrelated noise, a level shift (a bridge opens), and gaps.
 """
 
 import numpy as np
@@ -12,11 +11,11 @@ COUNTERS = {"bridge": 210.0, "market": 140.0, "station": 320.0}
 
 
 def make_series(seed=0, holidays=False):
-    """A table with a time column and a column for each counter; a counter that was out of order has no number.
+    """Make a table with a time column and a column for each counter, NaN in gaps.
 
     Args:
-        seed: of everything that is random.
-        holidays: with a column `holiday`, 1 on days when few ride, and the effect.
+        seed: of all random numbers.
+        holidays: whether to add a column `holiday`, 1 on days with few riders, and its effect.
 
     Returns:
         pandas.DataFrame of 4,800 rows.
@@ -29,11 +28,12 @@ def make_series(seed=0, holidays=False):
     strolling = np.exp(-((hour - 15) ** 2) / 20)
     holiday = np.isin(days, generator.choice(HOURS // 24, 12, replace=False))
     table = {"time": times}
-    for name, level in COUNTERS.items():
-        share = generator.uniform(0.4, 0.8)
-        profile = np.where(weekend, share * strolling, commuting + 0.3 * share * strolling) + 0.06
+    for name, scale in COUNTERS.items():
+        leisure = generator.uniform(0.4, 0.8)
+        profile = np.where(weekend, leisure * strolling, commuting + 0.3 * leisure * strolling) + 0.06
         season = 1 + 0.3 * np.sin(2 * np.pi * (days - 60) / 365) + 0.0006 * days
-        riders = level * profile * season * np.exp(0.12 * _lingering(generator, 0.97) + 0.08 * _lingering(generator, 0))
+        noise = 0.12 * _autoregressive(generator, 0.97) + 0.08 * _autoregressive(generator, 0)
+        riders = scale * profile * season * np.exp(noise)
         if name == "bridge":
             riders *= np.where(hours >= 0.3 * HOURS, 1.35, 1)
         if holidays:
@@ -46,10 +46,10 @@ def make_series(seed=0, holidays=False):
     return pd.DataFrame(table)
 
 
-def _lingering(generator, memory):
-    """Noise of variance 1 of which a share `memory` stays from hour to hour (an autoregressive process)."""
-    shocks = generator.standard_normal(HOURS) * np.sqrt(1 - memory**2)
+def _autoregressive(generator, coefficient):
+    """Return noise of variance 1, an autoregressive process of order 1."""
+    shocks = generator.standard_normal(HOURS) * np.sqrt(1 - coefficient**2)
     noise = np.zeros(HOURS)
     for hour in range(1, HOURS):
-        noise[hour] = memory * noise[hour - 1] + shocks[hour]
+        noise[hour] = coefficient * noise[hour - 1] + shocks[hour]
     return noise

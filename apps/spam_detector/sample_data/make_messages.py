@@ -1,8 +1,8 @@
-"""Makes labelled text messages: enough of them to train on, and as hard to tell apart as real ones can be.
+"""Generate labelled text messages that are about as hard to classify as real ones.
 
-Each class has its own kinds of message, and some kinds have a twin in the other class: a parcel notice that
-is true and one that is not, a friend and somebody who poses as one, a shop that was subscribed to and one
-that was not. What tells twins apart is a word, the shape of a number or of an address, or the order of things.
+Each class has its own kinds of messages, and some kinds have a counterpart in the other class: a true and a false
+parcel notice, a friend and an impostor, a shop with and without a subscription. A word, the shape of a number or an
+address, or the order of words distinguishes them.
 """
 
 import random
@@ -71,14 +71,14 @@ SPAM = (
 )
 
 
-def make_messages(count=1200, spam_share=0.25, seed=7):
-    """Yields (row, label, text) with label `ham` or `spam`, always the same for the same arguments.
+def make_messages(count=1200, spam_fraction=0.25, seed=7):
+    """Yield (row, label, text) with label `ham` or `spam`, always the same for the same arguments.
 
-    About one message in eighty bears the other label, as it happens where people do the labelling.
+    About one message in eighty has the wrong label, as in data that people labelled.
     """
     generator = random.Random(seed)
     for row in range(1, count + 1):
-        spam = generator.random() < spam_share
+        spam = generator.random() < spam_fraction
         text = _roughen(_fill(generator.choice(SPAM if spam else HAM), generator), spam, generator)
         mislabelled = generator.random() < 1 / 80
         yield row, "spam" if spam != mislabelled else "ham", text
@@ -89,7 +89,7 @@ def _fill(template, generator):
 
 
 def _roughen(text, spam, generator):
-    """Spelling as people do it; whoever sends spam also hides its words from filters."""
+    """Add misspellings, and in spam obfuscated words."""
     words = text.split(" ")
     for at, word in enumerate(words):
         if generator.random() < 0.04 and len(word) > 3 and word.isalpha():

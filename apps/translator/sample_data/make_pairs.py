@@ -1,8 +1,8 @@
-"""Makes English sentences and their German translations, by one grammar of both languages.
+"""Generate English sentences and their German translations with one grammar of both languages.
 
-Word for word will not do: German nouns have a gender with which articles, adjectives and pronouns agree, and an object
-has another form than a subject; participles and infinitives go to the end, a time in front turns subject and verb
-around, numbers put the ones before the tens, and half past four is half five.
+Word-for-word translation fails: articles, adjectives and pronouns agree with the gender of German nouns; objects and
+subjects have different forms; participles and infinitives are last; a time at the start swaps subject and verb; numbers
+put ones before tens; and half past four is half five.
 """
 
 import random
@@ -96,7 +96,7 @@ PRONOUNS = {"m": "er", "f": "sie", "n": "es"}
 
 
 def make_pairs(count=4000, seed=0):
-    """`count` different pairs (English, German), in an order that hangs on the seed."""
+    """Return a list of `count` different pairs (English, German)."""
     draw = random.Random(seed)
     found = {}
     while len(found) < count:
@@ -106,7 +106,7 @@ def make_pairs(count=4000, seed=0):
 
 
 def number_words(number):
-    """2 to 99 in both languages."""
+    """Return a number from 1 to 99 in words, (English, German)."""
     if number < 20:
         return ONES[number - 1], EINS[number - 1]
     tens, ones = number // 10 - 2, number % 10
@@ -127,7 +127,7 @@ def _ending(article, case, gender):
 
 
 def _phrase(draw, article, case, english, german, gender):
-    """A noun with its article and, every other time, an adjective."""
+    """Return a noun with its article and, with probability 1/2, an adjective."""
     german_article = ARTICLES[article][case][gender]
     if draw.random() < 0.5:
         return f"{_article(article, english)}{english}", f"{german_article} {german}"

@@ -1,4 +1,4 @@
-"""From tables in every form to the same series on a grid; steps found out, gaps filled, mistakes named."""
+"""Tables in every form become the same series: inferred steps, filled gaps, errors that name the row."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 
 from apps.common.cli import UserError
 from apps.forecaster.config import Config
-from apps.forecaster.grid import fill_gaps, infer_frequency, season_of, step_seconds
+from apps.forecaster.grid import fill_gaps, infer_frequency, season_length, step_seconds
 from apps.forecaster.reading import read_series
 
 
@@ -27,7 +27,7 @@ def read(path, **settings):
     return read_series(Config(data=str(path), **settings))
 
 
-def test_wide_table_becomes_series_in_the_order_of_its_columns(csv_file, table):
+def test_wide_table_has_series_in_the_order_of_its_columns(csv_file, table):
     series = read(csv_file)
     assert series.names == ["market", "station"] and series.frequency == "h" and series.zone is None
     assert len(series) == len(table) and series.times[1] == table["time"][1]
@@ -37,7 +37,7 @@ def test_wide_table_becomes_series_in_the_order_of_its_columns(csv_file, table):
     assert not series.observed.all() and np.isfinite(series.values).all()
 
 
-def test_long_and_parquet_tables_give_what_the_wide_one_gives(csv_file, table, tmp_path):
+def test_long_and_parquet_tables_equal_the_wide_one(csv_file, table, tmp_path):
     wide = read(csv_file)
     long = table.melt("time", ["station", "market"], "counter", "riders").sort_values(["counter", "time"])
     long.to_csv(tmp_path / "long.csv", index=False)
@@ -59,7 +59,7 @@ def test_long_table_with_two_values_has_a_series_for_each(tmp_path):
     np.testing.assert_array_equal(series.values[2], [3, 30, 3, 30])
 
 
-def test_known_columns_go_on_where_the_series_end(tmp_path):
+def test_known_columns_continue_after_the_series(tmp_path):
     text = "day,sales,open\n2024-01-01,5,1\n2024-01-02,6,0\n2024-01-03,7,1\n2024-01-04,,0\n2024-01-05,,1\n"
     series = read(write(tmp_path, text), known=("open",))
     assert series.names == ["sales"] and len(series) == 3
@@ -72,7 +72,7 @@ def test_known_columns_go_on_where_the_series_end(tmp_path):
     np.testing.assert_array_equal(series.known[:, 0], [1, 0, 1, 0, 1])
 
 
-def test_other_separators_decimals_and_time_formats(tmp_path):
+def test_separator_decimal_mark_and_time_format_are_options(tmp_path):
     text = "Datum;Wert\n" + "".join(f"{day}.01.2024 00:00;1,{day}\n" for day in range(1, 5))
     series = read(write(tmp_path, text), separator=";", decimal=",", time_format="%d.%m.%Y %H:%M", time_column="Datum")
     np.testing.assert_allclose(series.values[:, 0], [1.1, 1.2, 1.3, 1.4])
@@ -97,13 +97,13 @@ def test_other_separators_decimals_and_time_formats(tmp_path):
         (pd.date_range("2024-01-01", periods=30, freq="MS").delete(7), "MS", 12),
     ],
 )
-def test_step_is_found_out(times, frequency, season):
+def test_step_is_inferred(times, frequency, season):
     assert infer_frequency("x", pd.Series(range(len(times)), times)) == frequency
-    assert season_of(frequency) == season
+    assert season_length(frequency) == season
     assert (step_seconds(frequency) is None) == (frequency[0] in "BMQY")
 
 
-def test_rows_that_are_not_there_are_gaps(tmp_path):
+def test_missing_rows_are_gaps(tmp_path):
     lines = hourly(range(100)).splitlines(keepends=True)
     series = read(write(tmp_path, "".join(lines[:51] + lines[54:])))
     assert len(series) == 100
@@ -114,41 +114,41 @@ def test_rows_that_are_not_there_are_gaps(tmp_path):
     np.testing.assert_array_equal(series.values[49:54, 0], [49, 49, 49, 49, 53])
 
 
-def test_gaps_are_filled_from_the_past_alone():
+def test_gaps_are_filled_only_from_the_past():
     nan = np.nan
     frame = pd.DataFrame({"a": [1.0, 2, nan, 4, nan, nan, 7]})
     np.testing.assert_array_equal(fill_gaps("x", frame, 3, 10)[:, 0], [1, 2, 2, 4, 2, 2, 7])
     for end in range(3, 7):
-        # What comes later changes nothing.
+        # Later rows change nothing.
         np.testing.assert_array_equal(fill_gaps("x", frame[:end], 3, 10), fill_gaps("x", frame, 3, 10)[:end])
 
 
-def test_times_with_an_offset_are_read_in_utc_and_written_back(tmp_path):
+def test_times_with_an_offset_are_converted_to_utc_and_back(tmp_path):
     text = "time,a\n2024-03-31 00:00+01:00,1\n2024-03-31 01:00+01:00,2\n2024-03-31 03:00+02:00,3\n"
     series = read(write(tmp_path, text), time_zone="Europe/Berlin")
     assert series.frequency == "h" and str(series.times[0]) == "2024-03-30 23:00:00"
-    assert series.written(series.times)[2] == "2024-03-31 03:00:00+02:00"
-    assert read(write(tmp_path, text)).written(series.times)[2] == "2024-03-31 01:00:00+00:00"
+    assert series.format_times(series.times)[2] == "2024-03-31 03:00:00+02:00"
+    assert read(write(tmp_path, text)).format_times(series.times)[2] == "2024-03-31 01:00:00+00:00"
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-def test_days_keep_their_step_where_clocks_change(tmp_path, zone):
+def test_days_keep_their_step_when_clocks_change(tmp_path, zone):
     text = "time,a\n" + "".join(
         f"2024-{month:02}-{day:02}T00:00:00+0{1 + (month == 4)}:00,1{day}\n"
         for month, day in [(3, 30), (3, 31), (4, 1), (4, 2)]
     )
     series = read(write(tmp_path, text), time_zone=zone)
-    assert series.frequency == "D" and series.written(series.times)[2] == "2024-04-01"
+    assert series.frequency == "D" and series.format_times(series.times)[2] == "2024-04-01"
 
 
-def test_clock_times_are_told_apart_where_the_zone_is_given(tmp_path):
+def test_local_times_that_occur_twice_need_a_time_zone(tmp_path):
     times = pd.date_range("2024-10-26 22:00", periods=30, freq="h", tz="UTC").tz_convert("Europe/Berlin")
     text = "time,a\n" + "".join(f"{time:%Y-%m-%d %H:%M},{n}\n" for n, time in enumerate(times))
-    with pytest.raises(UserError, match=r"row 5: the time 2024-10-27 02:00:00 a second time.*--time-zone"):
+    with pytest.raises(UserError, match=r"row 5: the time 2024-10-27 02:00:00 occurs twice.*--time-zone"):
         read(write(tmp_path, text))
     series = read(write(tmp_path, text), time_zone="Europe/Berlin")
     assert len(series) == 30 and series.observed.all()
-    assert series.written(series.times)[2:4] == ["2024-10-27 02:00:00+02:00", "2024-10-27 02:00:00+01:00"]
+    assert series.format_times(series.times)[2:4] == ["2024-10-27 02:00:00+02:00", "2024-10-27 02:00:00+01:00"]
 
 
 DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\n"
@@ -169,9 +169,9 @@ DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\
         (DAYS.replace("3,7", "three,7"), {}, ["row 4", "column 'a'", "'three' is not a number"]),
         (DAYS.replace("3,7", "inf,7"), {}, ["row 4", "column 'a'", "infinite"]),
         (DAYS.replace("3,7", "3"), {}, ["row 4", "2 fields, expected 3"]),
-        ("day,a,b\n2024-01-01,1,\n2024-01-02,2,\n2024-01-03,3,nan\n", {}, ["series 'b' has no number"]),
+        ("day,a,b\n2024-01-01,1,\n2024-01-02,2,\n2024-01-03,3,nan\n", {}, ["series 'b' has no numbers"]),
         (DAYS.replace("1,5", ",5"), {}, ["column 'a' begins with a gap", "2024-01-02"]),
-        (DAYS.replace("2024-01-03", "2024-01-02"), {}, ["row 4", "a second time"]),
+        (DAYS.replace("2024-01-03", "2024-01-02"), {}, ["row 4", "occurs twice"]),
         (DAYS.replace("2024-01-03", "2023-01-02"), {}, ["row 4", "sort"]),
         (DAYS.replace("2024-01-04", "2024-06-04"), {}, ["gap of 152 rows", "--max-gap 100"]),
         (DAYS.replace("-03", "-03 05:00") + "2024-01-05,1,1\n2024-01-06,1,2\n", {}, ["row 4", "resample"]),
@@ -186,10 +186,10 @@ DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\
         ("time,a\n2024-03-31 01:00,1\n2024-03-31 02:00,2\n2024-03-31 03:00,2\n", {"time_zone": "Europe/Berlin"},
          ["row 3", "does not exist in Europe/Berlin"]),
         ("time,a\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 03:00,2\n", {"time_zone": "Europe/Berlin"},
-         ["an hour must stand twice"]),
+         ["an hour must occur twice"]),
     ],
 )  # fmt: skip
-def test_mistakes_are_named(tmp_path, text, settings, words):
+def test_errors_name_the_row_and_the_column(tmp_path, text, settings, words):
     path = write(tmp_path, text)
     with pytest.raises(UserError) as refused:
         read(path, **settings)
@@ -198,11 +198,11 @@ def test_mistakes_are_named(tmp_path, text, settings, words):
     assert path in str(refused.value) or any(name in str(refused.value) for name in ("--frequency", "--time-zone"))
 
 
-def test_mistakes_of_long_tables_and_files_are_named(tmp_path):
+def test_errors_of_long_tables_and_files_name_them(tmp_path):
     rows = "day,shop,a,p\n2024-01-01,A,1,0\n2024-01-02,A,2,0\n2024-01-03,A,3,0\n2024-01-01,B,1,1\n"
     with pytest.raises(UserError, match="'p' differs between the series"):
         read(write(tmp_path, rows), id_column="shop", known=("p",))
-    with pytest.raises(UserError, match="row 6: the time of 'B' 2024-01-01 00:00:00 a second time"):
+    with pytest.raises(UserError, match="row 6: the time of 'B' 2024-01-01 00:00:00 occurs twice"):
         read(write(tmp_path, rows + "2024-01-01,B,1,1\n"), id_column="shop")
     with pytest.raises(UserError, match="no such file"):
         read(tmp_path / "none.csv")
@@ -214,7 +214,7 @@ def test_mistakes_of_long_tables_and_files_are_named(tmp_path):
         read(tmp_path)
 
 
-def test_series_of_a_set_of_tensorflow_datasets(monkeypatch):
+def test_series_come_from_tensorflow_datasets(monkeypatch):
     import tensorflow_datasets as tfds
 
     class Features(dict):
@@ -238,14 +238,14 @@ def test_series_of_a_set_of_tensorflow_datasets(monkeypatch):
         read("tfds:counts")
 
 
-def test_reading_again_like_a_training_wants_the_same_series_and_step(tmp_path):
+def test_table_for_a_trained_model_needs_the_same_series_and_step(tmp_path):
     first = read(write(tmp_path, DAYS))
     config = Config(data="x")
     other = write(tmp_path, DAYS.replace("day,a,b", "day,b,a"), "turned.csv")
     np.testing.assert_array_equal(read_series(config, other, like=first).values[0], [5, 1])
-    with pytest.raises(UserError, match="no series 'b'; the training had 'a', 'b', this has 'a', 'c'"):
+    with pytest.raises(UserError, match="no series 'b'; the model was trained on 'a', 'b', this has 'a', 'c'"):
         read_series(config, write(tmp_path, DAYS.replace("a,b", "a,c"), "other.csv"), like=first)
-    with pytest.raises(UserError, match="a step of h, the training had D"):
+    with pytest.raises(UserError, match="a step of h, the model was trained with D"):
         read_series(
             config,
             write(tmp_path, hourly(range(5)).replace("time,a", "time,a")),

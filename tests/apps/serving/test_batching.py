@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from apps.common.cli import UserError
-from apps.serving.batching import Batcher, Batching
+from apps.serving.batching import Batcher
 from apps.serving.errors import RequestError
+from apps.serving.options import Batching
 
 
 class Doubler:

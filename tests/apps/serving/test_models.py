@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from apps.common.cli import UserError
 from apps.serving.arguments import find_folders
-from apps.serving.batching import Batching
 from apps.serving.errors import RequestError
 from apps.serving.models import Model, Version
+from apps.serving.options import Batching
 
 
 class Times(tf.Module):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from apps.spam_detector.predict import Detector
+from apps.spam_detector.detector import Detector
 from tests.conftest import serving
 
 LINES = ["WIN a £1000 prize, it's yours, call 09061701461", "<img src=x onerror=alert(1)> see you at nine"]

@@ -27,6 +27,8 @@ from apps.spam_detector.sample_data.make_messages import make_messages
 from apps.spam_detector.sms_spam import sms_spam_dataset_builder
 from tests.conftest import shared_data
 
+CONFIG = Config()
+
 ROWS = [("ham", "see you at 5"), ("spam", 'WIN "cash", now'), ("ham", "ok, fine"), ("spam", "call 0900")]
 
 
@@ -136,15 +138,15 @@ def test_missing_file_and_folder_are_refused(tmp_path):
         read(tmp_path)
 
 
-def test_message_of_a_megabyte_is_read_and_cut_by_the_model(tmp_path, small_config):
+def test_message_of_a_megabyte_is_read_and_cut_by_the_model(tmp_path):
     long = "win " * 250_000
     path = write(tmp_path / "a.csv", f'label,text\nham,hello\nspam,"{long}"\n')
     examples = read(path)
     assert len(examples.texts[1]) == 1_000_000
-    encoder = Encoder(["=win"], small_config)
-    assert encoder(examples.texts).shape == (2, small_config.max_tokens, small_config.max_features)
+    encoder = Encoder(["=win"], CONFIG)
+    assert encoder(examples.texts).shape == (2, CONFIG.max_tokens, CONFIG.max_features)
     one_word = encoder(["w" * 1_000_000])
-    assert one_word.shape == (1, 1, small_config.max_features)
+    assert one_word.shape == (1, 1, CONFIG.max_features)
 
 
 def test_near_duplicates_share_a_key():
@@ -154,9 +156,9 @@ def test_near_duplicates_share_a_key():
     assert clusters([same[0], "other", same[1]]).tolist() == [0, 1, 0]
 
 
-def test_split_keeps_near_duplicates_together_and_classes_in_proportion(small_config):
-    examples = read_examples(small_config)
-    splits = split_examples(examples, small_config)
+def test_split_keeps_near_duplicates_together_and_classes_in_proportion():
+    examples = read_examples(CONFIG)
+    splits = split_examples(examples, CONFIG)
     assert sum(len(part.texts) for part in splits.values()) == len(examples.texts)
     sides = {}
     for name, part in splits.items():
@@ -170,9 +172,9 @@ def test_split_keeps_near_duplicates_together_and_classes_in_proportion(small_co
         assert abs(splits[name].labels.mean() - examples.labels.mean()) < 0.03
 
 
-def test_split_is_the_same_for_the_same_seed_and_another_for_another(small_config):
-    examples = read_examples(small_config)
-    first, again = (split_examples(examples, small_config)["test"].texts for _ in range(2))
+def test_split_is_the_same_for_the_same_seed_and_another_for_another():
+    examples = read_examples(CONFIG)
+    first, again = (split_examples(examples, CONFIG)["test"].texts for _ in range(2))
     other = split_examples(examples, Config(seed=1))["test"].texts
     assert first == again
     assert first != other
@@ -191,30 +193,30 @@ def test_no_test_rows_when_none_are_asked_for():
     assert len(splits["train"].texts) > 8 * len(splits["validation"].texts)
 
 
-def test_vocabulary_comes_from_what_it_is_fitted_on(small_config):
-    encoder = Encoder.fit(["free money", "free cash", "money"], small_config)
+def test_vocabulary_comes_from_what_it_is_fitted_on():
+    encoder = Encoder.fit(["free money", "free cash", "money"], CONFIG)
     assert {"=free", "=money", " fr", "#x"} <= set(encoder.vocabulary)
     assert "=cash" not in encoder.vocabulary, "seen in one message alone"
     numbers = encoder(["free zzz"]).numpy()
-    assert numbers.shape == (1, 2, small_config.max_features)
+    assert numbers.shape == (1, 2, CONFIG.max_features)
     assert (numbers[0, 0] > 1).sum() > (numbers[0, 1] > 1).sum()
     assert set(numbers[0, 1][numbers[0, 1] > 0]) >= {1}, "unknown features are 1"
 
 
-def test_encoding_a_batch_equals_encoding_each_text(small_config):
-    encoder = Encoder.fit([text for _, _, text in make_messages(200)], small_config)
+def test_encoding_a_batch_equals_encoding_each_text():
+    encoder = Encoder.fit([text for _, _, text in make_messages(200)], CONFIG)
     texts = ["Free CASH £100!!", "", "hi", "ñandú 87121 http://a.example/b \x00 \u2028 😀"]
     together = encoder(texts).numpy()
     for row, text in enumerate(texts):
         alone = encoder([text]).numpy()[0]
         np.testing.assert_array_equal(together[row, : len(alone)], alone)
         assert not together[row, len(alone) :].any()
-    assert encoder(tf.constant([], tf.string)).shape == (0, 1, small_config.max_features)
+    assert encoder(tf.constant([], tf.string)).shape == (0, 1, CONFIG.max_features)
 
 
-def test_dataset_gives_every_row_once_an_epoch_in_an_order_of_its_own(small_config):
-    examples = read_examples(small_config).take(np.arange(150))
-    encoder = Encoder.fit(examples.texts, small_config)
+def test_dataset_gives_every_row_once_an_epoch_in_an_order_of_its_own():
+    examples = read_examples(CONFIG).take(np.arange(150))
+    encoder = Encoder.fit(examples.texts, CONFIG)
 
     def labelled_rows(batches):
         return [
@@ -223,8 +225,8 @@ def test_dataset_gives_every_row_once_an_epoch_in_an_order_of_its_own(small_conf
             for row in range(len(label))
         ]
 
-    plain = list(make_dataset(examples, encoder, small_config).as_numpy_iterator())
-    both = make_dataset(examples, encoder, small_config, range(2, 4))
+    plain = list(make_dataset(examples, encoder, CONFIG).as_numpy_iterator())
+    both = make_dataset(examples, encoder, CONFIG, range(2, 4))
     steps = int(both.cardinality()) // 2
     assert len(plain) == steps
     batches = list(both.as_numpy_iterator())
@@ -232,7 +234,7 @@ def test_dataset_gives_every_row_once_an_epoch_in_an_order_of_its_own(small_conf
     first, second = labelled_rows(batches[:steps]), labelled_rows(batches[steps:])
     assert Counter(first) == Counter(second) == Counter(labelled_rows(plain))
     assert first != second
-    resumed = make_dataset(examples, encoder, small_config, range(3, 4))
+    resumed = make_dataset(examples, encoder, CONFIG, range(3, 4))
     assert labelled_rows(resumed.as_numpy_iterator()) == second
     assert {features.shape[1] for features, _ in batches} <= {16, 32, 64, 128}
 

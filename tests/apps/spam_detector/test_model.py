@@ -9,8 +9,8 @@ from keras import ops
 
 from apps.spam_detector.config import Config
 from apps.spam_detector.data import Encoder, make_dataset, read_examples
+from apps.spam_detector.fit import compile_model
 from apps.spam_detector.model import MaskedMaxPooling, TokenEmbedding, build_model
-from apps.spam_detector.train import compile_model
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_untrained_loss_is_that_of_guessing(features):
 
 
 def test_first_guess_is_the_share_of_the_class(features):
-    model = build_model(Config(), 50, positive_share=0.1)
+    model = build_model(Config(), 50, positive_fraction=0.1)
     np.testing.assert_allclose(ops.convert_to_numpy(model(features)), 0.1, atol=0.05)
 
 

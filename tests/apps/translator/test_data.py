@@ -12,7 +12,17 @@ from apps.common.text import END_ID, START_ID
 from apps.translator import data
 from apps.translator.baseline import Dictionary
 from apps.translator.config import Config
-from apps.translator.data import Pairs, clusters, fit_subwords, make_dataset, padded_lengths, read_pairs, split_pairs
+from apps.translator.data import (
+    Pairs,
+    clusters,
+    encode_pairs,
+    fit_subwords,
+    load_subwords,
+    make_dataset,
+    padded_lengths,
+    read_pairs,
+    split_pairs,
+)
 from apps.translator.sample_data.make_pairs import make_pairs, number_words
 from tests.conftest import shared_data
 
@@ -57,10 +67,10 @@ def test_parallel_files_are_read_plain_and_packed(tmp_path, packed):
     ("content", "words"),
     [
         ("a\tb\nno tab here\n", ["row 2", "no tab", "SOURCE TARGET"]),
-        ("a\tb\nc\t \n", ["row 2", "second side is empty"]),
-        ("a\tb\n \tc\n", ["row 2", "first side is empty"]),
+        ("a\tb\nc\t \n", ["row 2", "second sentence is empty"]),
+        ("a\tb\n \tc\n", ["row 2", "first sentence is empty"]),
         ("a\tb\0\n", ["row 1", "NUL"]),
-        ("\n\n", ["no sentence pairs"]),
+        ("\n\n", ["no pairs of sentences"]),
         (b"a\tcaf\xe9\n", ["row 1", "0xe9", "--encoding"]),
     ],
 )
@@ -82,14 +92,14 @@ def test_bad_files_are_named(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read(str(tmp_path / "absent.gz"))
     packed = write(tmp_path / "b.gz", gzip.compress(b"a\tb\n" * 1000)[:-12])
-    with pytest.raises(UserError, match="not a whole gzip file"):
+    with pytest.raises(UserError, match="not a complete gzip file"):
         read(packed)
     source, target = parallel(tmp_path, "a\n\nb\n", "c\nd\ne\n")
-    with pytest.raises(UserError, match="row 2: the first side is empty"):
+    with pytest.raises(UserError, match="row 2: the first sentence is empty"):
         read(source, target)
 
 
-def test_pairs_of_absurd_lengths_are_dropped_and_counted(tmp_path, capsys):
+def test_pairs_of_unequal_lengths_are_dropped_and_counted(tmp_path, capsys):
     rows = [*PAIRS, ("@@", "This is certainly no translation of that"), ("No", "Keineswegs, nein")]
     path = write(tmp_path / "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in rows))
     assert len(read_pairs(Config(), [path], keep_all=True)) == 5
@@ -116,7 +126,7 @@ def test_pairs_that_share_a_sentence_stay_together():
     assert other["test"].targets != splits["test"].targets
 
 
-def test_given_validation_pairs_are_the_validation():
+def test_other_validation_pairs_are_the_validation_split():
     many, few = Pairs(list("abcdefghij"), list("klmnopqrst")), Pairs(["x"], ["y"])
     splits = split_pairs(many, Config(test_fraction=0), few)
     assert splits["validation"] is few
@@ -125,19 +135,19 @@ def test_given_validation_pairs_are_the_validation():
         split_pairs(Pairs(["a"], ["b"]), Config())
 
 
-def test_dataset_gives_the_decoder_what_came_before(pairs_file):
+def test_decoder_inputs_are_the_target_one_step_later(pairs_file):
     config = Config(data=(str(pairs_file),), vocabulary_size=300, max_tokens=40, batch_size=32)
     pairs = read_pairs(config)
     subwords = fit_subwords(pairs, config)
     seen, shapes = [], set()
-    for (source, given), target, weights in make_dataset(pairs, subwords, config):
-        np.testing.assert_array_equal(given[:, 0], START_ID)
-        np.testing.assert_array_equal(given[:, 1:], target[:, :-1])
+    for (source, decoder_inputs), target, weights in make_dataset(encode_pairs(pairs, subwords, config), config):
+        np.testing.assert_array_equal(decoder_inputs[:, 0], START_ID)
+        np.testing.assert_array_equal(decoder_inputs[:, 1:], target[:, :-1])
         np.testing.assert_array_equal(weights, target != 0)
-        for row, places in ((source, source != 0), (target, target != 0)):
-            lengths = places.numpy().sum(axis=1)
-            assert (row.numpy()[np.arange(len(lengths)), lengths - 1] == END_ID).all()
-        texts = (side.decode(rows).numpy() for side, rows in zip(subwords, (source, target), strict=True))
+        for ids in (source, target):
+            lengths = (ids != 0).numpy().sum(axis=1)
+            assert (ids.numpy()[np.arange(len(lengths)), lengths - 1] == END_ID).all()
+        texts = (side.decode(ids).numpy() for side, ids in zip(subwords, (source, target), strict=True))
         seen += [tuple(text.decode() for text in pair) for pair in zip(*texts, strict=True)]
         shapes.add(target.shape[1])
     assert sorted(seen) == sorted(zip(pairs.sources, pairs.targets, strict=True))
@@ -145,14 +155,15 @@ def test_dataset_gives_the_decoder_what_came_before(pairs_file):
 
 
 def test_long_pairs_are_left_out_and_counted(pairs_file, capsys):
-    config = Config(data=(str(pairs_file),), vocabulary_size=300, max_tokens=12)
+    config = Config(data=(str(pairs_file),), vocabulary_size=300, max_tokens=9)
     pairs = read_pairs(config)
     subwords = fit_subwords(pairs, config)
-    seen = sum(len(target) for _, target, _ in make_dataset(pairs, subwords, config))
-    assert 0 < seen < 600
-    assert f"left out {600 - seen} of 600 pairs" in capsys.readouterr().out
-    with pytest.raises(UserError, match="all 600 pairs are longer"):
-        make_dataset(pairs, subwords, Config(data=(str(pairs_file),), max_tokens=1))
+    encoded = encode_pairs(pairs, subwords, config)
+    assert 0 < len(encoded) < 480
+    assert f"left out {480 - len(encoded)} of 480 pairs" in capsys.readouterr().out
+    assert sum(len(target) for _, target, _ in make_dataset(encoded, config)) == len(encoded)
+    with pytest.raises(UserError, match="all 480 pairs are longer"):
+        encode_pairs(pairs, subwords, Config(max_tokens=1))
 
 
 def test_too_small_a_vocabulary_is_refused():
@@ -160,7 +171,13 @@ def test_too_small_a_vocabulary_is_refused():
         fit_subwords(Pairs(["abcdefghijkl"], ["x"]), Config(vocabulary_size=10))
 
 
-def test_sample_is_a_grammar_of_both_languages():
+def test_vocabulary_of_one_language_is_refused(tmp_path):
+    write(tmp_path / "vocabulary.json", '{"source": ["a"]}')
+    with pytest.raises(UserError, match=r"vocabulary\.json: not the subwords of two languages"):
+        load_subwords(tmp_path)
+
+
+def test_sample_follows_the_grammar_of_both_languages():
     pairs = make_pairs()
     assert len(pairs) == len({source for source, _ in pairs}) == 4000
     assert pairs == make_pairs() and pairs[:50] != make_pairs(50, seed=1)
@@ -180,14 +197,14 @@ def test_sample_is_a_grammar_of_both_languages():
     assert sum("weil" in target for _, target in pairs) > 100
 
 
-def test_dictionary_learns_which_word_is_which():
+def test_dictionary_learns_translations_of_words():
     rows = [("the house", "das Haus"), ("the book", "das Buch"), ("a book", "ein Buch"), ("a house.", "ein Haus.")]
     dictionary = Dictionary(Pairs(*map(list, zip(*rows, strict=True))))
     assert dictionary(["a the house", "book, Zurich.", ""]) == ["ein das Haus", "Buch, Zurich.", ""]
 
 
 class Translations(tfds.core.GeneratorBasedBuilder):
-    """A set like those of ted_hrlr_translate."""
+    """A set like those of ted_hrlr_translate, with three pairs."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -219,7 +236,7 @@ def test_tfds_set_of_another_kind_is_refused(monkeypatch):
         read("tfds:dummy")
 
 
-def test_real_files_are_read_whole(capsys):
+def test_real_files_are_read_completely(capsys):
     names = [str(shared_data(f"multi30k/train.{language}.gz")) for language in ("de", "en")]
     pairs = read(*names)
     assert len(pairs) == 28_998

@@ -1,4 +1,4 @@
-"""From a folder of clips and captions to splits and batches."""
+"""Reading clips and captions, splits and batches."""
 
 import csv
 import dataclasses
@@ -12,11 +12,20 @@ import pytest
 
 from apps.common.cli import UserError
 from apps.common.text import END_ID, START_ID
+from apps.common.training.batches import whole_batches
 from apps.video_captioner.config import Config
-from apps.video_captioner.data import fit_subwords, load_subwords, make_dataset, padded_frames, split_clips
-from apps.video_captioner.features import Looked
-from apps.video_captioner.reading import normalised, read_clips
-from apps.video_captioner.sample_data.make_clips import CLIPS, DEEDS, PAIRS, draw, make_clips, scenes
+from apps.video_captioner.data import (
+    caption_batches,
+    encode_captions,
+    fit_subwords,
+    load_frames,
+    load_subwords,
+    pad_frames,
+    split_clips,
+)
+from apps.video_captioner.features import ClipCache
+from apps.video_captioner.reading import normalize, read_clips
+from apps.video_captioner.sample_data.make_clips import ACTIONS, CLIPS, PAIRS, draw, make_clips, scenes
 from tests.apps.video_captioner.conftest import SMALL
 from tests.conftest import shared_data
 
@@ -34,16 +43,16 @@ def write(folder, name, text):
     return Config(data=str(folder))
 
 
-def test_all_forms_of_captions_give_the_same_clips(two, cache):
+def test_all_formats_of_captions_give_the_same_clips(two, cache):
     rows = [("a.mp4", "A cat  sleeps."), ("b.mp4", "a dog, runs"), ("a.mp4", "the cat naps!")]
     entries = [{"id": "a.mp4", "caption": ["A cat  sleeps.", "the cat naps!"]}, {"id": "b", "caption": "a dog, runs"}]
-    forms = {
+    formats = {
         "captions.csv": "clip,caption\n" + "".join(f'{clip},"{caption}"\n' for clip, caption in rows),
         "captions.jsonl": "".join(json.dumps({"video": clip, "sentence": caption}) + "\n" for clip, caption in rows),
         "captions.json": json.dumps(entries),
     }
     found = []
-    for name, text in forms.items():
+    for name, text in formats.items():
         config = write(two, name, text)
         found.append(read_clips(config, cache))
         (two / name).rename(two / f"other{(two / name).suffix}")
@@ -57,9 +66,9 @@ def test_all_forms_of_captions_give_the_same_clips(two, cache):
     assert named.captions == found[0].captions
 
 
-def test_case_is_kept_on_request():
-    assert normalised(" A Cat\tin  Rome. ", Config()) == "a cat in rome"
-    assert normalised(" A Cat\tin  Rome. ", Config(lowercase=False)) == "A Cat in Rome"
+def test_captions_keep_their_case_on_request():
+    assert normalize(" A Cat\tin  Rome. ", Config()) == "a cat in rome"
+    assert normalize(" A Cat\tin  Rome. ", Config(lowercase=False)) == "A Cat in Rome"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +80,7 @@ def test_case_is_kept_on_request():
         ("captions.csv", "clip,caption\n", ["no captions in it"]),
         ("captions.csv", "clip,caption,split\na.mp4,x,middle\n", ["row 2", "split 'middle'", "train, validation"]),
         ("captions.csv", "clip,caption,split\na.mp4,x,test\na.mp4,y,train\n", ["row 3", "'train' here and 'test'"]),
-        ("captions.csv", "clip,caption\nc.mp4,x\n", ["not one of its 1 clips", "'c.mp4'"]),
+        ("captions.csv", "clip,caption\nc.mp4,x\n", ["none of its 1 clips", "'c.mp4'"]),
         ("captions.jsonl", '{"clip": "a.mp4", "caption": 7}\n', ["row 1", "is empty (7)"]),
         ("captions.jsonl", "{\n", ["row 1", "not JSON"]),
         ("captions.json", "{}", ["expected a list of objects"]),
@@ -85,7 +94,7 @@ def test_case_is_kept_on_request():
         ),
     ],
 )
-def test_bad_captions_are_named_with_their_row(two, cache, name, text, words):
+def test_bad_captions_are_refused_with_their_row(two, cache, name, text, words):
     config = write(two, name, text)
     with pytest.raises(UserError) as error:
         read_clips(config, cache)
@@ -94,17 +103,17 @@ def test_bad_captions_are_named_with_their_row(two, cache, name, text, words):
         assert word in str(error.value)
 
 
-def test_absent_clips_and_silent_ones_are_listed_up_to_five(two, cache, capsys):
+def test_missing_clips_and_clips_without_captions_are_listed_up_to_five(two, cache, capsys):
     rows = "".join(f"absent{number}.mp4,hello\n" for number in range(8))
     config = write(two, "captions.csv", f"clip,caption\n{rows}a.mp4,hello\n")
     clips = read_clips(config, cache)
     assert [path.name for path in clips.paths] == ["a.mp4"]
-    absent, silent = capsys.readouterr().out.splitlines()
-    assert absent.endswith(
+    missing, others = capsys.readouterr().out.splitlines()
+    assert missing.endswith(
         "8 of 9 captioned clips are not in "
         f"{two}, left out: absent0.mp4, absent1.mp4, absent2.mp4, absent3.mp4, absent4.mp4 and 3 more"
     )
-    assert silent.startswith(f"{two}: 1 clips have no caption") and silent.endswith("left out: b.mp4")
+    assert others.startswith(f"{two}: 1 clips have no caption") and others.endswith("left out: b.mp4")
     with pytest.raises(UserError, match=r"absent4.mp4 and 3 more.*--strict"):
         read_clips(config, cache, strict=True)
     write(two, "captions.csv", "clip,caption\na.mp4,hello\n")
@@ -116,12 +125,12 @@ def test_absent_clips_and_silent_ones_are_listed_up_to_five(two, cache, capsys):
     ("data", "words"),
     [("nonesuch", "no such folder"), (__file__, "a file, expected a folder"), ("tfds:ucf101", "give a folder")],
 )
-def test_data_that_is_no_folder_is_refused(cache, data, words):
+def test_data_that_is_not_a_folder_is_refused(cache, data, words):
     with pytest.raises(UserError, match=words):
         read_clips(Config(data=data), cache)
 
 
-def test_folder_with_no_captions_or_two_files_of_them_is_refused(two, cache):
+def test_folder_without_captions_or_with_two_files_of_them_is_refused(two, cache):
     with pytest.raises(UserError, match=r"none of captions.csv, .*--captions"):
         read_clips(Config(data=str(two)), cache)
     for name in ("captions.csv", "captions.json"):
@@ -139,17 +148,18 @@ def test_parts_of_one_video_and_copies_stay_together(tmp_path, folder, cache):
     shutil.copy(tmp_path / names[0], tmp_path / "copy.mp4")
     rows = "".join(f"{name},hello\n" for name in [*names, "copy.mp4"])
     config = write(tmp_path, "captions.csv", f"clip,caption\n{rows}")
+    clips = read_clips(config, cache)
     for seed in range(5):
-        splits = split_clips(read_clips(config, cache), Config(data=config.data, seed=seed, validation_fraction=0.2))
+        splits = split_clips(clips, Config(data=config.data, seed=seed, validation_fraction=0.2))
         assert sum(map(len, splits.values())) == 37
         videos = {name: {path.stem.split("_")[0] for path in part.paths} for name, part in splits.items()}
         assert all(videos.values())
         assert not any(videos[one] & videos[other] for one, other in combinations(videos, 2))
-        (home,) = [name for name, found in videos.items() if "copy" in found]
-        assert "video-0" in videos[home]
+        (split,) = [name for name, found in videos.items() if "copy" in found]
+        assert "video-0" in videos[split]
 
 
-def test_named_splits_are_kept(folder, cache):
+def test_splits_of_the_captions_are_used(folder, cache):
     clips = read_clips(Config(data=str(folder)), cache)
     splits = split_clips(clips, Config())
     assert sum(map(len, splits.values())) == len(clips) == 60
@@ -164,7 +174,7 @@ def test_too_few_clips_to_split_are_refused(two, cache):
 
 
 def test_real_captions_are_read(tmp_path, cache, capsys):
-    """MSVD's list, of whose clips one stands here under the first name."""
+    """MSVD's list, with one of its clips under the first name."""
     file = shared_data("msvd/training_label.json")
     entries = json.loads(file.read_text())
     shutil.copy(shared_data("msvd/j2Dhf-xFUxU_13_20.avi"), tmp_path / entries[0]["id"])
@@ -173,30 +183,32 @@ def test_real_captions_are_read(tmp_path, cache, capsys):
     assert "1449 of 1450 captioned clips are not in" in capsys.readouterr().out
 
 
-def test_sample_holds_out_combinations_whose_parts_are_all_learned():
+def test_sample_holds_out_combinations_of_which_training_has_all_parts():
     found = scenes()
-    splits = {name: {(scene.shapes, scene.deed) for scene in found if scene.split == name} for name in CLIPS}
+    splits = {name: {(scene.shapes, scene.action) for scene in found if scene.split == name} for name in CLIPS}
     assert len(found) >= 600 and len(found) == len(scenes(seed=0))
     for one, other in combinations(splits.values(), 2):
         assert not one & other
-    single = {name: [(*shapes[0], deed) for shapes, deed in part if len(shapes) == 1] for name, part in splits.items()}
-    for places in combinations(range(3), 2):
-        pairings = {name: {tuple(row[p] for p in places) for row in rows} for name, rows in single.items()}
+    single = {
+        name: [(*shapes[0], action) for shapes, action in part if len(shapes) == 1] for name, part in splits.items()
+    }
+    for columns in combinations(range(3), 2):
+        pairings = {name: {tuple(row[column] for column in columns) for row in rows} for name, rows in single.items()}
         assert pairings["test"] <= pairings["train"] and pairings["validation"] <= pairings["train"]
     pairs = {name: [frozenset(shapes) for shapes, _ in part if len(shapes) == 2] for name, part in splits.items()}
     assert {name: len(set(part)) for name, part in pairs.items()} == PAIRS
     assert not set(pairs["test"]) & set(pairs["train"])
-    assert Counter(deed for _, deed in splits["test"]).keys() == DEEDS.keys() | {"meet", "part"}
+    assert Counter(action for _, action in splits["test"]).keys() == ACTIONS.keys() | {"meet", "part"}
 
 
-def test_sample_captions_say_what_is_shown(tmp_path):
+def test_sample_captions_describe_the_clips(tmp_path):
     make_clips(tmp_path, every=60)
     with (tmp_path / "captions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     by_clip = Counter(row["clip"] for row in rows)
     assert by_clip.keys() == {path.name for path in tmp_path.glob("*.mp4")}
     assert len(by_clip) > 20 and set(by_clip.values()) == {4}
-    scene = next(scene for scene in scenes() if scene.deed == "left" and scene.shapes == (("red", "circle"),))
+    scene = next(scene for scene in scenes() if scene.action == "left" and scene.shapes == (("red", "circle"),))
     assert scene.captions() == [
         "a red circle moves to the left",
         "a red circle goes left",
@@ -212,25 +224,30 @@ def test_sample_captions_say_what_is_shown(tmp_path):
 @pytest.fixture(scope="module")
 def ready(folder, cache):
     """Training clips with frames of 32 pixels, and everything to make batches of them."""
-    config = Config(data=str(folder), **{**SMALL, "batch_size": 16})
+    config = Config(data=str(folder), **SMALL, batch_size=16)
     clips = read_clips(config, cache)
-    kept, files = Looked(config, cache)(clips)
+    kept, files = ClipCache(config, cache)(clips)
     assert len(kept) == len(clips) == len(files)
     return config, clips, files, fit_subwords(clips, config)
 
 
-def test_batches_hold_each_clip_once_with_its_own_captions(ready):
+def make_dataset(clips, files, subwords, config, epochs=None):
+    captions = encode_captions(clips, subwords, config)
+    return load_frames(caption_batches(captions, config, epochs), [files[content] for content in clips.hashes], config)
+
+
+def test_batches_have_each_clip_once_with_its_own_captions(ready):
     config, clips, files, subwords = ready
     dataset = make_dataset(clips, files, subwords, config, range(1))
     assert int(dataset.cardinality()) == 4
     seen = []
-    for (frames, lengths, given), target, weights in dataset.as_numpy_iterator():
+    for (frames, lengths, decoder_inputs), targets, weights in dataset.as_numpy_iterator():
         assert frames.dtype == np.uint8 and frames.shape[1:] == (4, 32, 32, 3)
-        assert (given[..., 0] == START_ID).all()
-        np.testing.assert_array_equal(given[..., 1:], target[..., :-1])
-        np.testing.assert_array_equal(weights, target > 0)
-        assert ((target == END_ID).sum(axis=-1) == 1).all() and target.shape[1] == 2
-        for clip, count, own in zip(frames, lengths, target, strict=True):
+        assert (decoder_inputs[..., 0] == START_ID).all()
+        np.testing.assert_array_equal(decoder_inputs[..., 1:], targets[..., :-1])
+        np.testing.assert_array_equal(weights, targets > 0)
+        assert ((targets == END_ID).sum(axis=-1) == 1).all() and targets.shape[1] == 2
+        for clip, count, own in zip(frames, lengths, targets, strict=True):
             saved = [np.load(files[content]) for content in clips.hashes]
             (row,) = [row for row, part in enumerate(saved) if np.array_equal(part, clip[:count])]
             written = [text.decode() for text in subwords.decode(own).numpy()]
@@ -239,17 +256,32 @@ def test_batches_hold_each_clip_once_with_its_own_captions(ready):
     assert sorted(seen) == list(range(60))
 
 
-def test_epochs_hang_on_the_seed_and_their_number_alone(ready):
+def test_batches_depend_only_on_seed_and_epoch(ready):
     config, clips, files, subwords = ready
 
     def targets(epochs):
         return [target for _, target, _ in make_dataset(clips, files, subwords, config, epochs).as_numpy_iterator()]
 
-    through, later = targets(range(3)), targets(range(2, 3))
-    assert len(through) == 12 and len(later) == 4
-    for one, other in zip(through[8:], later, strict=True):
+    all_epochs, last = targets(range(3)), targets(range(2, 3))
+    assert len(all_epochs) == 12 and len(last) == 4
+    for one, other in zip(all_epochs[8:], last, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert any(not np.array_equal(one, other) for one, other in zip(through[:4], later, strict=True))
+    assert any(not np.array_equal(one, other) for one, other in zip(all_epochs[:4], last, strict=True))
+
+
+def test_process_of_a_group_loads_only_the_frames_of_its_rows(ready):
+    config, clips, files, subwords = ready
+    batches = caption_batches(encode_captions(clips, subwords, config), config, range(1))
+    paths = [files[content] for content in clips.hashes]
+    (own,) = whole_batches(batches, 16, 60, process=1, processes=2).take(1).as_numpy_iterator()
+    rows = own[0][0]
+    assert len(rows) == 8
+    # The first file gives type and shape.
+    present = [path if row in {0, *rows} else "absent.npy" for row, path in enumerate(paths)]
+    part = load_frames(whole_batches(batches, 16, 60, process=1, processes=2), present, config)
+    whole = load_frames(whole_batches(batches, 16, 60), paths, config)
+    (half, _, _), (everything, _, _) = (next(each.as_numpy_iterator()) for each in (part.take(1), whole.take(1)))
+    np.testing.assert_array_equal(half[0], everything[0][8:])
 
 
 def test_captions_that_are_too_long_are_left_out_and_counted(ready, capsys):
@@ -264,12 +296,12 @@ def test_captions_that_are_too_long_are_left_out_and_counted(ready, capsys):
         make_dataset(dataclasses.replace(clips, captions=[[long]] * 60), files, subwords, short)
 
 
-def test_padding_stands_behind():
-    padded = padded_frames([np.ones((2, 3)), np.ones((0, 3))], 4)
+def test_padding_follows_the_frames():
+    padded = pad_frames([np.ones((2, 3)), np.ones((0, 3))], 4)
     assert padded.shape == (2, 4, 3) and padded.sum() == 6 and padded[0, :2].all()
 
 
-def test_subwords_that_cannot_be_are_refused(ready, tmp_path):
+def test_small_vocabulary_and_damaged_subwords_are_refused(ready, tmp_path):
     _, clips, _, _ = ready
     with pytest.raises(UserError, match="--vocabulary-size 9"):
         fit_subwords(clips, Config(vocabulary_size=9))

@@ -4,22 +4,23 @@ import numpy as np
 import requests
 from PIL import Image
 
-from apps.video_captioner.predict import Describer
 from apps.video_captioner.sample_data.make_clips import COLOURS
 from tests.conftest import serving
 
 
-def test_caption_stands_under_the_clip(visitor, trained, folder, tmp_path):
-    frames = np.array(COLOURS["red"], "uint8") + np.zeros((4, 32, 32, 3), "uint8")
+def test_caption_is_shown_below_the_clip(visitor, trained, captioner, folder, tmp_path):
+    frames = np.zeros((4, 32, 32, 3), "uint8")
+    frames[:, 8:24, 8:24] = COLOURS["red"]
     first, *others = (Image.fromarray(frame) for frame in frames)
     first.save(tmp_path / "clip.gif", save_all=True, append_images=others)
-    (tmp_path / "broken.gif").write_bytes(b"no picture")
+    (tmp_path / "broken.gif").write_bytes(b"no image")
     with serving(trained) as server:
         visitor.open(server.http)
         visitor.ask(tmp_path / "clip.gif", "input[type=file]")
-        # A GIF may keep frames that are alike as one.
-        kept = Image.open(tmp_path / "clip.gif").n_frames
-        assert visitor.texts("figcaption") == Describer(trained)([frames[:kept]])[0]
+        # A GIF may store equal frames as one.
+        with Image.open(tmp_path / "clip.gif") as clip:
+            count = clip.n_frames
+        assert visitor.texts("figcaption") == captioner([frames[:count]])[0]
         assert visitor.run("document.querySelector('figure img').naturalWidth") == 32
         visitor.ask(tmp_path / "broken.gif", "input[type=file]")
         assert visitor.texts(".error") and not visitor.all("figcaption")

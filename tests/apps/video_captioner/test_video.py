@@ -1,4 +1,4 @@
-"""Which frames of a file are looked at, and that these are read, whatever the file is like."""
+"""Which frames of a file are chosen, and that these are read from files of every kind."""
 
 import av
 import numpy as np
@@ -11,13 +11,13 @@ from tests.apps.video_captioner.conftest import encode_at, numbered
 from tests.conftest import shared_data
 
 
-def numbers(frames):
-    """The numbers that frames of `numbered` tell."""
+def indices(frames):
+    """Return the indices of frames of `numbered`."""
     return [round(float(frame.mean()) / 4) for frame in frames]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi", ".webm", ".mkv"])
-def test_chosen_frames_are_the_ones_that_are_read(tmp_path, suffix):
+def test_chosen_frames_are_read(tmp_path, suffix):
     path = tmp_path / f"clip{suffix}"
     encode(path, numbered(50), rate=10)
     video = open_video(path)
@@ -25,10 +25,10 @@ def test_chosen_frames_are_the_ones_that_are_read(tmp_path, suffix):
     np.testing.assert_allclose(video.times, np.arange(50) / 10, atol=2e-3)
     assert video.duration == pytest.approx(5.0, abs=0.01)
     chosen = np.array([0, 1, 7, 23, 48, 49])
-    assert numbers(read_frames(video, chosen)) == chosen.tolist()
+    assert indices(read_frames(video, chosen)) == chosen.tolist()
 
 
-def test_animated_gif_is_a_video(tmp_path):
+def test_animated_gif_is_read_as_a_video(tmp_path):
     path = tmp_path / "clip.gif"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("gif", rate=10)
@@ -60,43 +60,43 @@ def test_frames_are_chosen_evenly_and_never_twice(count, sampling, max_frames, r
     assert choose_frames(times, count / 10, sampling, max_frames, rate).tolist() == expected
 
 
-def test_pieces_of_a_video_are_looked_at_between_their_times():
+def test_frames_of_a_segment_are_chosen_within_it():
     times = np.arange(100) / 10
     assert choose_frames(times, 10.0, "uniform", 4, 0, start=2.0, stop=4.0).tolist() == [22, 27, 32, 37]
     assert choose_frames(times, 10.0, "uniform", 4, 0, start=9.0, stop=99.0).tolist() == [91, 93, 96, 98]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_time_counts_where_the_frame_rate_varies(tmp_path, suffix):
-    """Half of the time one frame is shown, then twenty in quick succession."""
+def test_frames_are_chosen_by_time_where_the_frame_rate_varies(tmp_path, suffix):
+    """One frame for half of the time, then twenty in quick succession."""
     path = tmp_path / f"varied{suffix}"
     encode_at(path, numbered(21), [0, *range(1000, 2000, 50)])
     video = open_video(path)
     assert video.times[1] == pytest.approx(1.0) and video.duration == pytest.approx(2.0, abs=0.06)
     chosen = choose_frames(video.times, video.duration, "uniform", 4, 0)
-    assert numbers(read_frames(video, chosen)) == [0, 6, 16]
+    assert indices(read_frames(video, chosen)) == [0, 6, 16]
 
 
-def test_video_held_upright_is_turned(tmp_path):
-    """A phone's clip: the picture lies on its side in the file, which says so."""
+def test_rotation_of_the_camera_is_applied(tmp_path):
+    """A phone's clip, with the rotation as metadata."""
     path = tmp_path / "phone.mp4"
     frames = np.zeros((3, 32, 64, 3), "uint8")
-    # Red on the left becomes red at the top when turned by a quarter, with the clock.
+    # Red on the left becomes red at the top when rotated by 90 degrees clockwise.
     frames[:, :, :16, 0] = 255
     encode(path, frames)
     content = bytearray(path.read_bytes())
-    # The track's header holds a matrix of nine 32-bit numbers; the unit matrix is put to a quarter turn.
+    # The track header holds a matrix of nine 32-bit numbers; replace the unit matrix by a rotation.
     unit = b"\x00\x01\x00\x00" + bytes(12) + b"\x00\x01\x00\x00" + bytes(12) + b"\x40\x00\x00\x00"
-    turned = bytes(4) + b"\x00\x01\x00\x00" + bytes(4) + b"\xff\xff\x00\x00" + bytes(16) + b"\x40\x00\x00\x00"
-    place = content.index(unit, content.index(b"tkhd"))
-    content[place : place + len(unit)] = turned
+    rotated = bytes(4) + b"\x00\x01\x00\x00" + bytes(4) + b"\xff\xff\x00\x00" + bytes(16) + b"\x40\x00\x00\x00"
+    start = content.index(unit, content.index(b"tkhd"))
+    content[start : start + len(unit)] = rotated
     path.write_bytes(content)
     (frame,) = read_frames(open_video(path), np.array([1]))
     assert frame.shape == (64, 32, 3)
     assert frame[:12, :, 0].mean() > 200 and frame[-12:, :, 0].mean() < 30
 
 
-def test_fit_keeps_the_whole_picture_and_its_proportions():
+def test_fit_keeps_the_whole_frame_and_its_proportions():
     wide = np.full((2, 20, 40, 3), 200, "uint8")
     fitted = fit(wide, 32).numpy()
     assert fitted.shape == (2, 32, 32, 3) and fitted.dtype == np.uint8
@@ -118,14 +118,14 @@ def test_one_frame_and_4k_are_read(tmp_path):
     assert frame.shape == (64, 64, 3) and abs(frame[32].mean() - 90) < 6 and frame[:12].max() == 0
 
 
-def test_bad_clips_are_refused_with_what_is_wrong(bad_clips):
+def test_bad_clips_are_refused_with_the_reason(bad_clips):
     words = {
-        "cut.mp4": "cut off",
-        "cut.avi": "cut off: .* frames",
-        "cut.webm": "cut off: .* s in it",
+        "cut.mp4": "truncated",
+        "cut.avi": "truncated: .* frames",
+        "cut.webm": "truncated: .* s in it",
         "empty.mp4": "0 bytes",
-        "text.mp4": "not a video that can be read",
-        "sound.mp4": "no picture in it, only audio",
+        "text.mp4": "not a readable video",
+        "audio.mp4": "no video stream in it, only audio",
     }
     assert words.keys() == bad_clips.keys()
     for name, path in bad_clips.items():
@@ -146,11 +146,11 @@ def test_damage_within_a_file_is_named(tmp_path):
         list(read_frames(video, np.arange(12)))
 
 
-def test_file_with_fewer_frames_than_it_seemed_repeats_its_last(tmp_path):
+def test_file_with_fewer_frames_than_packets_repeats_its_last(tmp_path):
     path = tmp_path / "clip.mp4"
     encode(path, numbered(5))
     video = Video(path, np.arange(8) / 10, 0.8)
-    assert numbers(read_frames(video, np.array([3, 6, 7]))) == [3, 4, 4]
+    assert indices(read_frames(video, np.array([3, 6, 7]))) == [3, 4, 4]
 
 
 @pytest.mark.parametrize("name", ["3qqEKTPxLNs_1_15", "WTf5EgVY5uU_124_128", "j2Dhf-xFUxU_13_20"])

@@ -1,0 +1,134 @@
+"""Start, resume and finish the training of a run directory."""
+
+import contextlib
+import dataclasses
+import functools
+import importlib.util
+import sys
+
+import keras
+
+from .. import files, runs
+from ..cli import UserError
+from . import checkpoints, devices, groups, run_directory
+from .epochs import SaveEpochs
+
+
+@contextlib.contextmanager
+def start(options, config, facts):
+    """Start a training, or resume the one that began in the run directory with the same settings.
+
+    Finds the devices, joins the group of processes if there is one, and sets the seed. When the block ends, writes
+    finished.json and deletes the checkpoints.
+
+    Args:
+        options: `TrainingOptions`.
+        config: the app's Config; has `batch_size` and `seed`.
+        facts: dict of plain values that describe the data. A training resumes only if config and facts are unchanged.
+
+    Yields:
+        A `Run`. If its `finished` is true there is nothing left to do.
+
+    Raises:
+        UserError: the devices are absent or cannot share a batch; the run directory holds a run with other settings;
+            the processes of a group differ.
+    """
+    if options.tensorboard and not importlib.util.find_spec("tensorboard"):
+        raise UserError("--tensorboard: the package tensorboard is not installed; pip install tensorboard")
+    placement = devices.find_devices(options, config.batch_size)
+    app = type(config).__module__.split(".")[-2]
+    settings = {"app": app, **dataclasses.asdict(config), **facts, "precision": options.precision}
+    with groups.joined(placement, settings), contextlib.ExitStack() as stack:
+        run = Run(options, settings, placement, stack)
+        if run.finished:
+            print(f"{options.run_dir} is trained already; --overwrite trains it again")
+        else:
+            keras.utils.set_random_seed(config.seed)
+        yield run
+        if not run.finished:
+            run.finish()
+
+
+class Run:
+    """A training and its run directory; made by `start`.
+
+    Attributes:
+        finished: whether the training had ended before.
+        placement: the devices, a `devices.Placement`.
+        results: what the training found beside its weights, a dict of plain values; written to finished.json.
+    """
+
+    def __init__(self, options, settings, placement, stack):
+        self.placement, self.results = placement, {}
+        self._options, self._settings, self._stack = options, settings, stack
+        self._saving = None
+        self.finished = groups.from_first(self._is_finished, placement)
+
+    def _is_finished(self):
+        resumes = run_directory.check_run(self._options.run_dir, self._settings, self._options.overwrite)
+        return resumes and runs.is_finished(self._options.run_dir)
+
+    @functools.cached_property
+    def folder(self):
+        """The run directory.
+
+        It is created, or with --overwrite replaced, at its first use: what fails before leaves an older run untouched.
+        Processes of a group other than the first get a temporary copy.
+        """
+        run_dir, overwrite = self._options.run_dir, self._options.overwrite
+        groups.from_first(lambda: run_directory.start_run(run_dir, self._settings, overwrite), self.placement)
+        return self._stack.enter_context(groups.copied_from_first(run_dir, self.placement))
+
+    def write_json(self, name, value):
+        """Write a file of the run directory."""
+        files.write_json(self.folder / name, value)
+
+    @contextlib.contextmanager
+    def scope(self):
+        """Place the variables that are made, and the steps that run, on the devices and in the chosen precision."""
+        with self.placement.scope():
+            yield
+
+    def batches(self, dataset, rows):
+        """Return batches that the devices can share, of which a process of a group gets its part.
+
+        Args:
+            dataset: batches of (inputs, targets) or (inputs, targets, weights), see `batches.whole_batches`.
+            rows: number of rows in all batches.
+        """
+        return self.placement.batches(dataset, rows)
+
+    def restored(self):
+        """Return the compiled model of the last checkpoint; None if the training has not begun."""
+        epoch, path = checkpoints.latest_checkpoint(self.folder)
+        if path is None:
+            return None
+        print(f"resuming after epoch {epoch}")
+        return checkpoints.load_checkpoint(path)
+
+    def save_epochs(self, patience, min_epochs=1):
+        """Return the callback that saves each epoch, a `SaveEpochs`."""
+        done, _ = checkpoints.latest_checkpoint(self.folder)
+        self._saving = SaveEpochs(self.folder, done, self._settings["seed"], min_epochs, patience)
+        return self._saving
+
+    def callbacks(self):
+        """Return the callbacks that the options ask for."""
+        return [keras.callbacks.TensorBoard(self.folder / "tensorboard")] if self._options.tensorboard else []
+
+    def fit_arguments(self, dataset, epochs):
+        """Return what `fit` must receive to run `epochs`, a range, on a dataset of all their batches."""
+        return {
+            "epochs": epochs.stop,
+            "initial_epoch": epochs.start,
+            "steps_per_epoch": int(dataset.cardinality()) // len(epochs),
+            "shuffle": False,
+            "verbose": 1 if sys.stdout.isatty() else 2,
+        }
+
+    def finish(self):
+        """Write finished.json and delete the checkpoints."""
+        best = self._saving.best()
+        run_directory.finish(self.folder, best, self.results)
+        path = self._options.run_dir / "model.keras"
+        print(f"best epoch {best['epoch']}, validation loss {best['val_loss']:.4f}: {path}")
