@@ -76,7 +76,7 @@ def require_data(*sources):
     """Raise `UserError` for a value of --data that is neither `sample`, nor `tfds:NAME`, nor a file or folder."""
     for source in sources:
         if source != "sample" and not source.startswith("tfds:") and not Path(source).exists():
-            raise UserError(f"{source}: no such file")
+            raise UserError(f"{source}: no such file or folder")
 
 
 def print_next(app, run_dir, commands):

@@ -16,7 +16,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
-    "axes.prop_cycle": matplotlib.cycler(color=["#1f6f8b", "#e07a5f", "#81b29a", "#3d405b"]),
+    "axes.prop_cycle": matplotlib.cycler(color=["#1f6f8b", "#e07a5f", "#81b29a", "#3d405b", "#b07aa1"]),
     "figure.dpi": 120,
     "font.size": 10,
     "grid.alpha": 0.3,

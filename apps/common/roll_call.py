@@ -90,7 +90,7 @@ def _listen(endpoint, count, deadline):
     except OSError as error:
         raise ConnectionError(
             f"process 0 cannot listen at {endpoint[0]}:{endpoint[1]} ({os.strerror(error.errno)}); expected an address "
-            "of its own machine, and a free port"
+            "of this machine and a free port"
         ) from None
     problem = ""
     with listener:

@@ -92,7 +92,7 @@ def make_datasets(config, run, splits, files, subwords, epochs):
     def batches(clips, epochs=None):
         captions = encode_captions(clips, subwords, config)
         rows = len(captions) * (1 if epochs is None else len(epochs))
-        # Each process of a group loads only the frames of its own rows.
+        # Each process of a group loads only the frames of its rows.
         dataset = run.batches(caption_batches(captions, config, epochs), rows)
         return load_frames(dataset, [files[content] for content in clips.hashes], config)
 

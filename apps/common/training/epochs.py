@@ -30,21 +30,19 @@ class SaveEpochs(keras.callbacks.Callback):
         epochs_done: epochs of the checkpoint that the training resumes from.
         seed: together with the epoch, seeds the dropout of an epoch, whose state Keras does not save.
         min_epochs: first epoch whose weights may be saved as the best.
-        patience: epochs without a better value of `monitor` after which the training stops.
-        monitor: column of the history that decides.
-        better: `min` or `max`.
+        patience: epochs without a lower validation loss after which the training stops.
     """
 
-    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience, monitor="val_loss", better=min):
+    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience):
         super().__init__()
-        self.run_dir, self.seed, self.monitor, self.better = Path(run_dir), seed, monitor, better
+        self.run_dir, self.seed = Path(run_dir), seed
         self.min_epochs, self.patience = min_epochs, patience
         self.history = read_csv(self.run_dir / "history.csv")[:epochs_done]
 
     def best(self):
         """Return the row of the history of the epoch whose weights model.keras holds."""
         rows = self.history[self.min_epochs - 1 :] or self.history[-1:]
-        return self.better(rows, key=lambda row: row[self.monitor])
+        return min(rows, key=lambda row: row["val_loss"])
 
     def stopped(self):
         """Return whether `patience` epochs brought nothing better."""
@@ -52,7 +50,7 @@ class SaveEpochs(keras.callbacks.Callback):
         return epochs >= self.min_epochs and epochs - self.best()["epoch"] >= self.patience
 
     def epochs_left(self, epochs):
-        """Return the epochs to run, of `epochs` in all, as a range that starts at 0; empty if it has stopped."""
+        """Return the range of epochs to run, of `epochs` in all, counted from 0; empty if training has stopped."""
         done = len(self.history)
         return range(done, done if self.stopped() else max(done, epochs))
 

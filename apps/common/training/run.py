@@ -83,11 +83,9 @@ class Run:
         """Write a file of the run directory."""
         files.write_json(self.folder / name, value)
 
-    @contextlib.contextmanager
     def scope(self):
-        """Place the variables that are made, and the steps that run, on the devices and in the chosen precision."""
-        with self.placement.scope():
-            yield
+        """Return a context in which models are built, loaded and trained on the devices and in the chosen precision."""
+        return self.placement.scope()
 
     def batches(self, dataset, rows):
         """Return batches that the devices can share, of which a process of a group gets its part.
