@@ -144,6 +144,7 @@ def test_every_layer_that_adapts_is_tested():
 
 
 @pytest.mark.parametrize(("name", "case"), PREPROCESSING_CASES)
+@pytest.mark.filterwarnings("ignore:(.|\\n)*Explicitly requested dtype int64:UserWarning")  # Keras on JAX
 def test_adapted_preprocessing_is_copied(name, case):
     inputs = PREPROCESSING[name][1]
     if inputs.dtype.kind == "U" and not ON_TENSORFLOW:

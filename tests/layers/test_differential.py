@@ -100,7 +100,9 @@ class Case:
         mask[0, -2:], mask[-1, :2] = False, False
         if self.takes_ids:
             return generator.integers(1, TOKENS, (rows, TIME)).astype("int32") * mask
-        return (2 * generator.normal(size=(rows, TIME, FEATURES)) * mask[:, :, None]).astype(self.dtype)
+        values = 2 * generator.normal(size=(rows, TIME, FEATURES)) * mask[:, :, None]
+        # Negative numbers would become large unsigned ones, whose rounding errors are large, too.
+        return (np.abs(values) if np.dtype(self.dtype).kind == "u" else values).astype(self.dtype)
 
     def recurrent_outputs(self, kind, inputs):
         x = inputs if self.before is None else self.before.call(self.before.make(), inputs)
