@@ -14,7 +14,7 @@ from typing import Annotated
 import tyro
 
 from .common import cli
-from .serving.arguments import find_folders, read_labels, read_token
+from .serving.arguments import find_folders, read_labels, read_labels_file, read_token
 from .serving.options import Batching, Limits, Loading
 
 
@@ -27,6 +27,7 @@ def serve(
     limits: tyro.conf.OmitArgPrefixes[Limits] = Limits(),
     loading: tyro.conf.OmitArgPrefixes[Loading] = Loading(),
     labels: tuple[str, ...] = (),
+    labels_file: Path | None = None,
     token_file: Path | None = None,
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
@@ -45,6 +46,7 @@ def serve(
         limits: Limits of a request.
         loading: Which versions are loaded.
         labels: NAME:LABEL=NUMBER: version labels for request paths; labelled versions stay loaded.
+        labels_file: Instead of --labels, a JSON file {"NAME": {"LABEL": NUMBER}}, which is read again when it changes.
         token_file: File with the token that requests must send as Authorization: Bearer TOKEN.
         tls_certificate: PEM file with the server's certificate chain, for HTTPS and gRPC.
         tls_key: PEM file with the certificate's private key.
@@ -52,7 +54,10 @@ def serve(
         access_log: File that gets one JSON line per request; - for standard error.
     """
     folders = find_folders(models)
-    labels, token, tls = read_labels(labels, folders), read_token(token_file), _tls(tls_certificate, tls_key)
+    if labels and labels_file:
+        raise cli.UserError("--labels and --labels-file: give only one of the two")
+    labels = read_labels_file(labels_file, folders) if labels_file else read_labels(labels, folders)
+    token, tls = read_token(token_file), _tls(tls_certificate, tls_key)
     try:
         listener = socket.create_server((host, port), backlog=1024)
     except (OSError, OverflowError) as error:
@@ -61,7 +66,7 @@ def serve(
         from .serving import server
 
     with _open_log(access_log) as log:
-        arguments = folders, labels, loading, batching, limits, token
+        arguments = folders, labels, loading, batching, limits, token, labels_file
         server.run(arguments, listener, host, grpc_port, tls, log, cors)
 
 
@@ -70,6 +75,9 @@ def _tls(certificate, key):
         raise cli.UserError("--tls-certificate and --tls-key: expected both or neither")
     if certificate is None:
         return None
+    for option, file in (("--tls-certificate", certificate), ("--tls-key", key)):
+        if not file.is_file():
+            raise cli.UserError(f"{option} {file}: no such file")
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
     except ssl.SSLError as error:

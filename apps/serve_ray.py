@@ -4,6 +4,10 @@ Optional: `pip install "ray[serve]"`. Each replica does what `serve.py` does on 
 requests, polls the folders and replaces versions. Ray spreads the replicas over the nodes, sends each request to the
 least loaded one, scales with the load, and restarts the replicas of a lost node elsewhere.
 
+The limits of a request are the same: --max-body, --max-values, --max-instances, --max-queue and --deadline. Those of
+a connection (headers, slow clients, --max-connections, --keep-alive, --drain-seconds) are those of Ray's proxy, which
+has none for the size of headers: put another proxy before it.
+
 Ray's own ports are open on every interface and no setting closes them: run it in a trusted network.
 """
 

@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import itertools
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -30,12 +31,15 @@ PACKAGES = ("tensorflow", "uvicorn", "starlette")
 NOTES = (
     "Clients and server run on the same cores. p50, p99: milliseconds from the first byte sent to the last received; "
     "these and the rate are medians over the rounds.",
+    "Hostile: one more process sends, without a pause, endless headers, bodies of 8 MB of numbers, and many headers.",
+    "Refused rows: a model of one assertion; one more client sends only rows that it refuses, in batches with others.",
     "Soak: 8 clients. Memory: resident, of the server, after a tenth of the time, when it is warm, and at the end.",
     "LitServe: same model and maximum batch size, one TensorFlow thread, one worker, and a delay of 0.5 ms, the best "
     "of 0.5, 2 and 10.",
 )
 TEXT = "WINNER!! You have been selected to receive a 900 prize. Call 09061701461 now"
 PATH = "/v1/models/spam_detector:predict"
+ASSERTING_PATH = "/v1/models/asserting:predict"
 
 
 class Client(asyncio.Protocol):
@@ -73,7 +77,7 @@ class Client(asyncio.Protocol):
         if len(body) < length:
             return
         self.seconds.append(time.perf_counter() - self.start)
-        if not head.startswith(b"HTTP/1.1 200") or b"probability" not in body:
+        if not head.startswith(b"HTTP/1.1 200") or b"predictions" not in body:
             self.failed.append(self.received)
         self._send()
 
@@ -83,17 +87,23 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-def request_bytes(host="127.0.0.1"):
+def request_bytes(host="127.0.0.1", path=PATH, instance=TEXT):
     """Return the bytes of a predict request."""
-    body = json.dumps({"instances": [TEXT]}).encode()
+    body = json.dumps({"instances": [instance]}).encode()
     head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-async def load(port, num_clients, has_next):
+async def load(port, num_clients, has_next, request=None):
     """Send requests from several concurrent clients.
+
+    Args:
+        port: of the server.
+        num_clients: number of clients.
+        has_next: function that returns whether to send another request.
+        request: bytes; those of `request_bytes` if None.
 
     Returns:
         Array of the duration of each request in seconds, list of failures, total duration in seconds.
@@ -102,7 +112,7 @@ async def load(port, num_clients, has_next):
     loop = asyncio.get_running_loop()
 
     def make_client():
-        return Client(request_bytes(), has_next, seconds, failed)
+        return Client(request or request_bytes(), has_next, seconds, failed)
 
     clients = [(await loop.create_connection(make_client, "127.0.0.1", port))[1] for _ in range(num_clients)]
     await asyncio.gather(*(client.done for client in clients))
@@ -155,16 +165,77 @@ def memory(process):
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def measure_rounds(port, num_clients, count, rounds):
+def measure_rounds(port, num_clients, count, rounds, request=None):
     """Return a row with the median rate and latencies of several rounds of `count` requests."""
     measured, num_failed = [], 0
     for _ in range(rounds):
         sent = itertools.count()
-        seconds, failed, total = asyncio.run(load(port, num_clients, lambda: next(sent) < count))  # noqa: B023
+        seconds, failed, total = asyncio.run(load(port, num_clients, lambda: next(sent) < count, request))  # noqa: B023
         num_failed += len(failed)
         measured.append([len(seconds) / total, *(1000 * np.percentile(seconds, [50, 99]))])
     rate, p50, p99 = np.median(measured, axis=0)
     return {"requests/s": f"{rate:.0f}", "p50, ms": f"{p50:.1f}", "p99, ms": f"{p99:.1f}", "failed": str(num_failed)}
+
+
+@contextlib.contextmanager
+def beside(target, *arguments):
+    """Run a function in another process during a block."""
+    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments, daemon=True)
+    process.start()
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def attack(port):
+    """Send what costs a server without limits much; never returns."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n".encode()
+    numbers = b'{"instances": [' + b"0," * 4_000_000 + b"0]}"
+    kinds = itertools.cycle([
+        head + b"X: " + b"a" * 4_000_000,
+        head + b"Content-Length: %d\r\n\r\n" % len(numbers) + numbers,
+        head + b"X: 1\r\n" * 1000,
+    ])  # fmt: skip
+    for content in kinds:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(content)
+            client.recv(1000)
+
+
+def send_refused_rows(port):
+    """Send rows that the model of `write_asserting_model` refuses; never returns."""
+    asyncio.run(load(port, 1, lambda: True, request_bytes(path=ASSERTING_PATH, instance=-1.0)))
+
+
+def write_asserting_model(folder):
+    """Write a SavedModel that refuses negative numbers."""
+    import tensorflow as tf
+
+    class Asserting(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+        def __call__(self, x):
+            with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(x >= 0), ["x is negative"])]):
+                return {"y": tf.sqrt(x)}
+
+    module = Asserting()
+    tf.saved_model.save(module, str(folder), module.__call__)
+
+
+def measure_refused_rows(count, rounds):
+    """Return rows for a model that refuses some rows, without and with a client that sends such rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "asserting"
+        subprocess.run([sys.executable, "-c", f"from {__spec__.name} import write_asserting_model as write; "
+                        f"write({str(model / '1')!r})"], check=True)  # fmt: skip
+        with serving(model) as (_, port):
+            request = request_bytes(path=ASSERTING_PATH, instance=4.0)
+            rows = [{"load": "32 clients, asserting model", **measure_rounds(port, 32, count, rounds, request)}]
+            with beside(send_refused_rows, port):
+                rows.append({"load": "32 clients, refused rows", **measure_rounds(port, 32, count, rounds, request)})
+    return rows
 
 
 def soak(run_dir, seconds, swap_every=None):
@@ -240,6 +311,11 @@ def serving_load(
 
     with serving(run_dir) as (_, port):
         add_rows("ours", port)
+        with beside(attack, port):
+            rows.append(
+                {"server": "ours", "load": "32 clients, hostile", **measure_rounds(port, 32, count, rounds), **empty}
+            )
+    rows += [{"server": "ours", **row, **empty} for row in measure_refused_rows(count, rounds)]
     packages = PACKAGES
     if importlib.util.find_spec("litserve"):
         with serving_with_litserve(run_dir) as port:

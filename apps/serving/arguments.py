@@ -1,5 +1,6 @@
 """Parsing of the command line arguments that both servers share: models, version labels, token."""
 
+import json
 import re
 from pathlib import Path
 
@@ -50,7 +51,14 @@ def _find_folder(argument):
 
 
 def _has_versions(folder):
-    return any(path.name.isdecimal() and path.is_dir() for path in folder.glob("*"))
+    return any(version_number(path) is not None and path.is_dir() for path in folder.glob("*"))
+
+
+def version_number(folder):
+    """Return the version that a folder's name is: ASCII digits within int64; None if it is none."""
+    if not re.fullmatch("[0-9]{1,30}", folder.name) or int(folder.name) >= 2**63:
+        return None
+    return int(folder.name)
 
 
 def read_labels(labels, names):
@@ -75,6 +83,31 @@ def read_labels(labels, names):
     return parsed
 
 
+def read_labels_file(file, names):
+    """Return the labels in a JSON file, {name: {label: version number}}.
+
+    Args:
+        file: path.
+        names: names of the models.
+
+    Raises:
+        UserError: If the file has another form or names an unknown model.
+    """
+    try:
+        labels = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}: not JSON ({error})") from None
+    is_valid = isinstance(labels, dict) and all(
+        name in names
+        and isinstance(own, dict)
+        and all(type(number) is int and 0 <= number < 2**63 for number in own.values())
+        for name, own in labels.items()
+    )
+    if not is_valid:
+        raise UserError(f'{file}: expected {{"NAME": {{"LABEL": NUMBER}}}} with NAME one of {", ".join(names)}')
+    return labels
+
+
 def read_token(file):
     """Return the token in a file, without surrounding whitespace; None if `file` is None."""
     if file is None:
@@ -82,4 +115,8 @@ def read_token(file):
     token = file.read_text(encoding="utf-8").strip()
     if not token:
         raise UserError(f"{file}: empty; expected a token")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise UserError(
+            f"{file}: the token has blanks or characters that a header cannot carry; use letters and digits"
+        )
     return token

@@ -120,10 +120,11 @@ class Batcher:
         except Exception as error:
             if len(batch) == 1:
                 _resolve(batch[0].future, error)
-            # Retry the requests one by one, so that a bad request fails alone.
-            else:
-                for request in batch:
-                    await self._run([request])
+                return
+            # Halve the batch, so that a bad request fails alone and costs few calls.
+            for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+                if half := [request for request in half if not request.future.done()]:
+                    await self._run(half)
             return
         for request, output in zip(batch, outputs, strict=True):
             _resolve(request.future, output)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import hmac
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,10 @@ import prometheus_client
 import tensorflow as tf
 
 from ..common.cli import UserError
+from .arguments import read_labels_file
 from .errors import RequestError
 from .models import Model, Version
-from .options import Batching, Limits, Loading
+from .options import Batching, Limits, Loading, num_processors
 
 
 class Metrics:
@@ -23,6 +23,7 @@ class Metrics:
 
     def __init__(self):
         self.registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self.registry)
         self.requests = prometheus_client.Counter(
             "engram_requests", "Answered requests.", ["model", "method", "protocol", "code"], registry=self.registry
         )
@@ -54,18 +55,31 @@ class Service:
         batching: `Batching`.
         limits: `Limits`.
         token: bearer token that requests must send; None to accept all requests.
+        labels_file: file of labels that is watched, see `read_labels_file`; None for none.
     """
 
-    def __init__(self, folders, labels=None, loading=Loading(), batching=Batching(), limits=Limits(), token=None):
+    def __init__(
+        self,
+        folders,
+        labels=None,
+        loading=Loading(),
+        batching=Batching(),
+        limits=Limits(),
+        token=None,
+        labels_file=None,
+    ):
         self.limits, self.metrics, self.models = limits, Metrics(), {}
-        self._token, self._poll_seconds = token, loading.poll
-        self._executor = ThreadPoolExecutor(os.cpu_count(), "model")
+        # Whether the server is about to end.
+        self.draining = False
+        self._token, self._poll_seconds, self._labels_file = token, loading.poll, labels_file
+        self._executor = ThreadPoolExecutor(num_processors(), "model")
         tf.config.threading.set_intra_op_parallelism_threads(loading.threads)
         tf.config.threading.set_inter_op_parallelism_threads(loading.threads)
         for name, folder in folders.items():
             observe = self.metrics.rows.labels(name).observe
             load = functools.partial(Version, batching=batching, executor=self._executor, observe=observe)
-            self.models[name] = Model(name, folder, load, loading.versions, (labels or {}).get(name))
+            self.models[name] = Model(name, folder, load, loading.versions)
+            self.models[name].set_labels((labels or {}).get(name, {}))
             self.metrics.waiting.labels(name).set_function(self.models[name].num_waiting)
 
     async def load(self):
@@ -74,18 +88,41 @@ class Service:
         Raises:
             UserError: If a model has no version that can be loaded.
         """
-        for model in self.models.values():
-            messages = await model.refresh()
+        loaded = await asyncio.gather(*(model.refresh() for model in self.models.values()))
+        for model, messages in zip(self.models.values(), loaded, strict=True):
             if not model.versions:
                 raise UserError(messages[0] if messages else f"{model.folder}: all versions have been deleted")
             _warn(messages)
 
     async def poll(self):
-        """Load new versions and unload old ones periodically; never returns."""
+        """Load new versions and unload old ones periodically; never returns.
+
+        Each model by itself, so that none waits for another that is slow to load.
+        """
+        async with asyncio.TaskGroup() as group:
+            for model in self.models.values():
+                group.create_task(self._poll_model(model))
+            if self._labels_file:
+                group.create_task(self._poll_labels())
+
+    async def _poll_model(self, model):
         while True:
             await asyncio.sleep(self._poll_seconds)
-            for model in self.models.values():
-                _warn(await model.refresh())
+            _warn(await model.refresh())
+
+    async def _poll_labels(self):
+        before = self._labels_file.stat()
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                status = self._labels_file.stat()
+                if (status.st_mtime_ns, status.st_ino) == (before.st_mtime_ns, before.st_ino):
+                    continue
+                before = status
+                for name, labels in read_labels_file(self._labels_file, self.models).items():
+                    self.models[name].set_labels(labels)
+            except (OSError, UserError) as error:
+                _warn([f"{error}; the labels stay as they were"])
 
     def close(self):
         """Shut down the threads."""

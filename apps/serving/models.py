@@ -4,16 +4,35 @@ import asyncio
 import contextlib
 import gc
 import re
+import sys
+import threading
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from .arguments import version_number
 from .batching import Batcher, check_queue
 from .errors import RequestError
 
-CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
+# Seconds until a version that failed is tried again although nothing changed: at first, doubling, at most.
+FIRST_PAUSE, LAST_PAUSE = 2.0, 60.0
+
+
+# HTTP status for an error of an operation; 500 for all others.
+CODES = {
+    tf.errors.InvalidArgumentError: 400,
+    tf.errors.OutOfRangeError: 400,
+    tf.errors.FailedPreconditionError: 400,
+    tf.errors.NotFoundError: 404,
+    tf.errors.UnimplementedError: 501,
+    tf.errors.ResourceExhaustedError: 503,
+    tf.errors.UnavailableError: 503,
+    tf.errors.DeadlineExceededError: 504,
+}
 
 
 class Signature:
@@ -31,6 +50,8 @@ class Signature:
     def __init__(self, function, definition):
         self._function, self.definition = function, definition
         self.inputs = dict(sorted(function.structured_input_signature[1].items()))
+        # TensorFlow's own order changes from one process to the next.
+        self._outputs = sorted(function.structured_outputs)
         outputs = function.structured_outputs.values()
         self.batched = all(
             spec.shape.rank and spec.shape[0] is None for spec in [*self.inputs.values(), *outputs]
@@ -40,17 +61,20 @@ class Signature:
         """Run the signature: {name: array} -> {name: array}.
 
         Raises:
-            RequestError: If the model rejects the inputs.
+            RequestError: If the model rejects the inputs, or one of its operations fails.
         """
         try:
             outputs = self._function(**{name: tf.constant(array) for name, array in tensors.items()})
-        except tf.errors.InvalidArgumentError as error:
-            raise RequestError(_assertion_message(error.message)) from None
-        return {name: value.numpy() for name, value in outputs.items()}
+        except tf.errors.OpError as error:
+            raise RequestError(operation_message(error.message), CODES.get(type(error), 500)) from None
+        return {name: outputs[name].numpy() for name in self._outputs}
 
     def example_inputs(self):
         """Return valid inputs of one row, for warming up."""
-        shapes = {name: [size or 1 for size in spec.shape] for name, spec in self.inputs.items()}
+        shapes = {
+            name: [size or 1 for size in spec.shape] if spec.shape.rank is not None else [1]
+            for name, spec in self.inputs.items()
+        }
         return {
             name: np.full(shapes[name], b"", object) if spec.dtype == tf.string
             else np.ones(shapes[name], spec.dtype.as_numpy_dtype)
@@ -58,10 +82,18 @@ class Signature:
         }  # fmt: skip
 
 
-def _assertion_message(message):
-    """Return the text of an assertion in the graph, without the names of graph nodes that TensorFlow adds."""
-    match = re.search(r"assertion failed: \[(.*)\]", message, re.DOTALL)
-    return match[1] if match else message.strip().splitlines()[0][:500]
+def operation_message(text):
+    """Return what an operation of a model says, without the names of graph nodes and the traces around it."""
+    text = re.sub(r"\s*\[\[\{\{node .*?\]\]|\s*\[Op:[^\]]*\]|\{\{(function_)?node [^}]*\}\}\s*", "", text)
+    noise = (
+        "Graph execution error:|Detected at node|<stack traces|[0-9]+ (successful operations|derived error|root error)"
+    )
+    # Traces are indented; of several errors, numbered (0), (1) ..., the first is told.
+    lines = [line for line in text.splitlines() if re.match(r" *\(0\) |\S", line) and not re.match(noise, line)]
+    lines = [re.sub(r"^ *\(0\) ([A-Z_]+: *)?", "", line) for line in lines if not re.match(r"\([1-9]\d*\) ", line)]
+    message = " ".join(" ".join(lines).split())[:1000] or "the model failed"
+    only = re.fullmatch(r"assertion failed: \[([^\[\]]*)\]", message)
+    return only[1] if only else message
 
 
 class Version:
@@ -78,7 +110,7 @@ class Version:
     """
 
     def __init__(self, folder, batching, executor, observe):
-        self.folder, self.number, self.fingerprint = folder, int(folder.name), fingerprint(folder)
+        self.folder, self.number, self.fingerprint = folder, version_number(folder), fingerprint(folder)
         self._model = tf.saved_model.load(str(folder))
         graphs = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
         definitions = next(graph.signature_def for graph in graphs if "serve" in graph.meta_info_def.tags)
@@ -103,9 +135,14 @@ class Version:
             sizes = batching.allowed_batch_sizes if signature.batched else ()
             for size in {1, *sizes}:
                 # A model may reject these inputs, but has been traced by then.
-                with contextlib.suppress(RequestError):
+                try:
                     inputs = signature.example_inputs()
                     signature({name: np.repeat(array, size, axis=0) for name, array in inputs.items()})
+                except RequestError:
+                    pass
+                except Exception as error:
+                    print(f"warning: {self.folder}: a trial run failed ({_reason(error)})", file=sys.stderr, flush=True)
+                    break
 
     async def __call__(self, name, tensors):
         """Run the signature `name`, batched if possible: {name: array} -> {name: array}.
@@ -159,12 +196,32 @@ def _same_num_rows(tensors):
 
 
 def fingerprint(folder):
-    """Return a value that changes when the SavedModel in a folder is replaced; None if there is none."""
+    """Return a value that changes when any file of a SavedModel does; None if there is no SavedModel."""
     try:
-        status = (folder / "saved_model.pb").stat()
+        if not (folder / "saved_model.pb").is_file():
+            return None
+        statuses = [(str(path.relative_to(folder)), path.stat()) for path in sorted(folder.rglob("*"))]
     except OSError:
+        # A file has just been removed.
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+    return tuple((name, each.st_mode, each.st_ino, each.st_mtime_ns, each.st_size) for name, each in statuses)
+
+
+def _reason(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+class Failure(NamedTuple):
+    """A version that could not be loaded: its fingerprint then, why, how often, and when it is tried again."""
+
+    fingerprint: tuple | None
+    reason: str
+    attempts: int
+    retry_at: float
+
+    def blocks(self, found):
+        """Return whether a version with the fingerprint `found` is not tried now."""
+        return self.fingerprint == found and time.monotonic() < self.retry_at
 
 
 class Model:
@@ -179,7 +236,7 @@ class Model:
 
     Attributes:
         versions: {number: `Version`}.
-        failed: {number: fingerprint} of versions that could not be loaded.
+        failed: {number: `Failure`} of versions that could not be loaded.
     """
 
     def __init__(self, name, folder, load, num_versions=1, labels=None):
@@ -215,17 +272,21 @@ class Model:
     def versions_to_load(self):
         """Return {number: folder} of the versions in the folder that should be loaded.
 
-        Versions that failed are skipped until they are replaced.
+        Versions that failed are skipped until any of their files changes, or until a pause, which grows, is over.
         """
         try:
             found = {
-                int(path.name): path for path in self.folder.iterdir() if path.name.isdecimal() and fingerprint(path)
+                version_number(path): path
+                for path in self.folder.iterdir()
+                if version_number(path) is not None and (path / "saved_model.pb").is_file()
             }
         except OSError:
             found = {}
         self.failed = {number: previous for number, previous in self.failed.items() if number in found}
         loadable = [
-            number for number in sorted(found, reverse=True) if self.failed.get(number) != fingerprint(found[number])
+            number
+            for number in sorted(found, reverse=True)
+            if not (number in self.failed and self.failed[number].blocks(fingerprint(found[number])))
         ]
         labelled = set(self.labels.values()) & set(loadable)
         return {number: found[number] for number in sorted({*loadable[: self._num_versions], *labelled})}
@@ -234,7 +295,7 @@ class Model:
         """Load new versions and unload old ones; a version that cannot be loaded replaces none.
 
         Returns:
-            list of messages, one for each version that could not be loaded.
+            list of messages, one for each version that could not be loaded for another reason than before.
         """
         messages = []
         while True:
@@ -249,12 +310,11 @@ class Model:
             number, folder = new[-1], versions_to_load[new[-1]]
             previous = fingerprint(folder)
             try:
-                version = await asyncio.to_thread(self._load, folder)
+                version = await _in_daemon_thread(self._load, folder)
             # No error of a new version may stop the server.
             except Exception as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-                messages.append(f"{folder}: not a complete SavedModel ({reason}); export it again")
-                self.failed[number] = previous
+                if self._fail(number, previous, _reason(error)):
+                    messages.append(f"{folder}: not a complete SavedModel ({_reason(error)}); export it again")
                 continue
             self._replace(number, version)
         # If the folder has no loadable version, the last good one stays.
@@ -262,6 +322,26 @@ class Model:
             for number in self.versions.keys() - versions_to_load.keys():
                 self._replace(number, None)
         return messages
+
+    def _fail(self, number, found, reason):
+        """Record a failure; return whether it is news."""
+        before = self.failed.get(number)
+        attempts = before.attempts + 1 if before and before.fingerprint == found else 0
+        pause = min(LAST_PAUSE, FIRST_PAUSE * 2**attempts)
+        self.failed[number] = Failure(found, reason, attempts, time.monotonic() + pause)
+        return before is None or before.reason != reason
+
+    def set_labels(self, labels):
+        """Replace all labels.
+
+        Args:
+            labels: {label: version number}; a labelled version is loaded at the next check of the folder.
+        """
+        self.labels = dict(labels)
+        for label, number in self.labels.items():
+            if not (self.folder / str(number)).is_dir() and number not in self.versions:
+                print(f"warning: {self.name}: label {label!r} is for version {number}, which is not in {self.folder}",
+                      file=sys.stderr, flush=True)  # fmt: skip
 
     def _replace(self, number, version):
         old = self.versions.pop(number, None)
@@ -286,13 +366,44 @@ class Model:
             RequestError: If there is no such version.
         """
         states = [(each, "AVAILABLE", "") for each in self.versions]
-        states += [(each, "END", "not a complete SavedModel") for each in self.failed if each not in self.versions]
+        states += [
+            (number, "END", f"not a complete SavedModel ({failure.reason})")
+            for number, failure in self.failed.items()
+            if number not in self.versions
+        ]
         number = self.resolve(number, label)
         if number is not None:
             states = [state for state in states if state[0] == number]
             # Raises if there is none.
             states or self.find(number)
         return sorted(states, reverse=True)
+
+
+async def _in_daemon_thread(function, *arguments):
+    """Call a function in a thread that does not hold up the end of the process, as those of an executor do."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def finish(result, error):
+        if future.done():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def run():
+        result = error = None
+        try:
+            result = function(*arguments)
+        except Exception as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):
+            # The loop may have been closed meanwhile.
+            loop.call_soon_threadsafe(finish, result, error)
+
+    threading.Thread(target=run, daemon=True, name="load").start()
+    return await future
 
 
 async def _unload(name, version):

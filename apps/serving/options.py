@@ -1,9 +1,32 @@
 """Options of the servers; imports no framework, so that `--help` is quick."""
 
+import contextlib
+import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..common.cli import UserError
+
+
+def num_processors():
+    """Return the number of processors that this process may use: by its affinity, and by the quota of its cgroup."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for quota, period in _quotas():
+        if quota > 0:
+            count = min(count, math.ceil(quota / period))
+    return max(1, count)
+
+
+def _quotas():
+    """Yield quota and period of cgroups, version 2 and 1."""
+    root = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (root / "cpu.max").read_text().split()
+        yield (int(quota) if quota != "max" else 0), int(period)
+    with contextlib.suppress(OSError, ValueError):
+        folder = root / "cpu"
+        yield tuple(int((folder / f"cpu.cfs_{name}_us").read_text()) for name in ("quota", "period"))
 
 
 @dataclass(frozen=True)
@@ -45,7 +68,7 @@ class Loading:
     """Number of newest versions of each model that are loaded."""
     poll: float = 1.0
     """Seconds between checks for new versions."""
-    threads: int = max(1, (os.cpu_count() or 1) - 1)
+    threads: int = max(1, num_processors() - 1)
     """TensorFlow threads; the default leaves one core for HTTP."""
 
     def __post_init__(self):
@@ -64,9 +87,19 @@ class Limits:
     max_instances: int = 1024
     """Maximum rows of a request."""
     deadline: float = 30.0
-    """Seconds for receiving a request (status 408 after that), and again for computing its response (504)."""
+    """Seconds for receiving a request (status 408 after that), for computing its response (504), and for sending it."""
+    max_values: int = 4 * 2**20
+    """Maximum numbers and strings of a request, as it declares them (status 413)."""
+    max_connections: int = 1000
+    """Maximum open HTTP connections (status 503)."""
+    keep_alive: float = 75.0
+    """Seconds that an idle HTTP connection stays open; longer than proxies keep theirs, which is 60 for most."""
+    drain_seconds: float = 0.0
+    """Seconds, after a signal to end, in which /readyz fails but requests are still answered, until balancers know."""
 
     def __post_init__(self):
-        for name in ("max_body", "max_instances", "deadline"):
+        for name in ("max_body", "max_instances", "deadline", "max_values", "max_connections", "keep_alive"):
             if not getattr(self, name) > 0:
                 raise UserError(f"--{name.replace('_', '-')} {getattr(self, name)}: expected a number above 0")
+        if not self.drain_seconds >= 0:
+            raise UserError(f"--drain-seconds {self.drain_seconds}: expected 0 or more")

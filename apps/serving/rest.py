@@ -26,13 +26,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import codec
+from .codec import CLASSIFY, REGRESS
 from .errors import RequestError
-from .models import CLASSIFY, REGRESS
 
 # Bytes above which JSON is converted in a thread, so that other requests are not blocked.
 LARGE = 64 * 2**10
+# In any case of letters, as TensorFlow Serving takes it.
 MODEL_PATH = r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
-PATH = re.compile(MODEL_PATH + r"(?P<method>/metadata|:[a-z]+)?")
+PATH = re.compile(MODEL_PATH + r"(?P<method>/metadata|:[a-z]+)?", re.IGNORECASE)
 
 
 class Rest:
@@ -54,7 +55,7 @@ class Rest:
         match = PATH.fullmatch(scope["path"])
         if not match:
             raise RequestError(f"no such path: {scope['path'][:200]}", 404)
-        method = (match["method"] or "status").strip(":/")
+        method = (match["method"] or "status").strip(":/").lower()
         get_methods = {"status": self._status, "metadata": self._metadata}
         if method not in get_methods and method not in METHODS:
             raise RequestError(f"no such method {method!r}; available: {', '.join(METHODS)}", 404)
@@ -79,18 +80,20 @@ class Rest:
         # Before the first await, so that the version cannot be unloaded while the body is received.
         with version.in_use():
             body = await self._receive_body(scope, receive)
+            encoding = dict(scope["headers"]).get(b"content-encoding", b"").decode("latin-1").strip().lower()
 
             def decode():
-                request = codec.loads(body)
-                name = request.get("signature_name", "serving_default")
-                return name, *read(request, version.signature(name), self.service.limits.max_instances)
+                unpacked = codec.decompress(body, encoding, self.service.limits.max_body)
+                request = codec.loads(unpacked, self.service.limits)
+                name = request.get("signature_name") or "serving_default"
+                return name, *read(request, version.signature(name), self.service.limits)
 
-            name, tensors, by_row = await _call(decode, in_thread=len(body) > LARGE)
+            name, tensors, by_row = await _call(decode, in_thread=bool(encoding) or len(body) > LARGE)
             outputs = await self.service.run(version, name, tensors)
             num_values = sum(array.size for array in outputs.values())
 
             def encode():
-                return json.dumps(write(outputs, by_row)).encode()
+                return write(outputs, by_row)
 
             return await _call(encode, in_thread=num_values > LARGE // 8)
 
@@ -123,7 +126,9 @@ class Rest:
     def _metadata(self, model, number, label):
         version = model.find(number, label)
         definitions = {
-            name: json_format.MessageToDict(signature.definition, preserving_proto_field_name=True)
+            name: json_format.MessageToDict(
+                signature.definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+            )
             for name, signature in version.signatures.items()
         }
         return json.dumps({
@@ -154,7 +159,9 @@ class Rest:
         return Response("ok\n", media_type="text/plain")
 
     async def ready(self, request):
-        """Return 200 if every model has a loaded version, else 503."""
+        """Return 200 if every model has a loaded version and the server is not about to end, else 503."""
+        if self.service.draining:
+            raise RequestError("the server is about to end", 503)
         missing = [name for name, model in self.service.models.items() if not model.versions]
         if missing:
             raise RequestError(f"no version of {', '.join(missing)}", 503)
@@ -169,23 +176,28 @@ async def _call(function, in_thread):
     return await run_in_threadpool(function) if in_thread else function()
 
 
-def _read_predict(body, signature, max_rows):
-    return codec.read_tensors(body, signature.inputs, max_rows)
+def _read_predict(body, signature, limits):
+    return codec.read_tensors(body, signature.inputs, limits.max_instances)
 
 
 def _read_examples(method_name):
-    def read(body, signature, max_rows):
+    def read(body, signature, limits):
         codec.check_method(signature, method_name)
-        return {next(iter(signature.inputs)): codec.read_examples(body, max_rows)}, None
+        return {next(iter(signature.inputs)): codec.read_examples(body, limits)}, None
 
     return read
+
+
+def _write_results(write):
+    # Scores that are not finite have no form in JSON; they are rare enough to be written by the slower way always.
+    return lambda outputs, by_row: codec.dumps(write(outputs), finite=False)
 
 
 # Functions that decode the request and encode the response.
 METHODS = {
     "predict": (_read_predict, codec.write_tensors),
-    "classify": (_read_examples(CLASSIFY), lambda outputs, by_row: codec.write_classifications(outputs)),
-    "regress": (_read_examples(REGRESS), lambda outputs, by_row: codec.write_regressions(outputs)),
+    "classify": (_read_examples(CLASSIFY), _write_results(codec.write_classifications)),
+    "regress": (_read_examples(REGRESS), _write_results(codec.write_regressions)),
 }
 
 
@@ -212,9 +224,7 @@ class Front:
             await self.others(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        # A client's id is copied to the log and the response: remove all characters that ids do not need.
-        client_id = re.sub(r"[^\w.:-]", "", headers.get(b"x-request-id", b"").decode("latin-1"))[:64]
-        request_id, start, status = client_id or f"{random.getrandbits(128):032x}", time.perf_counter(), 0
+        request_id, start, status = _request_id(headers.get(b"x-request-id")), time.perf_counter(), 0
 
         async def send_with_id(message):
             nonlocal status
@@ -226,7 +236,7 @@ class Front:
         try:
             if scope["path"] not in self.PUBLIC_PATHS:
                 self.service.authorize(headers.get(b"authorization", b"").decode("latin-1"))
-            if scope["path"].startswith("/v1/models/"):
+            if scope["path"][:11].lower() == "/v1/models/":
                 await _send_json(send_with_id, await self.models(scope, receive))
             else:
                 await self.others(scope, receive, send_with_id)
@@ -247,6 +257,12 @@ class Front:
                 print(json.dumps(line), file=self.log, flush=True)
 
 
+def _request_id(client_id):
+    """Return the id that a client gave, without the characters that ids do not need, or a random one."""
+    found = client_id and re.sub(r"[^\w.:-]", "", client_id.decode("latin-1"))[:64]
+    return found or f"{random.getrandbits(128):032x}"
+
+
 async def _send_json(send, body):
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -254,7 +270,10 @@ async def _send_json(send, body):
 
 
 def _error_response(error):
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}.get(error.code)
+    # What follows a body that was not read is no request.
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 413: {"Connection": "close"}, 429: {"Retry-After": "1"}}.get(
+        error.code
+    )
     return JSONResponse({"error": str(error)}, error.code, headers)
 
 

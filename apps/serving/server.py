@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import math
 import signal
 import socket
 import sys
@@ -9,9 +10,9 @@ import sys
 import uvicorn
 
 from ..common.cli import UserError
+from .connections import limited_protocol
 from .core import Service
 from .rest import make_app
-from .timeouts import protocol_with_timeout
 
 
 def run(service_arguments, listener, host, grpc_port, tls, log, cors):
@@ -39,18 +40,21 @@ async def _serve(service, listener, host, grpc_port, tls, app):
     await service.load()
     config = uvicorn.Config(
         app,
-        http=protocol_with_timeout(service.limits.deadline),
+        http=limited_protocol(service.limits),
         lifespan="off",
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Nobody may choose the address that the log names.
+        proxy_headers=False,
+        timeout_keep_alive=math.ceil(service.limits.keep_alive),
         timeout_graceful_shutdown=int(service.limits.deadline) + 1,
         ssl_certfile=tls and tls[0],
         ssl_keyfile=tls and tls[1],
     )
-    grpc_server = None
+    grpc_server = checks = None
     if grpc_port is not None:
-        grpc_server, grpc_port = await _start_grpc(service, host, grpc_port, tls)
+        grpc_server, checks, grpc_port = await _start_grpc(service, host, grpc_port, tls)
     scheme, port = "https" if tls else "http", listener.getsockname()[1]
     for name in service.models:
         print(f"{scheme}://{host}:{port}/v1/models/{name}:predict", flush=True)
@@ -61,18 +65,38 @@ async def _serve(service, listener, host, grpc_port, tls, app):
     # shutdown.
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
-    await uvicorn.Server(config).serve(sockets=[listener])
+    await _Server(config, service, checks).serve(sockets=[listener])
     polling.cancel()
     if grpc_server:
         await grpc_server.stop(grace=service.limits.deadline)
 
 
+class _Server(uvicorn.Server):
+    """Server that, told to end, first says that it is not ready and answers for the time that a balancer needs."""
+
+    def __init__(self, config, service, checks):
+        super().__init__(config)
+        self._service, self._checks, self._loop = service, checks, asyncio.get_running_loop()
+
+    def handle_exit(self, number, frame):
+        if self._service.draining or not self._service.limits.drain_seconds:
+            super().handle_exit(number, frame)
+            return
+        self._service.draining = True
+        self._loop.call_soon_threadsafe(self._drain, number, frame)
+
+    def _drain(self, number, frame):
+        if self._checks:
+            self._draining = self._loop.create_task(self._checks.enter_graceful_shutdown())
+        self._loop.call_later(self._service.limits.drain_seconds, super().handle_exit, number, frame)
+
+
 async def _start_grpc(service, host, port, tls):
-    """Start a gRPC server; return it and its port, or None, None without the package tensorflow-serving-api."""
+    """Start a gRPC server; return it, its health checks and its port, or Nones without tensorflow-serving-api."""
     if not importlib.util.find_spec("tensorflow_serving"):
         message = "gRPC is disabled; to enable it: pip install --no-deps tensorflow-serving-api"
         print(message, file=sys.stderr, flush=True)
-        return None, None
+        return None, None, None
     import grpc
 
     from . import grpc_service
@@ -82,9 +106,10 @@ async def _start_grpc(service, host, port, tls):
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_connection_idle_ms", int(1000 * service.limits.keep_alive)),
     ]
-    server = grpc.aio.server(options=options)
-    grpc_service.add_servicers(server, service)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=service.limits.max_connections)
+    checks = grpc_service.add_servicers(server, service)
     address = f"{host}:{port}"
     try:
         if tls:
@@ -95,4 +120,5 @@ async def _start_grpc(service, host, port, tls):
     except RuntimeError:
         raise UserError(f"--grpc-port {port}: cannot listen on {address}; choose another") from None
     await server.start()
-    return server, port
+    await grpc_service.set_serving(checks)
+    return server, checks, port

@@ -57,7 +57,7 @@ def test_empty_and_nul_texts_get_predictions(url):
     ("body", "message"),
     [
         (b"", ""),
-        (b"{", "Expecting"),
+        (b"{", "unexpected end"),
         (b"\xff\xfe\x00", ""),
         (b"[" * 100_000, "nested too deeply"),
         ([], "a list; expected an object"),

@@ -72,7 +72,15 @@ def test_bad_request_fails_alone():
     results, batches = run([[1], [-1], [3]], Batching())
     assert results[0] == [2] and results[2] == [6]
     assert isinstance(results[1], RequestError)
-    assert batches == [[1, -1, 3], [1], [-1], [3]]
+    assert batches == [[1, -1, 3], [1], [-1, 3], [-1], [3]]
+
+
+def test_bad_request_costs_few_calls():
+    rows = [[n] for n in range(32)]
+    rows[13] = [-1]
+    results, batches = run(rows, Batching())
+    assert [index for index, result in enumerate(results) if isinstance(result, RequestError)] == [13]
+    assert results[31] == [62] and len(batches) == 11
 
 
 def test_requests_are_batched_while_the_model_is_busy():

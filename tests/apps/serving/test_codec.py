@@ -1,6 +1,8 @@
 """Conversion between TensorFlow Serving's JSON and tensors."""
 
+import gzip
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from apps.serving import codec
 from apps.serving.errors import RequestError
+from apps.serving.options import Limits
 
 TEXT = {"text": tf.TensorSpec([None], tf.string)}
 PAIR = {"a": tf.TensorSpec([None, 2], tf.float32), "b": tf.TensorSpec([None], tf.int32)}
@@ -43,9 +46,9 @@ def test_base64_round_trips_every_byte():
 
 
 def test_non_finite_numbers_are_accepted_as_in_tensorflow_serving():
-    tensors, _ = read(codec.loads(b'{"inputs": {"a": [[NaN, Infinity]], "b": [1]}}'))
+    tensors, _ = read(codec.loads(b'{"inputs": {"a": [[NaN, Infinity]], "b": [1]}}', Limits()))
     assert np.isnan(tensors["a"][0, 0]) and np.isinf(tensors["a"][0, 1])
-    assert json.dumps(codec.write_tensors({"x": tensors["a"]}, True)) == '{"predictions": [[NaN, Infinity]]}'
+    assert codec.write_tensors({"x": tensors["a"]}, True) == b'{"predictions":[[NaN,Infinity]]}'
 
 
 @pytest.mark.parametrize(
@@ -93,12 +96,12 @@ def test_wrong_request_raises(body, message):
 )
 def test_body_that_is_not_an_object_raises(body, message):
     with pytest.raises(RequestError, match=message):
-        codec.loads(body)
+        codec.loads(body, Limits())
 
 
 def test_unpaired_surrogate_raises():
     with pytest.raises(RequestError, match="surrogate"):
-        read(codec.loads(b'{"instances": ["\\ud800"]}'), TEXT)
+        read(codec.loads(b'{"instances": ["\\ud800"]}', Limits()), TEXT)
 
 
 json_values = st.recursive(
@@ -125,29 +128,74 @@ def test_any_json_is_read_or_raises_a_request_error(body):
 def test_response_has_the_format_of_the_request():
     outputs = {"label": np.array([b"ham", b"spam"], object), "p": np.array([0.25, 0.5], "float32")}
     rows = [{"label": "ham", "p": 0.25}, {"label": "spam", "p": 0.5}]
-    assert codec.write_tensors(outputs, True) == {"predictions": rows}
-    assert codec.write_tensors(outputs, False) == {"outputs": {"label": ["ham", "spam"], "p": [0.25, 0.5]}}
-    assert codec.write_tensors({"p": outputs["p"]}, True) == {"predictions": [0.25, 0.5]}
-    assert codec.write_tensors({"p": outputs["p"]}, False) == {"outputs": [0.25, 0.5]}
+    assert written(outputs, True) == {"predictions": rows}
+    assert written(outputs, False) == {"outputs": {"label": ["ham", "spam"], "p": [0.25, 0.5]}}
+    assert written({"p": outputs["p"]}, True) == {"predictions": [0.25, 0.5]}
+    assert written({"p": outputs["p"]}, False) == {"outputs": [0.25, 0.5]}
     with pytest.raises(RequestError, match="no common batch axis"):
         codec.write_tensors({**outputs, "total": np.array(3)}, True)
 
 
+def written(outputs, by_row):
+    return json.loads(codec.write_tensors(outputs, by_row))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "bfloat16", "int8", "uint64", "bool"])
+def test_numbers_are_written_in_their_shortest_form(dtype):
+    values = (
+        np.array([[0, 1], [1, 0]]) if dtype in ("bool", "int8", "uint64") else np.array([[0.2, 1e-7], [3.25, 1e30]])
+    )
+    with np.errstate(over="ignore"):
+        array = values.astype(tf.as_dtype(dtype).as_numpy_dtype)
+    found = written({"x": array}, False)["outputs"]
+    np.testing.assert_array_equal(np.array(found).astype(array.dtype), array)
+    if dtype == "float32":
+        assert codec.write_tensors({"x": array}, False) == b'{"outputs":[[0.2,1e-7],[3.25,1e+30]]}'
+    scalar = written({"x": array[0, 0]}, False)["outputs"]
+    assert not isinstance(scalar, list)
+    with pytest.raises(RequestError, match="complex64"):
+        codec.write_tensors({"x": array.astype("float32").astype("complex64")}, False)
+
+
+def test_packed_bodies_are_unpacked_up_to_the_limit():
+    body = b'{"instances": ["a"]}'
+    assert codec.decompress(gzip.compress(body), "gzip", 100) == body
+    assert codec.decompress(zlib.compress(body), "deflate", 100) == body
+    assert codec.decompress(body, "", 5) == body
+    for packed, encoding, code in (
+        (gzip.compress(bytes(10**7)), "gzip", 413),
+        (gzip.compress(body)[:-9], "gzip", 400),
+        (b"no gzip", "gzip", 400),
+        (body, "br", 415),
+    ):
+        with pytest.raises(RequestError) as error:
+            codec.decompress(packed, encoding, 10**6)
+        assert error.value.code == code
+
+
+def test_request_with_too_many_values_is_refused_before_it_is_parsed():
+    body = b'{"inputs": [' + b"0," * 1000 + b"0]}"
+    with pytest.raises(RequestError, match="1001 values; at most 1000") as error:
+        codec.loads(body, Limits(max_values=1000))
+    assert error.value.code == 413
+
+
 def test_outputs_named_bytes_or_not_utf8_are_base64():
     outputs = {"image_bytes": np.array([b"ab"], object), "text": np.array([b"\xff"], object)}
-    assert codec.write_tensors(outputs, False) == {
-        "outputs": {"image_bytes": [{"b64": "YWI="}], "text": [{"b64": "/w=="}]}
-    }
+    assert written(outputs, False) == {"outputs": {"image_bytes": [{"b64": "YWI="}], "text": [{"b64": "/w=="}]}}
 
 
 def test_context_is_merged_into_each_example():
     body = {"context": {"day": 3}, "examples": [{"x": [0.5, 1]}, {"x": 2.5, "word": "é", "raw": {"b64": "/w=="}}]}
-    first, second = map(tf.train.Example.FromString, codec.read_examples(body, 10))
+    first, second = map(tf.train.Example.FromString, codec.read_examples(body, Limits(max_instances=10)))
     assert list(first.features.feature["x"].float_list.value) == [0.5, 1]
     assert list(first.features.feature["day"].int64_list.value) == [3]
     assert list(second.features.feature["word"].bytes_list.value) == ["é".encode()]
     assert list(second.features.feature["raw"].bytes_list.value) == [b"\xff"]
+    repeated = {"context": {"x": "a" * 1000}, "examples": [{}] * 10}
+    with pytest.raises(RequestError, match="for each of 10 examples"):
+        codec.read_examples(repeated, Limits(max_body=5000))
     wrong = [[], [1], [{"x": None}], [{"x": 2**70}], [{"x": ["a", 1]}], [{}] * 11, None]
     for bad in [{}, {"examples": [{}], "context": []}, *({"examples": examples} for examples in wrong)]:
         with pytest.raises(RequestError):
-            codec.read_examples(bad, 10)
+            codec.read_examples(bad, Limits(max_instances=10))

@@ -1,5 +1,6 @@
 """The REST API: paths, errors, misbehaving clients, limits, tokens, logs."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -195,6 +196,26 @@ def test_full_queue_gets_429_and_late_response_504(tmp_path):
         assert by_code[429].headers["retry-after"] == "1" and "already waiting" in by_code[429].json()["error"]
         assert requests.post(url, json={"instances": [2.0]}, timeout=60).json() == {"predictions": [2.0]}
         assert requests.get(f"{running.http}/healthz", timeout=60).status_code == 200
+
+
+def test_nothing_is_computed_for_clients_that_have_gone(tmp_path):
+    model = Slow()
+    tf.saved_model.save(model, str(tmp_path / "slow" / "1"), {"serving_default": model.__call__})
+    with serving(tmp_path / "slow", "--max-batch-size", 1) as running:
+        url = f"{running.http}/v1/models/slow:predict"
+        address = urlsplit(running.http)
+        body = b'{"instances": [1.0]}'
+        head = f"POST {address.path}/v1/models/slow:predict HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+        with contextlib.ExitStack() as clients:
+            for _ in range(6):
+                client = clients.enter_context(socket.create_connection((address.hostname, address.port), timeout=60))
+                client.sendall(head.encode() + body)
+            time.sleep(0.2)
+        assert requests.post(url, data=body, timeout=60).json() == {"predictions": [1.0]}
+        metrics = requests.get(f"{running.http}/metrics", timeout=60).text
+        computed = float(re.search(r'engram_batch_rows_sum{model="slow"} ([\d.]+)', metrics)[1])
+    # The first was running when its client left.
+    assert computed == 2
 
 
 def test_both_protocols_use_tls(trained, tmp_path):
