@@ -52,4 +52,6 @@ $(READY): requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(STUBS)
+	# Its python finds the apps and layers from any folder.
+	echo "$(CURDIR)" > "$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/engram-repository.pth"
 	touch $@

@@ -1,6 +1,18 @@
 """Application templates that put the recurrent layers to work."""
 
 import os
+import signal
+import sys
 
 # TensorFlow reads it when it is imported, and otherwise prints several lines about itself on every start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _quit(number, frame):
+    os.write(2, b"stopped\n")
+    os._exit(130)
+
+
+# `python -m apps.NAME` imports this first. Until `common.cli` takes over, Ctrl-C ends it at once.
+if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _quit)

@@ -96,8 +96,9 @@ def caption_quality(
 
 def train_captioner(config, run_dir, cache):
     """Train; return the splits, and the file of each clip's frames or features by the clip's hash."""
-    fit(config, TrainingOptions(run_dir), cache)
-    splits, paths, _ = prepare_clips(config, split_clips(read_clips(config, cache), config), cache)
+    clips = read_clips(config, cache)
+    fit(config, TrainingOptions(run_dir), clips, cache)
+    splits, paths, _ = prepare_clips(config, split_clips(clips, config), cache)
     return splits, paths
 
 

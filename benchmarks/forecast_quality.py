@@ -84,8 +84,8 @@ def forecast_quality(
 
 def measured(config, run_dir, horizon, label, first):
     """Return metrics by (horizon, name) of the network and, if `first`, of the simple methods."""
-    fit(config, TrainingOptions(run_dir))
     series = read_series(config)
+    fit(config, TrainingOptions(run_dir), series)
     config = complete_config(series, config)
     start = time.perf_counter()
     forecaster, origins = Forecaster(run_dir), TimeSplit(len(series), config).origins("test")

@@ -17,9 +17,9 @@ NOTES = (
 
 
 def spam_detector(placement, config, cache):
-    from apps.spam_detector import data, fit
+    from apps.spam_detector import data, fit, reading
 
-    rows = data.split_examples(data.read_examples(config), config)["train"]
+    rows = data.split_examples(reading.read_examples(config), config)["train"]
     encoder = data.Encoder.fit(rows.texts, config)
     model = fit.build_model(config, encoder.lookup.vocabulary_size())
     fit.compile_model(model, config, 1000)
@@ -31,9 +31,9 @@ def spam_detector(placement, config, cache):
 
 
 def translator(placement, config, cache):
-    from apps.translator import data, fit
+    from apps.translator import data, fit, reading
 
-    pairs = data.split_pairs(data.read_pairs(config), config)["train"]
+    pairs = data.split_pairs(reading.read_pairs(config), config)["train"]
     subwords = data.fit_subwords(pairs, config)
     encoded = data.encode_pairs(pairs, subwords, config)
     model = fit.build_model(config, *(side.vocabulary_size for side in subwords))

@@ -19,11 +19,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from apps.common import cli, files
 from apps.common.options import TrainingOptions
 from apps.spam_detector.config import Config
-from apps.spam_detector.data import clusters, read_examples
+from apps.spam_detector.data import clusters
 from apps.spam_detector.detector import Detector
 from apps.spam_detector.evaluation import fit_baseline
-from apps.spam_detector.fit import fit
 from apps.spam_detector.metrics import binary_metrics
+from apps.spam_detector.reading import read_examples
+from apps.spam_detector.train import train as train_detector
 
 from .results import write_results
 
@@ -79,7 +80,7 @@ def train_network(train, test, config, run_dir):
     data = run_dir.with_suffix(".txt")
     lines = [f"{train.class_names[label]}\t{text}\n" for label, text in zip(train.labels, train.texts, strict=True)]
     data.write_text("".join(lines), encoding="utf-8")
-    fit(dataclasses.replace(config, data=str(data)), TrainingOptions(run_dir))
+    train_detector(dataclasses.replace(config, data=str(data)), TrainingOptions(run_dir))
     probabilities = Detector(run_dir)(test.texts)
     seconds = sum(row["seconds"] for row in files.read_csv(run_dir / "history.csv"))
     return np.int32(probabilities >= 0.5), probabilities, seconds

@@ -197,9 +197,10 @@ def spam_epoch(data: str, epochs: int):
     from apps.spam_detector.config import Config
     from apps.spam_detector.fit import compile_model
     from apps.spam_detector.model import build_model
+    from apps.spam_detector.reading import read_examples
 
     config = Config(data=data)
-    rows = spam.split_examples(spam.read_examples(config), config)["train"]
+    rows = spam.split_examples(read_examples(config), config)["train"]
     encoder = spam.Encoder.fit(rows.texts, config)
     dataset = spam.make_dataset(rows, encoder, config, range(1))
     keras.utils.set_random_seed(0)

@@ -20,10 +20,10 @@ from apps.common import cli, files
 from apps.common.options import Search, TrainingOptions
 from apps.translator.baseline import Dictionary
 from apps.translator.config import Config
-from apps.translator.data import read_pairs
-from apps.translator.fit import fit
 from apps.translator.metrics import translation_metrics
+from apps.translator.reading import read_pairs
 from apps.translator.saved_model import write_export
+from apps.translator.train import train
 from apps.translator.translator import Translator
 
 from .results import write_results
@@ -62,7 +62,7 @@ def translation_quality(
             done.add(direction)
             figures = translation_metrics(Dictionary(read_pairs(settings))(test.sources), test.targets)
             rows.append(_row(direction, "word for word", "", figures))
-        fit(settings, TrainingOptions(runs_dir / name))
+        train(settings, TrainingOptions(runs_dir / name))
         rows += _measured(direction, runs_dir / name, test)
     signature = figures["bleu"]["signature"]
     notes = [note.format(signature=signature) for note in NOTES]

@@ -44,8 +44,13 @@ def shared_data(name):
 
 def clean_environment(tmp_path):
     """Return arguments for a process that cannot import this repository."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return {"env": environment, "cwd": tmp_path}
+    folder = tmp_path / "without_repository"
+    folder.mkdir(exist_ok=True)
+    # Python runs it after the files that extend the path, one of which `make` writes.
+    (folder / "sitecustomize.py").write_text(
+        f"import sys\nsys.path = [path for path in sys.path if path != {str(ROOT)!r}]\n"
+    )
+    return {"env": {**os.environ, "PYTHONPATH": str(folder)}, "cwd": tmp_path}
 
 
 def assert_refused(capsys, verb, arguments, *words):

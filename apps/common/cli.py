@@ -7,8 +7,10 @@ import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,7 @@ def run(verb, argv=None):
     written, print one line on stderr and return 2.
     """
     try:
+        _set_interrupt(signal.default_int_handler)
         tyro.cli(verb, args=argv, prog=_program(verb), config=(tyro.conf.FlagCreatePairsOff,))
     except UserError as error:
         return _fail(error)
@@ -55,15 +58,32 @@ def importing_tensorflow():
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)
+
+        def quit(number, frame):
+            # Extension modules turn KeyboardInterrupt into other errors; nothing is lost by ending here.
+            os.write(stderr, b"stopped\n")
+            os._exit(130)
+
+        before = _set_interrupt(quit)
         try:
             yield
         finally:
+            _set_interrupt(before)
             os.dup2(stderr, 2)
             os.close(stderr)
             log.seek(0)
             for line in log:
                 if b"absl::InitializeLog()" not in line and b"oneDNN custom operations" not in line:
                     os.write(2, line)
+
+
+def _set_interrupt(handler):
+    """Set what Ctrl-C does and return what it did; leaves it as it is in a process that ignores it."""
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if handler is not None and is_main and before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handler)
+    return before
 
 
 def import_tensorflow():
@@ -75,8 +95,33 @@ def import_tensorflow():
 def require_data(*sources):
     """Raise `UserError` for a value of --data that is neither `sample`, nor `tfds:NAME`, nor a file or folder."""
     for source in sources:
-        if source != "sample" and not source.startswith("tfds:") and not Path(source).exists():
+        path = Path(source)
+        # A file in an archive is named as if the archive were a folder.
+        if (
+            source != "sample"
+            and not source.startswith("tfds:")
+            and not any(each.is_file() or (each == path and each.exists()) for each in (path, *path.parents))
+        ):
             raise UserError(f"{source}: no such file or folder")
+
+
+# Endings of pictures that matplotlib writes without further packages.
+PICTURES = (".png", ".pdf", ".svg", ".jpg", ".webp")
+
+
+def require_picture(option, path):
+    """Raise `UserError` if a picture cannot be written to `path`, before the work for it; None is no picture."""
+    if path is not None and path.suffix.lower() not in PICTURES:
+        raise UserError(f"{option} {path}: ending {path.suffix!r}; expected one of {', '.join(PICTURES)}")
+    require_folder_of(option, path)
+
+
+def require_folder_of(option, path):
+    """Raise `UserError` if the folder of a file to write does not exist, or the file is a folder."""
+    if path is not None and not path.parent.is_dir():
+        raise UserError(f"{option} {path}: no such folder as {path.parent}; create it first")
+    if path is not None and path.is_dir():
+        raise UserError(f"{option} {path}: this is a folder, expected the name of a file")
 
 
 def print_next(app, run_dir, commands):

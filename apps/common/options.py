@@ -22,6 +22,8 @@ class TrainingOptions:
     """Folder for everything that the training writes. The same command resumes an interrupted training."""
     overwrite: bool = False
     """Replace the run in --run-dir."""
+    check: bool = False
+    """Show what is read of the data, and stop."""
     tensorboard: bool = False
     """Write a TensorBoard log to --run-dir/tensorboard."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"

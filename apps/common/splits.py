@@ -4,6 +4,23 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 
+def unlike_asked(parts, config):
+    """Say how rows are split, if that is far from what was asked for, as with few rows; None if it is not.
+
+    Args:
+        parts: {"train", "validation", "test": rows}.
+        config: has `validation_fraction` and `test_fraction`.
+    """
+    asked = {"validation": config.validation_fraction, "test": config.test_fraction}
+    asked["train"] = 1 - sum(asked.values())
+    total = sum(map(len, parts.values()))
+    found = {name: len(parts[name]) / total for name in ("train", "validation", "test")}
+    if all(abs(found[name] - fraction) < 0.05 for name, fraction in asked.items()):
+        return None
+    figures = [" / ".join(f"{100 * each[name]:.0f}" for name in found) for each in (found, asked)]
+    return f"split {figures[0]} %, not {figures[1]}: there are few rows, and some must stay together"
+
+
 def hold_out(rows, groups, fraction, seed, labels=None):
     """Split examples in two, with every group in one of the parts.
 

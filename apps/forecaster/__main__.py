@@ -15,8 +15,9 @@ def forecaster(config: Flat[Config] = Config(), options: Flat[TrainingOptions] =
     """Train, evaluate, forecast and export; each is also a command."""
     run_dir = options.run_dir
     print("== train")
-    if train(config, options).placement.process:
-        return  # the first process of a group does the rest
+    run = train(config, options)
+    if run is None or run.placement.process:
+        return  # --check ends here; the first process of a group does the rest
     if config.test_fraction:
         print("\n== evaluate")
         evaluate(run_dir)

@@ -17,21 +17,30 @@ THETA_FITS = 1_000
 THETA_SEASONS = 50
 
 
-def fit_baselines(series, split, scaling, config):
-    """Return the baselines that suit series of this size, a dict by name."""
+def fit_baselines(series, split, scaling, config, windows=None, start=0):
+    """Return the baselines that suit series of this size, a dict by name.
+
+    Args:
+        series: `Series`.
+        split: `TimeSplit` of the rows to fit to.
+        scaling: `Scaling`.
+        config: a `Config`.
+        windows: number of windows to forecast; those of the test rows if None.
+        start: first row that forecasts of later rows may use.
+    """
     found = {
-        "seasonal naive": seasonal_mean(series, config, 1),
-        "mean of 7 seasons": seasonal_mean(series, config, 7),
+        "seasonal naive": seasonal_mean(series, config, 1, start),
+        "mean of 7 seasons": seasonal_mean(series, config, 7, start),
         "ridge": Ridge(series, split, scaling, config),
     }
     # The intervals need forecasts of the validation windows, too.
-    count = sum(len(split.origins(part)) for part in ("validation", "test"))
+    count = len(split.origins("validation")) + (len(split.origins("test")) if windows is None else windows)
     if count * len(series.names) <= THETA_FITS:
-        found["Theta"] = theta(series, config)
+        found["Theta"] = theta(series, config, start)
     return found
 
 
-def seasonal_mean(series, config, seasons):
+def seasonal_mean(series, config, seasons, start=0):
     """Forecast the mean of the values one, two, ... `seasons` seasons before, if the window has as many; 1 is naive."""
     season = config.season
     last = np.arange(config.horizon) % season - season
@@ -39,7 +48,8 @@ def seasonal_mean(series, config, seasons):
     rows = last - season * np.arange(count)[:, None]
 
     def forecast(origins):
-        return series.values[np.maximum(origins[:, None, None] + rows, 0)].mean(axis=1)
+        first = np.where(origins < start, 0, start)[:, None, None]
+        return series.values[np.maximum(origins[:, None, None] + rows, first)].mean(axis=1)
 
     return forecast
 
@@ -91,8 +101,10 @@ class Ridge:
         return self.scaling.unscale(points.astype("float64")[..., None])[..., 0]
 
 
-def theta(series, config):
+def theta(series, config, start=0):
     """Forecast by the Theta method, fitted for each window to all rows before its origin, at most 50 seasons.
+
+    Rows from `start` on belong to another table than those before.
 
     Assimakopoulos and Nikolopoulos, "The theta model", International Journal of Forecasting 16 (2000).
     """
@@ -108,7 +120,7 @@ def theta(series, config):
         with warnings.catch_warnings():
             # Optimizers that stop early warn in every fit.
             warnings.simplefilter("ignore")
-            first = np.maximum(0, origins - THETA_SEASONS * config.season)
+            first = np.maximum(np.where(origins < start, 0, start), origins - THETA_SEASONS * config.season)
             return np.stack(
                 [np.stack([one(column) for column in series.values[start:stop].T], axis=1)
                  for start, stop in zip(first, origins, strict=True)]

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..common.cli import UserError
+from ..common.options import Flat
 from ..common.settings import require, require_counts, require_fractions, require_proper_fractions, require_training
+from ..common.tables import TableFormat
 
 
 @dataclass(frozen=True)
@@ -17,24 +19,35 @@ class Config:
     """
 
     data: str = "sample"
-    """The series: `sample` (generated, offline), a file (.csv or .parquet), or `tfds:NAME`."""
-    time_column: str | None = None
-    """Column of the times; found by common names if not given."""
+    """The series: `sample` (generated, offline), a file (CSV, Excel, Parquet, JSON, packed or not), or `tfds:NAME`."""
+    table: Flat[TableFormat] = TableFormat()
+    time_column: tuple[str, ...] = ()
+    """Column of the times, or several: date and clock, or year, month, day, hour; found by names if not given."""
     time_format: str | None = None
-    """Format of the times, as for Python's strptime, or `unix` for seconds since 1970; ISO 8601 if not given."""
+    """Format of the times, as for Python's strptime, or `unix` for seconds since 1970 (or milliseconds, ...), or
+    `excel` for its days; found by the content if not given."""
     time_zone: str | None = None
     """Time zone of times that are written without one, if its clocks change, for instance Europe/Berlin."""
-    id_column: str | None = None
-    """Column that names the series, if a row has the value of one series (long format)."""
+    id_column: tuple[str, ...] = ()
+    """Column that names the series, or several, if a row has the value of one series (long format)."""
     series: tuple[str, ...] = ()
-    """Columns to forecast; if not given, all that have no other meaning."""
+    """Columns to forecast; if not given, all that hold numbers and have no other meaning."""
     known: tuple[str, ...] = ()
     """Columns whose values are known in advance, such as holidays or prices; rows to forecast must have them."""
+    leave_out: tuple[str, ...] = ()
+    """Columns, or series of a long table, that are not used."""
     calendar: tuple[Literal["day", "week", "year"], ...] = ()
     """Position of a row in the day, the week or the year, as further covariates: for seasons that are longer than the
     window, such as the year."""
     frequency: str | None = None
-    """Step between rows, by pandas' name, for instance 15min, h, D or MS; inferred if not given."""
+    """Step between rows, by pandas' name, for instance 15min, h, D or MS; or `row`, which numbers the rows and ignores
+    times; inferred if not given."""
+    duplicates: Literal["refuse", "first", "last", "mean", "sum"] = "refuse"
+    """What to do with rows of the same time, and of the same series."""
+    resample: str | None = None
+    """Step to which irregular times are brought, by pandas' name."""
+    aggregate: Literal["mean", "sum", "last", "min", "max"] = "mean"
+    """What --resample makes of the rows of a step. The sum of a step without rows is 0; otherwise it is missing."""
     season: int | None = None
     """Rows in a season, for the seasonal baselines and MASE; if not given, a day, a week or a year, by the step."""
     fill: Literal["season", "last"] = "season"
@@ -42,12 +55,12 @@ class Config:
     backtest does not see the future; filled values are neither learned nor scored."""
     max_gap: int = 100
     """Rows in the longest gap that is filled."""
-    separator: str = ","
-    """Separator of the columns of a .csv file."""
-    decimal: str = "."
-    """Decimal mark of a .csv file."""
-    encoding: str = "utf-8"
-    """Character encoding of a .csv file."""
+    missing: tuple[str, ...] = ()
+    """Marks of missing values beside empty cells, NA, NaN, ?, - and the like; for instance -9999."""
+    decimal: str | None = None
+    """Decimal mark, a point if not given; points and blanks between thousands are then no problem either."""
+    non_negative: bool = False
+    """Forecast no number below 0, for counts and amounts: points and intervals are cut there."""
     split: str = "train"
     """Split of a TensorFlow Datasets set to read."""
 
@@ -99,17 +112,24 @@ class Config:
     """Seed of the initial weights, the order of the windows and the dropout."""
 
     def __post_init__(self):
-        for name in ("series", "known", "calendar", "quantiles"):
-            # JSON returns lists.
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name in "time_column id_column series known leave_out missing calendar quantiles".split():
+            # JSON returns lists; older runs have one name, or none.
+            value = getattr(self, name) or ()
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         require_training(self)
         require_counts(self, "season horizon window_length segment_length max_gap units stride decay_patience")
         require_fractions(self, "dropout")
         require_proper_fractions(self, "decay")
         require(self, "quantiles", lambda levels: not levels or 0.5 in levels, "0.5 among them")
         require(self, "quantiles", _increasing, "increasing numbers between 0 and 1")
-        require(self, "separator decimal", lambda mark: len(mark) == 1, "one character")
+        require(self, "decimal", lambda mark: mark in (None, ".", ","), "a point or a comma")
         require(self, "known", lambda names: not set(names) & set(self.series), "none of the --series")
+        require(self, "resample", lambda step: not (step and self.frequency), "no --frequency with it")
+
+    def train_rows(self, rows):
+        """Return how many rows, the first ones, train."""
+        test = rows - int(rows * self.test_fraction)
+        return test - int(rows * self.validation_fraction)
 
     @property
     def linear_length(self):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from ..common.cli import UserError
 from ..common.files import read_json
 from .grid import season_length, step_seconds
+from .number_times import ROW
 from .windows import window_dataset, window_origins
 
 # Length in seconds, and the start of one cycle in seconds since 1970, which began on a Thursday.
@@ -27,8 +28,7 @@ class TimeSplit:
     """
 
     def __init__(self, count, config):
-        test = count - int(count * config.test_fraction)
-        validation = test - int(count * config.validation_fraction)
+        test, validation = count - int(count * config.test_fraction), config.train_rows(count)
         self.rows = {"train": range(validation), "validation": range(validation, test), "test": range(test, count)}
         self._config = config
 
@@ -104,12 +104,14 @@ def complete_config(series, config):
         index = int(constant.argmax())
         raise UserError(
             f"{config.data}: series {series.names[index]!r} is {series.values[0, index]:g} in all {len(train)} "
-            "training rows, so there is nothing to learn; leave it out with --series"
+            "training rows, so there is nothing to learn; leave it out with --leave-out"
         )
     if config.calendar and step_seconds(series.frequency) is None:
         raise UserError(
             f"--calendar: a step of {series.frequency} has no fixed length; leave the option out, a window of whole "
             "years shows the season"
+            if series.frequency != ROW
+            else "--calendar: rows are only numbered, without times; leave the option out"
         )
     return config
 

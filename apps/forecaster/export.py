@@ -13,7 +13,7 @@ def export(run_dir: cli.RunDir, format: ExportFormat = "saved_model"):
         run_dir: Folder of a trained run.
         format: onnx writes RUN_DIR/export/model.onnx instead, which does not refuse values that are not finite.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     with cli.importing_tensorflow():
         from .saved_model import write_export
 

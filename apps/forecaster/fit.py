@@ -4,29 +4,29 @@ import keras
 
 from ..common import training
 from ..common.training.epochs import DecayOnPlateau
+from ..common.training.optimizers import built
 from .calibration import calibrate
 from .data import Scaling, TimeSplit, complete_config, count_covariates, make_dataset
 from .losses import make_loss
 from .model import build_model
-from .reading import read_series
 
 
-def fit(config, options):
+def fit(config, options, series):
     """Train a forecaster into `options.run_dir`, or resume there.
 
     Args:
         config: a `Config`.
         options: `TrainingOptions`.
+        series: `Series` of the data.
 
     Returns:
         The `training.Run`.
     """
-    series = read_series(config)
     config = complete_config(series, config)
     split = TimeSplit(len(series), config)
     with training.start(options, config, facts(series)) as run:
         if not run.finished:
-            print_rows(series, split, config)
+            print_rows(split, config)
             scaling = Scaling.fit(series, split)
             run.write_json("scaling.json", scaling.to_json())
             fit_epochs(config, run, series, split, scaling)
@@ -58,7 +58,7 @@ def fit_epochs(config, run, series, split, scaling):
 def compiled_model(config, series):
     """Build and compile the untrained network for a number of series."""
     model = build_model(config, series, count_covariates(config))
-    model.compile(keras.optimizers.Adam(config.learning_rate), loss=make_loss(config))
+    model.compile(built(keras.optimizers.Adam(config.learning_rate), model), loss=make_loss(config))
     return model
 
 
@@ -68,12 +68,12 @@ def facts(series):
         "names": series.names,
         "step": series.frequency,
         "zone": series.zone,
+        "read_as": series.read_as,
         "fingerprint": series.fingerprint,
     }
 
 
-def print_rows(series, split, config):
-    """Print what was read, and the rows of each part."""
-    print(series.summary)
+def print_rows(split, config):
+    """Print the rows of each part."""
     parts = ", ".join(f"rows {rows.start + 1} to {rows.stop} for {part}" for part, rows in split.rows.items() if rows)
     print(f"the next {config.horizon} rows from the last {config.window_length}; {parts}")

@@ -21,15 +21,17 @@ class Forecaster:
         config: the run's Config.
         names: of the series.
         frequency: step between rows, by pandas' name.
+        read_as: what the columns of its table meant, see `Series`.
         scaling: `Scaling`.
         model: `Forecast`.
         point: index of the point forecast among the outputs.
     """
 
     def __init__(self, run_dir):
-        saved = runs.open_run(run_dir)
+        saved = runs.open_run(run_dir, __package__)
         self.config = runs.settings_of(saved, Config)
         self.names, self.frequency = saved["names"], saved["step"]
+        self.read_as = saved.get("read_as", {})
         self.scaling = Scaling.load(run_dir)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.point = self.model.point
@@ -64,7 +66,8 @@ class Forecaster:
 
     def in_units(self, outputs):
         """Return the model's outputs in the user's units, a float64 tensor."""
-        return self.scaling.unscale(tf.cast(outputs, "float64"))
+        forecasts = self.scaling.unscale(tf.cast(outputs, "float64"))
+        return tf.maximum(forecasts, 0.0) if self.config.non_negative else forecasts
 
     def forecast_after(self, series):
         """Forecast the rows after the last one of `series`.

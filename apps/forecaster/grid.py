@@ -1,21 +1,28 @@
 """The regular grid of the times of a table: its step, its season, and its gaps."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from ..common.cli import UserError
+from .number_times import ROW
 
 MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
 # Steps of the calendar, which differ in length; of two that fit, the longer is taken.
 CALENDAR_STEPS = [
     *(f"{kind}-{month}" for kind in ("YS", "YE") for month in MONTHS),
     *(f"{kind}-{month}" for kind in ("QS", "QE") for month in MONTHS[:3]),
-    *("MS", "ME", "B"),
+    *("MS", "ME", "B", "BMS", "BME"),
 ]
-STEPS_PER_SEASON = {"YS": 1, "YE": 1, "QS": 4, "QE": 4, "BQS": 4, "BQE": 4, "MS": 12, "ME": 12, "W": 52, "B": 5}
+STEPS_PER_SEASON = {"QS": 4, "QE": 4, "BQS": 4, "BQE": 4, "MS": 12, "ME": 12, "BMS": 12, "BME": 12, "W": 52, "B": 5}
 DAY, WEEK = 86_400, 7 * 86_400
 # As many equal steps in a row that differ from the rest are not gaps.
 MIN_CHANGED_STEPS = 5
+# Steps in seconds that times with small deviations may have been meant to have.
+USUAL_STEPS = [1, 2, 5, 10, 15, 20, 30, *(60 * n for n in (1, 2, 3, 5, 6, 10, 12, 15, 20, 30)),
+               *(3600 * n for n in (1, 2, 3, 4, 6, 8, 12)), DAY, WEEK]  # fmt: skip
+ROWS = "or number the rows with --frequency row"
 
 
 def step_seconds(frequency):
@@ -30,7 +37,8 @@ def season_length(frequency):
     """Return the rows in a season: a day; for steps of a day or more a week; of a week or more a year; else 1."""
     seconds = step_seconds(frequency)
     if seconds is None:
-        return STEPS_PER_SEASON.get(frequency.split("-")[0], 1)
+        count, step = re.fullmatch(r"(\d*)([^-]*).*", frequency).groups()
+        return max(1, STEPS_PER_SEASON.get(step, 1) // int(count or 1))
     if seconds == WEEK:
         return 52
     length = DAY if seconds < DAY else WEEK
@@ -51,7 +59,10 @@ def infer_frequency(name, rows):
     if len(times) < 3:
         raise UserError(f"{name}: too few different times ({len(times)}) to infer the step; give --frequency")
     steps = np.diff(times.to_numpy())
-    if steps.min() >= np.timedelta64(1, "D") and len(np.unique(steps)) > 1:
+    differ = len(np.unique(steps)) > 1
+    if steps.min() >= np.timedelta64(28, "D") or (differ and steps.min() >= np.timedelta64(1, "D")):
+        if (frequency := _several_months(times)) is not None:
+            return frequency
         for frequency in CALENDAR_STEPS:
             grid = pd.date_range(times[0], times[-1], freq=frequency)
             # Mondays are business days, too, but most business days would be missing.
@@ -61,18 +72,41 @@ def infer_frequency(name, rows):
     step = kinds[counts.argmax()]
     if (index := _first_change(steps, step)) is not None:
         raise UserError(
-            f"{name}: row {rows.iloc[index + 1]}: the step changes from "
-            f"{_format_step(steps[index - 1] if index else step)} to {_format_step(steps[index])}; use only one part, "
-            "or resample all to one step"
+            f"{name}: {rows.iloc[index + 1]}: the step changes from "
+            f"{format_step(steps[index - 1] if index else step)} to {format_step(steps[index])}; use only one part, "
+            f"or {advice(times)}"
         )
     if (steps % step).any():
         index = int(np.flatnonzero(steps % step)[0])
         raise UserError(
-            f"{name}: row {rows.iloc[index + 1]}: {_format_step(steps[index])} after the row before, where most are "
-            f"{_format_step(step)}; resample all to one step"
+            f"{name}: {rows.iloc[index + 1]}: {format_step(steps[index])} after the time before, where most are "
+            f"{format_step(step)}; {advice(times)}"
         )
     days, rest = divmod(step, np.timedelta64(1, "D"))
     return pd.tseries.frequencies.to_offset(pd.Timedelta(step)).freqstr if rest else f"{days if days > 1 else ''}D"
+
+
+def advice(times):
+    """Return what to do with irregular times, with a step that is near to most of theirs."""
+    median = float(np.median(np.diff(times.to_numpy()) / np.timedelta64(1, "s")))
+    step = min(USUAL_STEPS, key=lambda usual: abs(np.log(usual / max(median, 1e-6))))
+    name = pd.tseries.frequencies.to_offset(pd.Timedelta(seconds=step)).freqstr
+    return f"bring them to one step with --resample, such as --resample {name} --aggregate mean, {ROWS}"
+
+
+def _several_months(times):
+    """Return a step of 2 months, half a year or several years, such as `5YS-JAN`; None for others."""
+    months = 12 * times.year + times.month
+    ends, starts = times.is_month_end.all(), (times.day == 1).all()
+    if not (ends or starts) or (times != times.normalize()).any() or (np.diff(months) <= 0).any():
+        return None
+    count = int(np.gcd.reduce(np.diff(months)))
+    if not (count in (2, 4, 6) or (count % 12 == 0 and count > 12)) or months[-1] - months[0] > 2 * count * len(times):
+        return None
+    kind = "E" if ends and not starts else "S"
+    if count % 12:
+        return f"{count}M{kind}"
+    return f"{count // 12}Y{kind}-{MONTHS[times[0].month - 1]}"
 
 
 def _first_change(steps, step):
@@ -86,64 +120,23 @@ def _first_change(steps, step):
     return int(found[0]) or int(lengths[0])
 
 
-def _format_step(step):
+def format_step(step):
     return str(pd.Timedelta(step)).removeprefix("0 days ")
 
 
 def regular_grid(name, rows, frequency):
     """Return all times from the first to the last; `rows` as for `infer_frequency`."""
     try:
-        grid = pd.date_range(rows.index[0], rows.index[-1], freq=frequency).as_unit("us")
+        grid = pd.date_range(rows.index[0], rows.index[-1], freq="s" if frequency == ROW else frequency).as_unit("us")
     except ValueError:
         raise UserError(
-            f"--frequency {frequency}: no such step; give pandas' name, for example h, 15min, D, W-MON or MS"
+            f"--frequency {frequency}: no such step; give pandas' name, for example h, 15min, D, W-MON or MS, or row"
         ) from None
     outside = ~rows.index.isin(grid)
     if outside.any():
         index = int(np.flatnonzero(outside)[0])
         raise UserError(
-            f"{name}: row {rows.iloc[index]}: {rows.index[index]} is not a whole number of steps of {frequency} after "
-            f"{rows.index[0]}; resample all to one step"
+            f"{name}: {rows.iloc[index]}: {rows.index[index]} is not a whole number of steps of {frequency} after "
+            f"{rows.index[0]}; {advice(rows.index)}"
         )
     return grid
-
-
-def fill_gaps(name, frame, lag, longest):
-    """Replace missing values by the value `lag` rows before, or the last value if there are fewer rows.
-
-    Uses only the past, so a backtest does not see the future.
-
-    Args:
-        name: name of the table, for messages.
-        frame: pandas.DataFrame of numbers, NaN where missing.
-        lag: rows.
-        longest: rows in the longest gap to fill.
-
-    Returns:
-        Float64 (time, columns).
-
-    Raises:
-        UserError: a column begins with a gap, or has a longer gap.
-    """
-    values = frame.to_numpy("float64", copy=True)
-    for column, series in zip(frame.columns, values.T, strict=True):
-        gaps = np.flatnonzero(np.isnan(series))
-        if not len(gaps):
-            continue
-        if gaps[0] == 0:
-            first = frame[column].first_valid_index()
-            raise UserError(
-                f"{name}: column {column!r} begins with a gap, its first value is at {first}; delete the rows "
-                "before it, or leave out the column with --series"
-            )
-        ends = np.flatnonzero(np.append(np.diff(gaps) > 1, True))
-        lengths = np.diff(np.append(-1, ends))
-        if lengths.max() > longest:
-            begin = frame.index[gaps[ends[lengths.argmax()] - lengths.max() + 1]]
-            raise UserError(
-                f"{name}: column {column!r} has a gap of {lengths.max()} rows from {begin} on; gaps of up to --max-gap "
-                f"{longest} are filled: raise it, or delete the rows before"
-            )
-        for row in gaps:
-            series[row] = series[row - lag if row >= lag else row - 1]
-    return values

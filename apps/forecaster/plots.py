@@ -18,11 +18,11 @@ def draw_forecast(path, series, forecast, quantiles, point):
         quantiles: probabilities of the outputs; empty for the mean.
         point: index of the point forecast among the outputs.
     """
-    times = series.times_after(len(forecast))
+    times = series.axis(series.times_after(len(forecast)))
     past = min(len(series), PAST_HORIZONS * len(times))
     with figure(path, columns=min(MAX_SERIES, len(series.names)), width=6.0) as panels:
         for index, axes in enumerate(np.atleast_1d(panels)):
-            axes.plot(series.times[-past:], series.values[-past:, index], color="#3d405b", label="past")
+            axes.plot(series.axis(series.times[-past:]), series.values[-past:, index], color="#3d405b", label="past")
             draw_intervals(axes, times, forecast[:, index], quantiles, point)
             axes.set(title=series.names[index])
             place_legend(axes)

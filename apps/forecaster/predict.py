@@ -22,7 +22,9 @@ def predict(
         output: File to write the CSV to, instead of standard output.
         plot: Picture (.png, .pdf, .svg) to draw of the forecast of the first 4 series.
     """
-    saved = runs.open_run(run_dir)
+    saved = runs.open_run(run_dir, __package__)
+    cli.require_picture("--plot", plot)
+    cli.require_folder_of("--output", output)
     data = data or saved["data"]
     cli.require_data(data)
     horizon = saved["horizon"] if horizon is None else horizon
@@ -41,7 +43,7 @@ def predict(
     except cli.UserError as error:
         raise cli.UserError(f"{data}: {error}") from None
     # Standard output has only the CSV.
-    print(series.summary, file=sys.stderr)
+    series.summary.print(sys.stderr)
     table = forecast_table(series, forecast, quantiles)
     if output:
         with files.replacing(output) as part:

@@ -1,24 +1,26 @@
-"""Read a table with a time column as series on a regular grid of times."""
+"""Read a table in any form that people have as series on a regular grid of times."""
 
-import csv
+import dataclasses
 import hashlib
-import io
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..common import tables, tfds_sets
 from ..common.cli import UserError
-from .grid import fill_gaps, infer_frequency, regular_grid, season_length
-from .sample_data.make_series import make_series
-from .times import parse_times
+from ..common.tables import Summary
+from ..common.words import counted, listed
+from . import layouts
+from .columns import find_roles
+from .gaps import common_span, fill_gaps
+from .grid import regular_grid, season_length
+from .irregular import find_frequency
+from .number_times import ROW
+from .rows import in_utc, merge_duplicates, read_rows, resample_rows, sort_rows
+from .sources import open_table
+from .zones import require_zone
 
-TIME_NAMES = "time date datetime timestamp date_time ds day hour week month quarter year period".split()
 
-
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Series:
     """Series on a regular grid of times.
 
@@ -29,9 +31,11 @@ class Series:
         observed: bool (time, series), False where a gap was filled.
         known_names: of the covariates that are known in advance.
         known: float64 (time + future, covariates); may have rows after the last of the series.
-        frequency: step, by pandas' name, for instance `h` or `MS`.
+        frequency: step, by pandas' name, for instance `h` or `MS`; `row` if rows are only numbered, and `times` are as
+            many seconds.
         zone: time zone of the table, or None; with one, `times` are in UTC.
-        summary: the above in one line, with the number of filled values.
+        summary: `Summary` of what was read.
+        read_as: dict with what the columns meant, so that other tables are read alike.
     """
 
     names: list[str]
@@ -42,7 +46,8 @@ class Series:
     known: np.ndarray
     frequency: str
     zone: str | None
-    summary: str = ""
+    summary: Summary | None = None
+    read_as: dict = dataclasses.field(default_factory=dict)
 
     def __len__(self):
         return len(self.times)
@@ -57,14 +62,21 @@ class Series:
 
     def times_after(self, steps):
         """Return the times of `steps` rows after the last."""
-        return pd.date_range(self.times[-1], periods=steps + 1, freq=self.frequency)[1:]
+        step = "s" if self.frequency == ROW else self.frequency
+        return pd.date_range(self.times[-1], periods=steps + 1, freq=step)[1:]
 
     def format_times(self, times):
-        """Return times in ISO 8601, in the zone of the table."""
+        """Return times in ISO 8601, in the zone of the table, or the numbers of rows."""
+        if self.frequency == ROW:
+            return [str(number) for number in times.as_unit("s").asi8]
         if self.zone:
             times = times.tz_localize("UTC").tz_convert(self.zone)
         days = self.zone is None and (times == times.normalize()).all()
         return [time.date().isoformat() if days else time.isoformat(sep=" ") for time in times]
+
+    def axis(self, times):
+        """Return times for a plot: numbers if rows are only numbered."""
+        return times.as_unit("s").asi8 if self.frequency == ROW else times
 
 
 def read_series(config, data=None, like=None):
@@ -73,7 +85,7 @@ def read_series(config, data=None, like=None):
     Args:
         config: a `Config`: the meaning of the columns, and how gaps are filled.
         data: the table; `config.data` if None.
-        like: object with the `names` and the `frequency` that the series must have, those of a trained model.
+        like: object with `names`, `frequency` and `read_as` of a trained model, which the series must have.
 
     Returns:
         `Series`.
@@ -81,54 +93,125 @@ def read_series(config, data=None, like=None):
     Raises:
         UserError: names the file, the row or the column, and what to do.
     """
-    name = str(data or config.data)
-    frame = _read_frame(name, config)
-    if frame.empty:
+    try:
+        return _read(str(data or config.data), config, like)
+    except UserError as error:
+        if like is not None and "--" in str(error):
+            raise UserError(f"{error} (options of train; other tables are read as the training's was)") from None
+        raise
+
+
+def _read(name, config, like):
+    require_zone(config.time_zone)
+    table = open_table(name, config)
+    summary = Summary(name, table.kind)
+    for note in table.notes:
+        summary.note(note)
+    if not len(table):
         raise UserError(f"{name}: no rows; expected a header and a row for each time")
-    time_column = frame.columns[
-        tables.Column(config.time_column, tuple(TIME_NAMES), "--time-column").find(name, list(frame.columns))
-    ]
-    for column in filter(None, (config.id_column, *config.known, *config.series)):
-        if column not in frame.columns:
-            raise UserError(f"{name}: no column {column!r}; the columns are {', '.join(map(repr, frame.columns))}")
-    known = list(config.known)
-    taken = {time_column, config.id_column, *known}
-    columns = list(config.series) or [column for column in frame.columns if column not in taken]
-    if not columns:
-        raise UserError(f"{name}: no column with a series, only {', '.join(map(repr, frame.columns))}")
-    times, zone = parse_times(name, frame[time_column], config)
-    numbers = _parse_numbers(name, frame[[*columns, *known]], config.decimal)
-    numbers.index = times
+    unwanted = layouts.left_out(table, config.leave_out)
+    table, config = layouts.unfolded(table, config, summary)
+    unwanted = layouts.left_out(table, unwanted)
+    read_as = dict(getattr(like, "read_as", None) or {})
+    columns = config if like is None else _as_trained(table, config, read_as, like)
+    roles = find_roles(table, columns)
+    rows, numbered = read_rows(table, roles, columns, summary, read_as, like)
+    known = [table.names[index] for index in roles.known]
     if config.id_column:
-        values, covariates, rows = _pivot(name, frame[config.id_column], numbers, columns, known)
-    else:
-        values, covariates, rows = numbers[columns], numbers[known], pd.Series(frame.index, times)
-        _require_order(name, times, frame.index)
-    if like:
-        values = _select(name, values, like)
-    frequency = config.frequency or infer_frequency(name, rows)
-    if like and frequency != like.frequency:
+        read_as["values"] = [column for column in rows.frame if column not in known]
+    places = list(rows.places[:2])
+    rows = in_utc(sort_rows(rows, summary), config.time_zone)
+    first = rows.take([index for place in places for index in np.flatnonzero(rows.places == place)])
+    if config.resample and numbered:
+        raise UserError(f"{name}: --resample {config.resample}: there are no times, rows are only numbered")
+    rows = (resample_rows if config.resample else merge_duplicates)(rows, config, summary)
+    values, covariates = _wide(rows, known)
+    values = _wanted(name, values, unwanted, like)
+    values, covariates, frequency = _on_grid(rows, values, covariates, config, numbered, summary, like)
+    series = _filled(name, values, covariates, rows.zone, frequency, config, summary, like)
+    _show(series, first, values)
+    return dataclasses.replace(series, read_as=read_as)
+
+
+def _as_trained(table, config, read_as, like):
+    """Return a config that names the columns which the training used."""
+    times, values = read_as.get("time"), read_as.get("values")
+    if values is None and not config.id_column:
+        values = like.names
+    if absent := [column for column in values or () if column not in table.names]:
+        _refuse_names(table.name, absent[0], [column for column in table.names if column not in (times or ())], like)
+    if like.frequency == ROW and not times:
+        config = dataclasses.replace(config, frequency=ROW)
+    elif times and set(times) <= set(table.names):
+        config = dataclasses.replace(config, time_column=tuple(times))
+    return dataclasses.replace(config, series=tuple(values or ()))
+
+
+def _refuse_names(name, absent, found, like):
+    raise UserError(
+        f"{name}: no series {absent!r}; the model was trained on {listed(like.names)}, this has {listed(found)}"
+    )
+
+
+def _wide(rows, known):
+    """Return the columns to forecast and the known ones, with a column for each series."""
+    columns = [column for column in rows.frame if column not in known]
+    if rows.ids is None:
+        return rows.frame[columns], rows.frame[known]
+    return layouts.pivoted(rows, columns, known)
+
+
+def _wanted(name, values, unwanted, like):
+    """Return the series without those that --leave-out names, or those of the trained model."""
+    if absent := [series for series in unwanted if series not in values]:
+        raise UserError(f"{name}: --leave-out {absent[0]}: no such column or series; the series are {listed(values)}")
+    values = values.drop(columns=unwanted)
+    if like is None:
+        return values
+    if absent := [series for series in like.names if series not in values]:
+        _refuse_names(name, absent[0], values.columns, like)
+    return values[like.names]
+
+
+def _on_grid(rows, values, covariates, config, numbered, summary, like):
+    """Bring rows to a regular grid of times; return (values, covariates, step)."""
+    places = pd.Series(rows.places, rows.frame.index)
+    places = places[~places.index.duplicated()].sort_index()
+    frequency = ROW if numbered else config.frequency
+    if config.resample:
+        frequency = pd.tseries.frequencies.to_offset(config.resample).freqstr
+    elif frequency is None:
+        frequency, moved, words = find_frequency(rows.name, places)
+        if words:
+            summary.note(words)
+        places, values, covariates = (each.set_axis(moved) for each in (places, values, covariates))
+    grid = regular_grid(rows.name, places, frequency)
+    values, covariates = values.reindex(grid), covariates.reindex(grid)
+    if like is not None and frequency != like.frequency:
         raise UserError(
-            f"{name}: a step of {frequency}, the model was trained with {like.frequency}; give data of the same step"
+            f"{rows.name}: a step of {frequency}, the model was trained with {like.frequency}; give data of the same "
+            "step"
         )
-    grid = regular_grid(name, rows, frequency)
-    return _on_grid(name, values.reindex(grid), covariates.reindex(grid), zone, frequency, config)
+    return values, covariates, frequency
 
 
-def _on_grid(name, values, covariates, zone, frequency, config):
+def _filled(name, values, covariates, zone, frequency, config, summary, like):
+    """Fill gaps, and leave out what all series do not have."""
+    values = _with_numbers(name, values, config, summary, like)
+    start, end = common_span(name, values, config.max_gap, summary, like)
+    values, covariates = values.iloc[start:end], covariates.iloc[start:]
     observed = values.notna()
-    if (empty := ~observed.any()).any():
-        raise UserError(f"{name}: series {empty.index[empty][0]!r} has no numbers; leave it out with --series")
-    end = int(np.flatnonzero(observed.any(axis=1))[-1]) + 1
-    values, observed = values.iloc[:end], observed.iloc[:end]
     season = config.season or season_length(frequency)
     filled = fill_gaps(name, values, season if config.fill == "season" else 1, config.max_gap)
     known = fill_gaps(name, covariates, 1, config.max_gap)
-    text = f"{name}: {end} rows, a step of {frequency}, from {values.index[0]} to {values.index[-1]}"
-    text += f"{' UTC' if zone else ''}, {values.shape[1]} series"
+    if like is None:
+        varies = np.ptp(filled[: config.train_rows(end - start)], axis=0) > 0
+        _report_constant(name, values, filled, varies, config, summary)
+        values, observed, filled = values.loc[:, varies], observed.loc[:, varies], filled[:, varies]
     if missing := int((~observed).to_numpy().sum()):
-        rule = f"the value {season} rows before" if config.fill == "season" else "the last value before"
-        text += f"; {missing} of {values.size} values missing: filled with {rule}, not scored"
+        seasonal = config.fill == "season" and season < len(values)
+        rule = f"the value {counted(season, 'row')} before" if seasonal else "the last value before"
+        summary.note(f"{missing:,} of {values.size:,} values missing: filled with {rule}, not scored")
     return Series(
         names=[str(column) for column in values],
         times=values.index,
@@ -138,139 +221,52 @@ def _on_grid(name, values, covariates, zone, frequency, config):
         known=known,
         frequency=frequency,
         zone=zone,
-        summary=text,
+        summary=summary,
     )
 
 
-def _read_frame(name, config):
-    """Return a table whose index is the row in the file; the values of a CSV file are text."""
-    if name == "sample":
-        frame = make_series(holidays="holiday" in config.known)
-        return frame.set_axis(range(2, len(frame) + 2))
-    if name.startswith("tfds:"):
-        return _read_tfds(name.removeprefix("tfds:"), config.split)
-    path = Path(name)
-    if path.suffix in (".parquet", ".pq"):
-        if not path.is_file():
-            raise UserError(f"{path}: {'this is a folder, expected a file' if path.is_dir() else 'no such file'}")
-        try:
-            frame = pd.read_parquet(path)
-        except (ValueError, OSError) as error:
-            raise UserError(f"{path}: not a Parquet file ({str(error).splitlines()[0][:120]})") from None
-        if isinstance(frame.index, pd.DatetimeIndex):
-            frame = frame.reset_index(names=frame.index.name or "time")
-        return frame.set_axis(range(1, len(frame) + 1))
-    return _read_csv(path, tables.read_text(path, config.encoding), config.separator)
+def _with_numbers(name, values, config, summary, like):
+    """Return the series that have numbers."""
+    empty = [column for column in values if values[column].isna().all()]
+    if not empty:
+        return values
+    if like is not None or set(empty) & set(config.series) or len(empty) == values.shape[1]:
+        raise UserError(f"{name}: series {empty[0]!r} has no numbers")
+    summary.note(f"{listed(empty)} {'holds' if len(empty) == 1 else 'hold'} no value, left out")
+    return values.drop(columns=empty)
 
 
-def _read_csv(path, text, separator):
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    records, rows = [], []
-    try:
-        header = [field.strip() for field in next(reader, [])]
-        for record in reader:
-            if not any(record):
-                continue
-            if len(record) != len(header):
-                raise UserError(
-                    f"{path}: row {reader.line_num}: {len(record)} fields, expected {len(header)} as in the header"
-                )
-            records.append(record)
-            rows.append(reader.line_num)
-    except csv.Error as error:
-        raise UserError(f"{path}: row {reader.line_num}: not CSV ({error})") from None
-    if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
-        raise UserError(f"{path}: only one column, {header[0]!r}; give --separator {other!r}")
-    if twice := [column for index, column in enumerate(header) if column in header[:index]]:
-        raise UserError(f"{path}: two columns are called {twice[0]!r}; rename one")
-    return pd.DataFrame(records, index=rows, columns=header, dtype="object")
-
-
-def _read_tfds(name, split):
-    builder = tfds_sets.open_set(name, split)
-    shapes = {field: getattr(kind, "shape", None) for field, kind in builder.info.features.items()}
-    if wrong := [field for field, shape in shapes.items() if shape != ()]:
+def _report_constant(name, values, filled, varies, config, summary):
+    constant = [column for column, differs in zip(values, varies, strict=True) if not differs]
+    if not constant:
+        return
+    first = f"{constant[0]!r} is {filled[0, list(values).index(constant[0])]:g}"
+    if len(constant) == values.shape[1] or set(constant) & set(config.series):
         raise UserError(
-            f"tfds:{name}: not a table of times and numbers: the field {wrong[0]!r} has the shape {shapes[wrong[0]]}"
+            f"{name}: series {first} in all training rows, so there is nothing to learn; give more rows, or others"
         )
-    frame = pd.DataFrame(list(tfds_sets.rows(builder, split)))
-    for column in frame:
-        if frame[column].map(type).eq(bytes).any():
-            frame[column] = frame[column].str.decode("utf-8", errors="replace")
-    return frame.set_axis(range(1, len(frame) + 1))
+    summary.note(f"constant in the training rows, left out: {listed(constant)}; {first}")
 
 
-def _parse_numbers(name, frame, decimal):
-    """Return float64 columns; empty cells, and common words for them, are NaN."""
-    numbers = {}
-    for column in frame:
-        cells = frame[column]
-        if cells.dtype == "object" or pd.api.types.is_string_dtype(cells.dtype):
-            text = cells.astype(str).str.strip()
-            gaps = cells.isna() | text.str.lower().isin(["", "nan", "na", "n/a", "null", "none"])
-            text = text.str.replace(decimal, ".", regex=False) if decimal != "." else text
-            parsed = pd.to_numeric(text.mask(gaps), errors="coerce")
-            if (wrong := parsed.isna() & ~gaps).any():
-                row = cells.index[wrong][0]
-                raise UserError(
-                    f"{name}: row {row}: column {column!r}: {cells[row]!r} is not a number; correct it, or name the "
-                    "columns to forecast with --series"
-                )
-        else:
-            try:
-                parsed = cells.astype("float64")
-            except (TypeError, ValueError):
-                raise UserError(f"{name}: column {column!r} has {cells.dtype}, not numbers; name the columns to "
-                                "forecast with --series") from None  # fmt: skip
-        parsed = parsed.astype("float64")
-        if np.isinf(parsed).any():
-            row = parsed.index[np.isinf(parsed)][0]
-            raise UserError(f"{name}: row {row}: column {column!r} is infinite; leave the cell empty if it is unknown")
-        numbers[column] = parsed.to_numpy()
-    return pd.DataFrame(numbers)
+def _show(series, first, values):
+    """Add the step, the times, the series and two rows to the summary."""
+    summary = series.summary
+    begin, end = series.format_times(series.times[[0, -1]])
+    step = "1 row" if series.frequency == ROW else series.frequency
+    summary.use("step", f"{step}, {counted(len(series), 'row')} from {begin} to {end}")
+    summary.use("series", f"{len(series.names)}: {listed(series.names)}")
+    if series.known_names:
+        summary.use("known in advance", listed(series.known_names))
+    times = series.format_times(first.frame.index)
+    for index, (place, time) in enumerate(zip(first.places, times, strict=True)):
+        numbers = first.frame.iloc[index]
+        shown = {column: _shown(value) for column, value in list(numbers.items())[:4]}
+        who = {} if first.ids is None else {"series": first.ids[index]}
+        more = {"and": f"{len(numbers) - 4} more"} if len(numbers) > 4 else {}
+        summary.example(place, **{"time": time, **who, **shown, **more})
 
 
-def _pivot(name, ids, numbers, columns, known):
-    """Turn a long table into one with a column for each series: (values, covariates, row of each time)."""
-    ids = ids.astype(str)
-    for identity in ids.unique():
-        here = (ids == identity).to_numpy()
-        _require_order(name, numbers.index[here], ids.index[here], f" of {identity!r}")
-    long = numbers.assign(**{"\0id": ids.to_numpy()})
-    # With one value column a series has its id as its name; with several, id and column.
-    parts = {column: long.pivot(columns="\0id", values=column) for column in columns}
-    parts = [part if len(columns) == 1 else part.add_suffix(f" {column}") for column, part in parts.items()]
-    values = pd.concat(parts, axis=1)[lambda frame: sorted(frame.columns)]
-    by_time = numbers[known].groupby(level=0)
-    if known and (differing := by_time.nunique() > 1).any(axis=None):
-        column = differing.columns[differing.any()][0]
-        time = differing.index[differing[column]][0]
-        raise UserError(f"{name}: column {column!r} differs between the series at {time}; --known needs columns that "
-                        "are the same for all")  # fmt: skip
-    rows = pd.Series(ids.index, numbers.index).groupby(level=0).first()
-    return values, by_time.first() if known else pd.DataFrame(index=values.index), rows
-
-
-def _require_order(name, times, rows, whose=""):
-    steps = np.diff(times.to_numpy())
-    if (steps <= np.timedelta64(0)).any():
-        index = int(np.flatnonzero(steps <= np.timedelta64(0))[0])
-        if steps[index] == np.timedelta64(0):
-            raise UserError(
-                f"{name}: row {rows[index + 1]}: the time{whose} {times[index]} occurs twice; delete one of the "
-                "rows, or, if clocks went back then, give --time-zone"
-            )
-        raise UserError(
-            f"{name}: row {rows[index + 1]}: {times[index + 1]}{whose} comes after {times[index]}; sort the rows by "
-            "time"
-        )
-
-
-def _select(name, values, like):
-    if missing := [column for column in like.names if column not in values]:
-        raise UserError(
-            f"{name}: no series {missing[0]!r}; the model was trained on {', '.join(map(repr, like.names))}, this has "
-            f"{', '.join(map(repr, values.columns))}"
-        )
-    return values[like.names]
+def _shown(value):
+    if np.isnan(value):
+        return "missing"
+    return int(value) if value.is_integer() else float(f"{value:.7g}")

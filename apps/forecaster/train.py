@@ -14,13 +14,22 @@ def train(config: Flat[Config] = Config(), options: Flat[TrainingOptions] = Trai
     """Train a forecaster on series of numbers.
 
     Returns:
-        The `training.Run`.
+        The `training.Run`; None after --check.
     """
     cli.require_data(config.data)
+    if config.data.startswith("tfds:"):
+        cli.import_tensorflow()
+    # Imports pandas, which is slow, but not TensorFlow: mistakes in the data are found at once.
+    from .reading import read_series
+
+    series = read_series(config)
+    series.summary.print()
+    if options.check:
+        return None
     with cli.importing_tensorflow():
         from .fit import fit
 
-    return fit(config, options)
+    return fit(config, options, series)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ def spam_detector(config: Flat[Config] = Config(), options: Flat[TrainingOptions
     """Train, evaluate, predict a few messages and export; each is also a command."""
     run_dir = options.run_dir
     print("== train")
-    if train(config, options).placement.process:
-        return  # the first process of a group does the rest
+    run = train(config, options)
+    if run is None or run.placement.process:
+        return  # only checked, or not the first process of a group, which does the rest
     if config.test_fraction:
         print("\n== evaluate")
         evaluate(run_dir)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from ..common.options import Flat
 from ..common.settings import require_counts, require_fractions, require_training
+from ..common.tables import TableFormat
 
 
 @dataclass(frozen=True)
@@ -10,15 +12,16 @@ class Config:
     """Settings of the data, the tokens, the network and its training."""
 
     data: str = "sample"
-    """Labelled messages: `sample` (generated, offline), a file (UCI layout, .csv, .jsonl), or `tfds:NAME`."""
+    """Labelled messages: `sample` (generated, offline), a table (README.md lists the formats), a folder with a folder
+    of mails for each class, or `tfds:NAME`."""
     text_column: str | None = None
-    """Column or field of the message; found by common names if not given."""
+    """Column or field of the message, or its number without a header; found by common names if not given."""
     label_column: str | None = None
-    """Column or field of the label; found by common names if not given."""
-    positive_label: str | None = None
-    """Label of the class to detect; if not given, `spam` or a word for it, else the rarer label."""
-    encoding: str = "utf-8"
-    """Character encoding of the file."""
+    """Column or field of the label, or its number without a header; found by common names if not given."""
+    positive_label: tuple[str, ...] = ()
+    """Labels of the class to detect, for example `smishing spam`; all others are the other class. If not given, there
+    must be two labels, and `spam` or a word for it is detected, else the rarer one."""
+    table: Flat[TableFormat] = TableFormat()
     split: str = "train"
     """Split of a TensorFlow Datasets set to read."""
 
@@ -68,6 +71,8 @@ class Config:
     """Seed of the split, the initial weights, the order of the rows and the dropout."""
 
     def __post_init__(self):
+        # JSON returns lists.
+        object.__setattr__(self, "positive_label", tuple(self.positive_label))
         require_training(self)
         counts = "max_tokens max_characters max_features vocabulary_size min_count embedding_dim units dense_units"
         require_counts(self, counts)

@@ -1,162 +1,23 @@
-"""Read labelled messages, split them, and make batches of token features.
+"""Split labelled messages, and make batches of token features.
 
 Near-duplicates, texts that differ only in digits, case, punctuation or spacing, are kept in the same split: a copy in
 the test rows would only measure memorization.
 """
 
-import hashlib
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from ..common import tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
 from ..common.splits import hold_out
 from ..common.text import split_tokens
-from .sample_data.make_messages import make_messages
 
-TEXT_COLUMNS = ("text", "message", "sms", "sentence", "content", "body", "email", "v2")
-LABEL_COLUMNS = ("label", "class", "category", "target", "type", "spam", "is_spam", "v1")
-POSITIVE_LABELS = ("spam", "junk", "phishing", "smishing", "scam", "positive", "true", "yes", "1")
 NGRAM_WIDTHS = (2, 3, 4, 5)
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Labelled messages.
-
-    Attributes:
-        texts: list of strings.
-        labels: int32 (rows,), 1 for the class to detect.
-        class_names: (name of class 0, name of class 1) as in the data.
-        fingerprint: SHA-256 of the rows; the same data gives the same split.
-    """
-
-    texts: list[str]
-    labels: np.ndarray
-    class_names: tuple[str, str]
-    fingerprint: str
-
-    def __len__(self):
-        return len(self.texts)
-
-    def take(self, rows):
-        """Return the rows of an index array."""
-        texts = [self.texts[row] for row in rows]
-        return Examples(texts, self.labels[rows], self.class_names, self.fingerprint)
-
-
-def read_examples(config, class_names=None):
-    """Read and check the labelled messages of `config.data`.
-
-    Args:
-        config: a `Config`.
-        class_names: the labels that may occur, those of a trained model; None takes them from the data.
-
-    Raises:
-        UserError: names the file, the row and what to do.
-    """
-    source = config.data
-    if source == "sample":
-        rows = make_messages()
-    elif source.startswith("tfds:"):
-        rows = _read_tfds(source.removeprefix("tfds:"), config.split)
-    else:
-        rows = _read_file(Path(source), config)
-    numbers, labels, texts = zip(*_checked(source, rows), strict=True)
-    names = class_names or _class_names(source, labels, config.positive_label)
-    for number, label in zip(numbers, labels, strict=True):
-        if label not in names:
-            raise UserError(f"{source}: row {number}: label {label!r}, expected {names[0]!r} or {names[1]!r}")
-    fingerprint = hashlib.sha256("\0".join(f"{a}\t{b}" for a, b in zip(labels, texts, strict=True)).encode())
-    labels = np.array([label == names[1] for label in labels], "int32")
-    return Examples(list(texts), labels, tuple(names), fingerprint.hexdigest())
-
-
-def _checked(source, rows):
-    rows = list(rows)
-    if not rows:
-        raise UserError(f"{source}: no messages; expected rows of a label and a text")
-    for number, label, text in rows:
-        if not label.strip():
-            raise UserError(f"{source}: row {number}: the label is empty")
-        if not text.strip():
-            raise UserError(f"{source}: row {number}: the message is empty; delete the row")
-        if "\0" in text:
-            raise UserError(f"{source}: row {number}: the message has a NUL byte; is this a text file?")
-        if re.search("[\ud800-\udfff]", text):
-            raise UserError(f"{source}: row {number}: the message has half of a surrogate pair; correct its escapes")
-    return [(number, label.strip(), text) for number, label, text in rows]
-
-
-def _class_names(source, labels, positive_label):
-    counts = Counter(labels)
-    if len(counts) != 2:
-        some = ", ".join(f"{label!r} ({count})" for label, count in counts.most_common(5))
-        raise UserError(
-            f"{source}: found {len(counts)} label{'s' * (len(counts) > 1)}, expected 2: {some}"
-            f"{', ...' * (len(counts) > 5)}; keep the messages of two classes"
-        )
-    if positive_label is not None and positive_label not in counts:
-        found = " and ".join(map(repr, sorted(counts)))
-        raise UserError(f"{source}: no message has --positive-label {positive_label!r}; the labels are {found}")
-    known = [label for label in counts if label.casefold() in POSITIVE_LABELS]
-    positive = positive_label or (known[0] if len(known) == 1 else counts.most_common()[-1][0])
-    negative = next(label for label in counts if label != positive)
-    return negative, positive
-
-
-def _read_file(path, config):
-    text = tables.read_text(path, config.encoding)
-    columns = (
-        tables.Column(config.label_column, LABEL_COLUMNS, "--label-column"),
-        tables.Column(config.text_column, TEXT_COLUMNS, "--text-column"),
-    )
-    if path.suffix == ".csv":
-        rows = tables.read_csv(path, text, columns)
-    elif path.suffix in (".jsonl", ".ndjson"):
-        rows = tables.read_json_lines(path, text, columns)
-    else:
-        rows = _read_uci(path, text)
-    for number, (label, message) in rows:
-        if not isinstance(message, str):
-            raise UserError(f"{path}: row {number}: the message is {message!r:.40}, expected a string")
-        yield number, str(label), message
-
-
-def _read_uci(path, text):
-    for number, line in tables.lines(text):
-        label, tab, message = line.partition("\t")
-        if not tab:
-            raise UserError(f"{path}: row {number}: one field, expected a label, a tab and the message")
-        yield number, (label, message)
-
-
-def _read_tfds(name, split):
-    # Importing a builder is what makes TensorFlow Datasets know its name.
-    from .sms_spam import sms_spam_dataset_builder  # noqa: F401
-
-    builder = tfds_sets.open_set(name, split)
-    text, label = _text_and_label(name, builder.info.features)
-    for number, row in enumerate(tfds_sets.rows(builder, split), 1):
-        yield number, builder.info.features[label].int2str(int(row[label])), row[text].decode("utf-8", "replace")
-
-
-def _text_and_label(name, features):
-    kinds = {field: type(feature).__name__ for field, feature in features.items()}
-    texts = [field for field, kind in kinds.items() if kind == "Text"]
-    labels = [field for field, kind in kinds.items() if kind == "ClassLabel"]
-    if not texts or not labels:
-        found = ", ".join(f"{field} ({kind})" for field, kind in kinds.items())
-        raise UserError(f"tfds:{name}: not text classification: expected a Text and a ClassLabel, found {found}")
-    return texts[0], labels[0]
 
 
 def cluster_key(text):
@@ -175,6 +36,8 @@ def clusters(texts):
 def split_examples(examples, config):
     """Split into train, validation and test: near-duplicates together, classes in the same proportions.
 
+    What the data itself names as test or validation rows is that.
+
     Returns:
         Dict of Examples; `test` is empty if `test_fraction` is 0.
 
@@ -182,10 +45,15 @@ def split_examples(examples, config):
         UserError: a split lacks a class.
     """
     groups = clusters(examples.texts)
-    rest, test = hold_out(np.arange(len(groups)), groups, config.test_fraction, config.seed, examples.labels)
-    fraction = config.validation_fraction / (1 - config.test_fraction)
-    train, validation = hold_out(rest, groups, fraction, config.seed, examples.labels)
-    splits = {"train": train, "validation": validation, "test": test}
+    named = np.array(examples.splits or ["train"] * len(groups))
+    splits = {name: np.flatnonzero(named == name) for name in ("train", "validation", "test")}
+    rest, fraction = splits["train"], config.validation_fraction
+    if not len(splits["test"]):
+        rest, splits["test"] = hold_out(rest, groups, config.test_fraction, config.seed, examples.labels)
+        fraction /= 1 - config.test_fraction
+    if not len(splits["validation"]):
+        rest, splits["validation"] = hold_out(rest, groups, fraction, config.seed, examples.labels)
+    splits["train"] = rest
     for name, rows in splits.items():
         if len(np.unique(examples.labels[rows])) < 2 and not (name == "test" and config.test_fraction == 0):
             counts = np.bincount(examples.labels, minlength=2)

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from ..common import runs
-from ..common.cli import UserError
 from ..common.files import read_json
 from .config import Config
 from .data import Encoder
@@ -23,7 +22,7 @@ class Detector:
     """
 
     def __init__(self, run_dir):
-        saved = runs.open_run(run_dir)
+        saved = runs.open_run(run_dir, __package__)
         self.class_names = (saved["negative_class"], saved["positive_class"])
         self.config = runs.settings_of(saved, Config)
         self.model = load_model(Path(run_dir) / "model.keras")
@@ -46,16 +45,13 @@ def probabilities(model, encoder, texts, batch_size=256):
 
 
 def label_messages(detector, texts, threshold):
-    """Return a dict of label, probability and text for each message.
-
-    Raises:
-        UserError: a message is empty.
-    """
-    for number, text in enumerate(texts, 1):
-        if not text.strip():
-            raise UserError(f"message {number} of {len(texts)} is empty; leave it out")
+    """Return a dict of label, probability and text for each message; a blank one has neither label nor probability."""
     names = detector.class_names
-    return [
-        {"label": names[int(probability >= threshold)], "probability": round(float(probability), 6), "text": text}
-        for text, probability in zip(texts, detector(texts), strict=True)
-    ]
+    filled = [text for text in texts if text.strip()]
+    found = iter(detector(filled).tolist() if filled else [])
+    answers = []
+    for text in texts:
+        probability = next(found) if text.strip() else None
+        label = None if probability is None else names[int(probability >= threshold)]
+        answers.append({"label": label, "probability": None if label is None else round(probability, 6), "text": text})
+    return answers

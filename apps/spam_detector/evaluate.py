@@ -19,7 +19,7 @@ def evaluate(
         data: Labelled messages to measure on; the run's test rows if not given.
         threshold: From which probability on a message is labelled as the class to detect.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     cli.require_data(*([data] if data else []))
     limit = threshold.resolve(run_dir)
     with cli.importing_tensorflow():

@@ -12,10 +12,12 @@ from sklearn.svm import LinearSVC
 from ..common import runs
 from ..common.cli import UserError
 from ..common.files import read_csv, read_json, write_json
-from ..common.reports import figure, table
-from .data import cluster_key, read_examples, split_examples
+from ..common.reports import figure, plot_epochs, table, verdict
+from ..common.words import counted
+from .data import cluster_key, split_examples
 from .detector import Detector
 from .metrics import binary_metrics, bootstrap_intervals
+from .reading import read_examples
 
 TITLES = {
     "accuracy": "accuracy",
@@ -49,15 +51,24 @@ def write_report(run_dir, data, threshold):
     }
     results = {name: _measure(test.labels, *answer) for name, answer in answers.items()}
     negative, positive = test.class_names
-    print(f"{len(test)} messages, {int(test.labels.sum())} {positive!r}; threshold {threshold:.4g}")
+    print(f"{counted(len(test), 'message')}, {int(test.labels.sum())} {positive!r}; threshold {threshold:.4g}")
     print("in brackets: 95 % intervals (bootstrap)")
     print(table(_rows(results)))
     (passed, blocked), (missed, caught) = results["bidirectional LSTM"]["confusion"]
     print(f"{negative!r}: {passed} passed, {blocked} blocked; {positive!r}: {caught} caught, {missed} missed")
+    found = _verdict(answers, results, test.class_names)
     report = {"data": data or detector.config.data, "rows": len(test), "threshold": threshold, "results": results}
+    report["verdict"] = found
     write_json(Path(run_dir) / "metrics.json", report)
     _draw(Path(run_dir), test, answers, results)
     print(f"written: {run_dir}/metrics.json, {run_dir}/report.png")
+    print(found)
+
+
+def _verdict(answers, results, class_names):
+    predicted = set(next(iter(answers.values()))[0].tolist())
+    flaw = f"every message is labelled {class_names[predicted.pop()]!r}" if len(predicted) == 1 else None
+    return verdict("MCC", {name: result["mcc"]["value"] for name, result in results.items()}, flaw=flaw)
 
 
 def fit_baseline(train):
@@ -77,8 +88,9 @@ def fit_baseline(train):
 
 
 def _train_and_test(detector, run_dir, data):
-    own = read_examples(detector.config, detector.class_names)
-    if own.fingerprint != runs.open_run(run_dir)["fingerprint"]:
+    saved = runs.open_run(run_dir, __package__)
+    own = read_examples(detector.config, saved)
+    if own.fingerprint != saved["fingerprint"]:
         raise UserError(
             f"{detector.config.data}: not the messages that {run_dir} was trained on, which the baseline and "
             "the split need; restore the file or train again"
@@ -86,7 +98,8 @@ def _train_and_test(detector, run_dir, data):
     splits = split_examples(own, detector.config)
     test = splits["test"]
     if data is not None and data != detector.config.data:
-        test = read_examples(dataclasses.replace(detector.config, data=data), detector.class_names)
+        test = read_examples(dataclasses.replace(detector.config, data=data), saved)
+        test.summary.print()
         known = {cluster_key(text) for text in splits["train"].texts}
         seen = sum(cluster_key(text) in known for text in test.texts)
         if seen:
@@ -133,13 +146,11 @@ def _draw(run_dir, test, answers, results):
         curve.legend(loc="lower left")
         _draw_confusion(matrix, test.class_names, np.array(next(iter(results.values()))["confusion"]))
         history = read_csv(run_dir / "history.csv")
-        epochs = [row["epoch"] for row in history]
-        for metric, label in (("loss", "training rows, with dropout"), ("val_loss", "validation rows")):
-            learning.plot(epochs, [row[metric] for row in history], marker="o", markersize=4, label=label)
+        plot_epochs(learning, history, {"loss": "training rows, with dropout", "val_loss": "validation rows"})
         if runs.is_finished(run_dir):
             best = read_json(run_dir / "finished.json")["best"]
             learning.axvline(best["epoch"], color="0.6", linestyle=":", label="best")
-        learning.set(title="Learning", xlabel="epoch", ylabel="cross-entropy per message, nats", ylim=(0, None))
+        learning.set(title="Learning", ylabel="cross-entropy per message, nats", ylim=(0, None))
         learning.legend()
 
 

@@ -19,7 +19,7 @@ def export(
         run_dir: Folder of a trained run.
         threshold: From which probability on a message is labelled as the class to detect.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     limit = threshold.resolve(run_dir)
     with cli.importing_tensorflow():
         from .saved_model import write_export

@@ -5,26 +5,29 @@ import numpy as np
 
 from ..common import training
 from ..common.files import write_csv
-from .data import Encoder, clusters, make_dataset, read_examples, split_examples
+from ..common.splits import unlike_asked
+from ..common.training.optimizers import built
+from ..common.words import counted
+from .data import Encoder, clusters, make_dataset, split_examples
 from .detector import Detector
 from .model import build_model
 
 
-def fit(config, options):
+def fit(config, options, examples):
     """Train a spam detector into `options.run_dir`, or resume there.
 
     Args:
         config: a `Config`.
         options: `TrainingOptions`.
+        examples: `Examples` of the config's data.
 
     Returns:
         The `training.Run`.
     """
-    examples = read_examples(config)
     splits = split_examples(examples, config)
     with training.start(options, config, facts(examples)) as run:
         if not run.finished:
-            print_rows(examples, splits)
+            print_rows(examples, splits, config)
             fit_epochs(config, run, splits)
             score_validation(run, splits["validation"])
     return run
@@ -33,6 +36,7 @@ def fit(config, options):
 def fit_epochs(config, run, splits):
     """Run the epochs that are left."""
     train, validation = splits["train"], splits["validation"]
+    print("choosing the features of the words", flush=True)
     encoder = Encoder.fit(train.texts, config)
     run.write_json("vocabulary.json", encoder.vocabulary)
     saving = run.save_epochs(config.patience, min_epochs=int(config.best_from * config.epochs) + 1)
@@ -63,7 +67,7 @@ def compile_model(model, config, steps):
         warmup_steps=steps // 10,
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(schedule),
+        optimizer=built(keras.optimizers.Adam(schedule), model),
         loss=keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing),
         weighted_metrics=["accuracy", keras.metrics.AUC(curve="PR", name="pr_auc")],
     )
@@ -81,17 +85,23 @@ def facts(examples):
     return {
         "negative_class": negative,
         "positive_class": positive,
+        "label_classes": examples.label_classes,
+        # Not called as the option is, which the user may not have given.
+        "message_column": examples.text_column,
         "rows": len(examples),
         "fingerprint": examples.fingerprint,
     }
 
 
-def print_rows(examples, splits):
+def print_rows(examples, splits, config):
     """Print how many messages of each class every split has."""
     negative, positive = examples.class_names
     near_duplicates = len(examples) - len(np.unique(clusters(examples.texts)))
-    print(f"{len(examples)} messages; the class to detect is {positive!r}")
-    print(f"{near_duplicates} near-duplicates are in the same split as the message that they repeat")
+    print(f"{counted(len(examples), 'message')}; the class to detect is {positive!r}")
+    if near_duplicates:
+        print(f"{counted(near_duplicates, 'near-duplicate')} kept in the split of the message repeated")
     for name, part in splits.items():
         count = int(part.labels.sum())
         print(f"  {name:<10} {len(part):>6}  {count} {positive!r}, {len(part) - count} {negative!r}")
+    if examples.splits is None and (note := unlike_asked(splits, config)):
+        print(note)

@@ -10,7 +10,8 @@ import tyro
 
 from ..common import cli, runs
 from ..common.options import Flat
-from ..common.tables import decode, read_text
+from ..common.tables import TableFormat, read_questions
+from .reading import text_column
 from .thresholds import Threshold
 
 
@@ -21,20 +22,27 @@ def predict(
     json_lines: Annotated[bool, tyro.conf.arg(name="json")] = False,
     threshold: Flat[Threshold] = Threshold(),
 ):
-    """Label messages: arguments, the lines of a file, or the lines of standard input.
+    """Label messages: arguments, the rows of a file, or the lines of standard input.
+
+    Prints an answer for each, in their order; that of a blank line is blank.
 
     Args:
         run_dir: Folder of a trained run.
         texts: The messages.
-        file: File with one message a line; `-` is standard input.
+        file: File with one message a line, or a table with the column that was trained on; `-` is standard input.
         json_lines: Print one JSON object a line instead of a table.
         threshold: From which probability on a message is labelled as the class to detect.
     """
-    runs.open_run(run_dir)
+    saved = runs.open_run(run_dir, __package__)
     if texts and file:
         raise cli.UserError(f"--file {file}: give messages or a file, not both")
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise cli.UserError(f"message {number} of {len(texts)} is empty; leave it out")
     limit = threshold.resolve(run_dir)
-    texts = texts or read_messages(file)
+    texts = texts or read_questions(
+        file, text_column(saved.get("message_column")), TableFormat(**saved.get("table", {}))
+    )
     with cli.importing_tensorflow():
         from ..common.reports import table
         from .detector import Detector, label_messages
@@ -45,17 +53,6 @@ def predict(
             print(json.dumps(answer, ensure_ascii=False))
     else:
         print(table([{**answer, "text": textwrap.shorten(answer["text"], 60)} for answer in answers]))
-
-
-def read_messages(file):
-    """Return the lines of a text file, or of standard input."""
-    if file is None or file == Path("-"):
-        file, text = "standard input", decode("standard input", sys.stdin.buffer.read())
-    else:
-        text = read_text(file)
-    if not text:
-        raise cli.UserError(f"{file}: no messages in it; expected one a line")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 if __name__ == "__main__":

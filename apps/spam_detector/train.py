@@ -6,6 +6,7 @@ from pathlib import Path
 from ..common import cli
 from ..common.options import Flat, TrainingOptions
 from .config import Config
+from .reading import read_examples
 
 RUN_DIR = Path("runs/spam_detector")
 
@@ -14,13 +15,17 @@ def train(config: Flat[Config] = Config(), options: Flat[TrainingOptions] = Trai
     """Train a spam detector on labelled messages.
 
     Returns:
-        The `training.Run`.
+        The `training.Run`; None with --check.
     """
     cli.require_data(config.data)
+    examples = read_examples(config)
+    examples.summary.print()
+    if options.check:
+        return None
     with cli.importing_tensorflow():
         from .fit import fit
 
-    return fit(config, options)
+    return fit(config, options, examples)
 
 
 if __name__ == "__main__":

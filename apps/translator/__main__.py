@@ -15,8 +15,9 @@ def translator(config: Flat[Config] = Config(), options: Flat[TrainingOptions] =
     """Train, evaluate, translate a few sentences and export; each is also a command."""
     run_dir = options.run_dir
     print("== train")
-    if train(config, options).placement.process:
-        return  # the first process of a group does the rest
+    run = train(config, options)
+    if run is None or run.placement.process:
+        return  # only checked, or not the first process of a group, which does the rest
     if config.test_fraction:
         print("\n== evaluate")
         evaluate(run_dir)
@@ -33,7 +34,8 @@ def translator(config: Flat[Config] = Config(), options: Flat[TrainingOptions] =
 
 
 def _some_test_sentences(config):
-    from .data import read_pairs, split_pairs
+    from .data import split_pairs
+    from .reading import read_pairs
 
     return tuple(split_pairs(read_pairs(config), config)["test"].sources[:4])
 

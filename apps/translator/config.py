@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..common.options import Flat
 from ..common.settings import (
     require,
     require_counts,
@@ -11,6 +12,7 @@ from ..common.settings import (
     require_proper_fractions,
     require_training,
 )
+from ..common.tables import TableFormat
 
 
 @dataclass(frozen=True)
@@ -22,14 +24,18 @@ class Config:
     """
 
     data: tuple[str, ...] = ("sample",)
-    """Sentence pairs: `sample` (generated, offline), one file with a tab between the two sentences of a line, two files
-    with a sentence a line (source, target; `.gz` or plain), or `tfds:NAME`."""
+    """Sentence pairs: `sample` (generated, offline), a table with a pair in each row, a translation memory (TMX), two
+    files with a sentence a line (source, target), or `tfds:NAME`."""
     validation_data: tuple[str, ...] = ()
     """Pairs for early stopping and the learning rate, in a form like --data; a fraction of --data if not given."""
     reverse: bool = False
     """Translate the second sentence of each pair into the first."""
-    encoding: str = "utf-8"
-    """Character encoding of the files."""
+    source_column: str | None = None
+    """Column of the sentences, or its number without a header; in a translation memory their language. The first that
+    holds sentences if not given."""
+    target_column: str | None = None
+    """Column, or language, of the translations; the second that holds sentences if not given."""
+    table: Flat[TableFormat] = TableFormat()
     split: str = "train"
     """Split of a TensorFlow Datasets set to read."""
 

@@ -1,9 +1,8 @@
-"""Read pairs of sentences, split them, and make batches of subword ids.
+"""Split pairs of sentences, and make batches of subword ids.
 
 Pairs that share a sentence are kept in the same split: a copy in the test pairs would only measure memorization.
 """
 
-import hashlib
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,128 +12,11 @@ import tensorflow as tf
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..common import tables, tfds_sets
 from ..common.buckets import bucketed
 from ..common.cli import UserError
 from ..common.files import read_json
 from ..common.splits import hold_out
 from ..common.text import END_ID, START_ID, Subwords
-from .sample_data.make_pairs import make_pairs
-from .text_files import read_text
-
-# Up to this many characters, a sentence may be many times as long in another language.
-SHORT = 20
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Sentences and their translations.
-
-    Attributes:
-        sources, targets: lists of strings of the same length.
-    """
-
-    sources: list[str]
-    targets: list[str]
-
-    def __len__(self):
-        return len(self.sources)
-
-    def take(self, rows):
-        """Return the pairs of an index array."""
-        return Pairs([self.sources[row] for row in rows], [self.targets[row] for row in rows])
-
-    @property
-    def fingerprint(self):
-        """SHA-256 of the pairs; the same data gives the same split."""
-        rows = zip(self.sources, self.targets, strict=True)
-        return hashlib.sha256("\0".join(f"{a}\t{b}" for a, b in rows).encode()).hexdigest()
-
-
-def read_pairs(config, data=None, keep_all=False):
-    """Read and check pairs of sentences.
-
-    Drops pairs that are hardly translations of each other, and prints how many.
-
-    Args:
-        config: a `Config`.
-        data: names of files or of a set, as in `Config`; None for `config.data`.
-        keep_all: whether to drop none, for figures that are comparable with others'.
-
-    Returns:
-        `Pairs`.
-
-    Raises:
-        UserError: names the file, the row and what to do.
-    """
-    data = tuple(data or config.data)
-    name = " ".join(data)
-    if data == ("sample",):
-        rows = enumerate(make_pairs(), 1)
-    elif len(data) == 1 and data[0].startswith("tfds:"):
-        rows = _read_tfds(data[0].removeprefix("tfds:"), config.split)
-    elif len(data) == 1:
-        rows = _read_tab_separated(Path(data[0]), config.encoding)
-    elif len(data) == 2:
-        rows = _read_parallel(*map(Path, data), config.encoding)
-    else:
-        raise UserError(f"--data {name}: {len(data)} names, expected one file, or a source and a target file")
-    kept, dropped = [], []
-    for number, (source, target) in rows:
-        _check(name, number, source, target)
-        short, long = sorted((len(source), len(target)))
-        unequal = not keep_all and long > max(SHORT, config.max_length_ratio * short)
-        (dropped if unequal else kept).append((source, target))
-    if dropped:
-        print(
-            f"{name}: dropped {len(dropped)} of {len(kept) + len(dropped)} pairs: one sentence is over "
-            f"{config.max_length_ratio:g} times as long as the other, for example {dropped[0]!r:.100}"
-        )
-    if not kept:
-        raise UserError(f"{name}: no pairs of sentences; expected lines of a sentence, a tab and its translation")
-    sources, targets = zip(*kept, strict=True)
-    return Pairs(list(targets), list(sources)) if config.reverse else Pairs(list(sources), list(targets))
-
-
-def _check(name, number, source, target):
-    for side, text in (("first", source), ("second", target)):
-        if not text.strip():
-            raise UserError(f"{name}: row {number}: the {side} sentence is empty; delete the pair")
-        if "\0" in text:
-            raise UserError(f"{name}: row {number}: the {side} sentence has a NUL byte; is this a text file?")
-
-
-def _read_tab_separated(path, encoding):
-    for number, line in tables.lines(read_text(path, encoding)):
-        # In some collections a third field names the authors.
-        source, *target = line.split("\t")[:2]
-        if not target:
-            raise UserError(
-                f"{path}: row {number}: no tab, expected a sentence, a tab and its translation; for two files of a "
-                "sentence a line give both, as --data SOURCE TARGET"
-            )
-        yield number, (source, target[0])
-
-
-def _read_parallel(source, target, encoding):
-    sides = [read_text(path, encoding).removesuffix("\n").split("\n") for path in (source, target)]
-    if len(sides[0]) != len(sides[1]):
-        raise UserError(
-            f"{source} has {len(sides[0])} lines and {target} has {len(sides[1])}; line N of one must be the "
-            "translation of line N of the other"
-        )
-    yield from enumerate(zip(*([line.removesuffix("\r") for line in side] for side in sides), strict=True), 1)
-
-
-def _read_tfds(name, split):
-    builder = tfds_sets.open_set(name, split)
-    languages = list(getattr(builder.info.features, "languages", ()))
-    if len(languages) != 2:
-        found = ", ".join(f"{field} ({type(kind).__name__})" for field, kind in builder.info.features.items())
-        raise UserError(f"tfds:{name}: not pairs of sentences: expected a Translation of two languages, found {found}")
-    source, target = builder.info.supervised_keys or languages
-    for number, row in enumerate(tfds_sets.rows(builder, split), 1):
-        yield number, tuple(row[language].decode("utf-8", "replace") for language in (source, target))
 
 
 def clusters(pairs):

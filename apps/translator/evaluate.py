@@ -10,7 +10,7 @@ from ..common.options import Flat, Search
 def evaluate(
     run_dir: cli.RunDir,
     data: tuple[str, ...] = (),
-    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a",
+    bleu_tokenizer: Literal["auto", "13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "auto",
     search: Flat[Search] = Search(),
 ):
     """Measure a trained translator next to its baseline; write metrics.json, translations.csv and pictures.
@@ -18,10 +18,10 @@ def evaluate(
     Args:
         run_dir: Folder of a trained run.
         data: Pairs to measure on, in a form like that of training; the run's test pairs if not given.
-        bleu_tokenizer: Tokenizer of sacrebleu; `zh` or `char` for languages without spaces.
+        bleu_tokenizer: Tokenizer of sacrebleu; auto takes that of the target language's script.
         search: Search for the translation.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     cli.require_data(*data)
     with cli.importing_tensorflow():
         from .evaluation import write_report

@@ -8,11 +8,13 @@ import numpy as np
 from ..common import runs
 from ..common.cli import UserError
 from ..common.files import write_csv, write_json
-from ..common.reports import table
+from ..common.reports import repetitions, table, verdict
+from ..common.words import counted
 from .baseline import Dictionary
-from .data import read_pairs, split_pairs
-from .metrics import sentence_chrf, translation_metrics
+from .data import split_pairs
+from .metrics import choose_tokenizer, sentence_chrf, translation_metrics
 from .plots import MAX_DRAWN, draw_attention, draw_report
+from .reading import read_pairs
 from .translator import Translator
 
 TITLES = {"bleu": "BLEU", "bleu_lower": "BLEU, lower-cased", "chrf": "chrF"}
@@ -26,28 +28,32 @@ def write_report(run_dir, data, bleu_tokenizer, search):
     Args:
         run_dir: folder of a trained run.
         data: names of files with pairs, or of a set; empty for the run's test pairs.
-        bleu_tokenizer: tokenizer of sacrebleu.
+        bleu_tokenizer: tokenizer of sacrebleu, or `auto`.
         search: a `Search`.
     """
     run_dir, translator = Path(run_dir), Translator(run_dir, search)
     train, test = _train_and_test(translator.config, run_dir, data)
+    tokenizer = choose_tokenizer(test.targets, bleu_tokenizer)
     translations, seconds = _translate(translator, test)
     answers = {_name(translator.config): translations, "word for word": Dictionary(train)(test.sources)}
-    results = {name: translation_metrics(answer, test.targets, bleu_tokenizer) for name, answer in answers.items()}
-    print(f"{len(test)} pairs; in brackets: 95 % intervals (bootstrap)")
-    print(table(_rows(results)))
+    results = {name: translation_metrics(answer, test.targets, tokenizer) for name, answer in answers.items()}
+    print(f"{counted(len(test), 'pair')}; in brackets: 95 % intervals (bootstrap)")
+    print(table(_rows(results, tokenizer)))
     for title, figures in zip(TITLES.values(), next(iter(results.values())).values(), strict=True):
         print(f"{title}: {figures['signature']}")
     print(f"{len(test) / seconds:.0f} sentences a second, beam {search.beam}")
     scores = {name: sentence_chrf(answer, test.targets) for name, answer in answers.items()}
     report = {"data": list(data) or list(translator.config.data), "pairs": len(test), "beam": search.beam}
-    report |= {"sentences_per_second": len(test) / seconds, "results": results}
+    values = {name: result["bleu"]["value"] for name, result in results.items()}
+    found = verdict("BLEU", values, flaw=repetitions(translations, test.sources))
+    report |= {"sentences_per_second": len(test) / seconds, "results": results, "verdict": found}
     write_json(run_dir / "metrics.json", report)
     _write_translations(run_dir, test, translations, next(iter(scores.values())))
     lengths = np.array([len(text.split()) for text in test.sources])
     draw_report(run_dir, lengths, scores)
     print(f"written: {run_dir}/metrics.json, translations.csv, report.png", end="")
     print(", attention.png" if _draw_some_attention(run_dir, translator, test, translations, lengths) else "")
+    print(found)
 
 
 def _name(config):
@@ -56,7 +62,7 @@ def _name(config):
 
 def _train_and_test(config, run_dir, data):
     own = read_pairs(config)
-    if own.fingerprint != runs.open_run(run_dir)["fingerprint"]:
+    if own.fingerprint != runs.open_run(run_dir, __package__)["fingerprint"]:
         raise UserError(
             f"{' '.join(config.data)}: not the pairs that {run_dir} was trained on, which the baseline and the split "
             "need; restore the file or train again"
@@ -67,6 +73,7 @@ def _train_and_test(config, run_dir, data):
             raise UserError(f"{run_dir}: trained with --test-fraction 0; give pairs to measure on with --data")
         return splits["train"], splits["test"]
     test = read_pairs(config, data, keep_all=True)
+    test.summary.print()
     known = set(splits["train"].sources)
     if seen := sum(source in known for source in test.sources):
         print(f"{' '.join(data)}: {seen} of {len(test)} source sentences are training sentences")
@@ -90,13 +97,16 @@ def _translate(translator, test):
     return translations.tolist(), seconds
 
 
-def _rows(results):
+def _rows(results, tokenizer):
     def cell(figures):
         low, high = figures["interval"]
         return f"{figures['value']:.1f} ({low:.1f} to {high:.1f})"
 
     return [
-        {"": title, **{name: cell(result[metric]) for name, result in results.items()}}
+        {
+            "": title.replace("BLEU", f"BLEU ({tokenizer})"),
+            **{name: cell(result[metric]) for name, result in results.items()},
+        }
         for metric, title in TITLES.items()
     ]
 

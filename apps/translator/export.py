@@ -18,7 +18,7 @@ def export(
         run_dir: Folder of a trained run.
         search: Search for the translation.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     with cli.importing_tensorflow():
         from .saved_model import write_export
 

@@ -6,35 +6,39 @@ import keras
 from keras import ops
 
 from ..common import training
+from ..common.splits import unlike_asked
 from ..common.training.epochs import DecayOnPlateau
-from ..common.training.optimizers import Adam
-from .data import clusters, encode_pairs, fit_subwords, make_dataset, read_pairs, split_pairs
+from ..common.training.optimizers import Adam, built
+from ..common.words import counted
+from .data import clusters, encode_pairs, fit_subwords, make_dataset, split_pairs
 from .model import build_model, registered
 
 
-def fit(config, options):
+def fit(config, options, pairs, validation=None):
     """Train a translator into `options.run_dir`, or resume there.
 
     Args:
         config: a `Config`.
         options: `TrainingOptions`.
+        pairs: `Pairs` of the config's data.
+        validation: `Pairs` of its validation data; None for a fraction of `pairs`.
 
     Returns:
         The `training.Run`.
     """
-    pairs = read_pairs(config)
-    validation = read_pairs(config, config.validation_data) if config.validation_data else None
     splits = split_pairs(pairs, config, validation)
-    facts = {"pairs": len(pairs), "fingerprint": pairs.fingerprint}
+    # Not called as the option is, which the user may not have given.
+    facts = {"pairs": len(pairs), "fingerprint": pairs.fingerprint, "sentence_column": pairs.source_column}
     with training.start(options, config, facts) as run:
         if not run.finished:
-            print_pairs(pairs, splits)
+            print_pairs(pairs, splits, config)
             fit_epochs(config, run, splits)
     return run
 
 
 def fit_epochs(config, run, splits):
     """Run the epochs that are left."""
+    print("choosing the subwords", flush=True)
     subwords = fit_subwords(splits["train"], config)
     train, validation = (encode_pairs(splits[name], subwords, config) for name in ("train", "validation"))
     source, target = subwords
@@ -72,10 +76,8 @@ def compile_model(model, config, steps):
         ema_momentum=math.exp(-1 / (config.average_epochs * steps)),
         ema_overwrite_frequency=None,
     )
-    # TensorFlow would trace the step again if it made variables.
-    optimizer.build(model.trainable_variables)
     model.compile(
-        optimizer=optimizer,
+        optimizer=built(optimizer, model),
         loss=SmoothedCrossentropy(config.label_smoothing),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
@@ -105,8 +107,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
         return {"smoothing": self.smoothing, "name": self.name}
 
 
-def print_pairs(pairs, splits):
+def print_pairs(pairs, splits, config):
     """Print how many pairs every split has."""
     shared = len(pairs) - clusters(pairs).max() - 1
-    print(f"{len(pairs)} pairs; {shared} are in the same split as a pair with which they share a sentence")
-    print(", ".join(f"{len(part)} for {name}" for name, part in splits.items()))
+    print(counted(len(pairs), "pair"))
+    if shared:
+        print(f"{counted(shared, 'pair')} kept in the split of another with the same sentence")
+    print(", ".join(f"{len(part):,} for {name}" for name, part in splits.items()))
+    if not config.validation_data and (note := unlike_asked(splits, config)):
+        print(note)

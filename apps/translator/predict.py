@@ -9,8 +9,8 @@ import tyro
 
 from ..common import cli, runs
 from ..common.options import Flat, Search
-from ..common.tables import decode
-from .text_files import read_text
+from ..common.tables import TableFormat, read_questions
+from .reading import source_column
 
 
 def predict(
@@ -21,29 +21,32 @@ def predict(
     attention: Path | None = None,
     search: Flat[Search] = Search(),
 ):
-    """Translate sentences: arguments, the lines of a file, or the lines of standard input.
+    """Translate sentences: arguments, the rows of a file, or the lines of standard input.
 
     Prints a translation a line; the translation of an empty line is empty.
 
     Args:
         run_dir: Folder of a trained run.
         texts: The sentences.
-        file: File with one sentence a line, plain or .gz; `-` is standard input.
+        file: File with one sentence a line, or a table with the column that was trained on; `-` is standard input.
         json_lines: Print one JSON object a line, with the score.
-        attention: Picture (.png, .pdf, .svg) to draw of the attention weights of the first 4 sentences.
+        attention: Picture (.png, .pdf, .svg ...) to draw of the attention weights of the first 4 sentences.
         search: Search for the translation.
     """
-    saved = runs.open_run(run_dir)
+    saved = runs.open_run(run_dir, __package__)
     if texts and file:
         raise cli.UserError(f"--file {file}: give sentences or a file, not both")
     for number, text in enumerate(texts, 1):
         if not text.strip():
             raise cli.UserError(f"text {number} of {len(texts)} is empty; leave it out")
+    cli.require_picture("--attention", attention)
     if attention and saved.get("attention") == "none":
         raise cli.UserError(
             f"--attention {attention}: {run_dir} was trained with --attention none; leave the option out"
         )
-    texts = texts or read_sentences(file)
+    texts = texts or read_questions(
+        file, source_column(saved.get("sentence_column")), TableFormat(**saved.get("table", {}))
+    )
     with cli.importing_tensorflow():
         from .plots import MAX_DRAWN, draw_attention
         from .translator import Translator
@@ -58,17 +61,6 @@ def predict(
     pairs = [pair for pair in zip(texts, translations, strict=True) if pair[0].strip()]
     if attention and pairs:
         draw_attention(attention, [translator.attention(*pair) for pair in pairs[:MAX_DRAWN]])
-
-
-def read_sentences(file):
-    """Return the lines of a text file, or of standard input."""
-    if file is None or file == Path("-"):
-        file, text = "standard input", decode("standard input", sys.stdin.buffer.read())
-    else:
-        text = read_text(file)
-    if not text:
-        raise cli.UserError(f"{file}: no sentences in it; expected one a line")
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Translator:
     """
 
     def __init__(self, run_dir, search=Search()):
-        self.config = runs.settings_of(runs.open_run(run_dir), Config)
+        self.config = runs.settings_of(runs.open_run(run_dir, __package__), Config)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.source, self.target = load_subwords(run_dir)
         self.searcher = Searcher(self.model, self.config.max_tokens + 1, search)

@@ -26,9 +26,11 @@ def video_captioner(
     """
     run_dir = options.run_dir
     print("== train")
-    if train(config, options, cache, strict).placement.process:
-        return  # the first process of a group does the rest
+    run = train(config, options, cache, strict)
+    if run is None or run.placement.process:
+        return  # --check stops here; the first process of a group does the rest
     from .data import split_clips
+    from .features import readable
     from .reading import read_clips
 
     test = split_clips(read_clips(config, cache), config)["test"]
@@ -36,7 +38,7 @@ def video_captioner(
         print("\n== evaluate")
         evaluate(run_dir, cache=cache)
         print("\n== predict")
-        predict(run_dir, tuple(test.paths[:4]))
+        predict(run_dir, tuple(readable(test.paths, config, 4)))
     print("\n== export")
     export(run_dir)
     commands = (

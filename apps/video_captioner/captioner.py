@@ -34,7 +34,7 @@ class Captioner:
     """
 
     def __init__(self, run_dir, search=Search()):
-        saved = runs.open_run(run_dir)
+        saved = runs.open_run(run_dir, __package__)
         self.config = runs.settings_of(saved, Config)
         self.model = load_model(Path(run_dir) / "model.keras")
         self.subwords = load_subwords(run_dir)

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..common.cli import UserError
+from ..common.options import Flat
 from ..common.settings import require, require_counts, require_fractions, require_positive, require_training
+from ..common.tables.columns import TableFormat
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,17 @@ class Config:
     """
 
     data: str = "sample"
-    """Clips: `sample` (generated, offline), or a folder of .avi, .mp4, .webm or .gif files."""
+    """Clips: `sample` (generated, offline), or a folder of .avi, .mp4, .webm, .gif or other videos."""
     captions: str | None = None
-    """Captions: .csv with the columns clip and caption, .jsonl with these fields, or MSVD's .json; captions.csv,
-    captions.jsonl or captions.json in the folder if not given."""
+    """Captions: a table (.csv, .tsv, .xlsx, ...), .json, .jsonl or .txt, see README.md; found in the folder if not
+    given."""
+    clip_column: str | None = None
+    """Column or field of the clip; found by common names, and by the names of the clips, if not given."""
+    caption_column: str | None = None
+    """Column or field of the captions, or several with commas between; found by common names if not given."""
+    language: str | None = None
+    """Language of the captions to read, where a column names it; English if not given and there are several."""
+    table: Flat[TableFormat] = TableFormat()
     lowercase: bool = True
     """Convert captions to lower case, as the literature does."""
 

@@ -8,7 +8,8 @@ import numpy as np
 from ..common import runs
 from ..common.cli import UserError
 from ..common.files import read_csv, write_csv, write_json
-from ..common.reports import figure, table
+from ..common.reports import figure, plot_epochs, repetitions, table, verdict
+from ..common.words import counted
 from .baseline import most_frequent, nearest
 from .captioner import BATCH_SIZE, Captioner
 from .data import split_clips
@@ -29,19 +30,19 @@ MODELS = {"attention": "SA-LSTM", "s2vt": "S2VT", "mean": "LSTM-YT"}
 NUM_PRINTED = 5
 
 
-def write_report(run_dir, data, captions, cache, strict, search):
+def write_report(run_dir, data, measured, cache, strict, search):
     """Measure a captioner next to its baselines; print a table, write metrics.json, captions.csv and figures.
 
     Args:
         run_dir: folder of a trained run.
         data: folder of clips; None for the run's test clips.
-        captions: captions of the clips in `data`.
+        measured: the `Clips` in `data`; None without it.
         cache: folder for the frames or features of each clip.
         strict: refuse a clip that cannot be read, is missing, or has no captions.
         search: a `Search`.
     """
     captioner = Captioner(run_dir, search)
-    train, test, files = _train_and_test(captioner, run_dir, data, captions, cache, strict)
+    train, test, files = _train_and_test(captioner, run_dir, measured, cache, strict)
     arrays = [np.load(files[content], mmap_mode="r") for content in test.hashes]
     # Compiles the search.
     captioner(arrays[:BATCH_SIZE])
@@ -55,16 +56,19 @@ def write_report(run_dir, data, captions, cache, strict, search):
         "most frequent caption": [most_frequent(train.captions)] * len(test),
     }
     results = {name: caption_metrics(own, test.captions) for name, own in predicted.items()}
-    print(f"{len(test)} clips, {sum(map(len, test.captions))} captions")
+    print(f"{counted(len(test), 'clip')}, {counted(sum(map(len, test.captions)), 'caption')}")
     print(table([{"": title, **{name: f"{result[metric]:.1f}" for name, result in results.items()}}
                  for metric, title in TITLES.items()]))  # fmt: skip
     print(f"{clips_per_second:.0f} clips a second, without decoding and resizing")
-    report = {"data": data or captioner.config.data, "clips": len(test), "beam": search.beam}
+    values = {name: result["cider"] for name, result in results.items()}
+    found = verdict("CIDEr", values, flaw=repetitions(answers, [tuple(own) for own in test.captions]))
+    report = {"data": data or captioner.config.data, "clips": len(test), "beam": search.beam, "verdict": found}
     write_json(Path(run_dir) / "metrics.json", {**report, "clips_per_second": clips_per_second, "results": results})
     exact = _write_captions(run_dir, test, answers, scores)
     _draw_strips(run_dir, captioner, test, answers, exact)
     _draw_learning(run_dir)
     print(f"written: {run_dir}/metrics.json, captions.csv, report.png, learning.png")
+    print(found)
 
 
 def cache_of(captioner, cache):
@@ -85,23 +89,22 @@ def mean_features(captioner, files):
     return np.array(means)
 
 
-def _train_and_test(captioner, run_dir, data, captions, cache, strict):
+def _train_and_test(captioner, run_dir, measured, cache, strict):
     config = captioner.config
-    own = read_clips(config, cache, strict=strict)
-    if own.fingerprint != runs.open_run(run_dir)["fingerprint"]:
+    own = read_clips(config, cache, strict)
+    if own.fingerprint != runs.open_run(run_dir, __package__)["fingerprint"]:
         raise UserError(
             f"{config.data}: not the clips that {run_dir} was trained on, which the baselines and the split need; "
             "restore the folder or train again"
         )
     splits = split_clips(own, config)
-    if not data and not len(splits["test"]):
+    if measured is None and not len(splits["test"]):
         raise UserError(f"{run_dir}: trained without test clips; give clips to measure on with --data")
-    measured = read_clips(config, cache, data, captions, strict) if data else splits["test"]
     clip_cache = cache_of(captioner, cache)
     train, files = clip_cache(splits["train"], strict)
-    test, test_files = clip_cache(measured, strict)
-    if data and (seen := sum(content in files for content in test.hashes)):
-        print(f"{data}: {seen} of {len(test)} clips are training clips")
+    test, test_files = clip_cache(splits["test"] if measured is None else measured, strict)
+    if measured is not None and (seen := sum(content in files for content in test.hashes)):
+        print(f"{seen} of {len(test)} clips are training clips")
     return train, test, files | test_files
 
 
@@ -138,14 +141,11 @@ def _draw_strips(run_dir, captioner, test, answers, exact):
 
 def _draw_learning(run_dir):
     history = read_csv(Path(run_dir) / "history.csv")
-    epochs = [row["epoch"] for row in history]
     with figure(Path(run_dir) / "learning.png", columns=2) as (loss, accuracy):
         for axes, metric, label in (
             (loss, "loss", "cross-entropy per subword, nats"),
             (accuracy, "accuracy", "fraction of correct next subwords"),
         ):
-            for name, part in (("", "training clips, with dropout"), ("val_", "validation clips")):
-                axes.plot(epochs, [row[name + metric] for row in history], marker="o", markersize=3, label=part)
-            axes.set(xlabel="epoch", ylabel=label)
-            axes.legend()
+            plot_epochs(axes, history, {metric: "training clips, with dropout", f"val_{metric}": "validation clips"})
+            axes.set(ylabel=label)
         loss.set(title="Learning")

@@ -22,7 +22,7 @@ def export(
             takes frames of the model's number and size and returns ids of the subwords in vocabulary.json, and the
             score.
     """
-    runs.open_run(run_dir)
+    runs.open_run(run_dir, __package__)
     with cli.importing_tensorflow():
         from .saved_model import write_export
 

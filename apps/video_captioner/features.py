@@ -5,6 +5,7 @@ the backbone with its weights. So nothing in the cache is ever out of date, a re
 interrupted run resumes, and two runs at the same time write the same, complete files.
 """
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..common.cli import UserError
 from ..common.files import replacing
+from ..common.words import counted
 from .data import pad_frames
 from .video import choose_frames, open_video, read_frames
 
@@ -53,6 +55,8 @@ class ClipCache:
         files = {content: self.folder / f"{content[:32]}.npy" for content in clips.hashes}
         absent = [row for row, content in enumerate(clips.hashes) if not _is_complete(files[content])]
         bad = {}
+        if absent:
+            print(f"reading the frames of {counted(len(absent), 'clip')}", flush=True)
         progress = keras.utils.Progbar(len(absent)) if absent and sys.stdout.isatty() else None
         for row in absent:
             try:
@@ -84,6 +88,18 @@ def sample_frames(path, config):
     video = open_video(path)
     chosen = choose_frames(video.times, video.duration, config.sampling, config.max_frames, config.fps)
     return np.stack(list(read_frames(video, chosen, config.frame_size)))
+
+
+def readable(paths, config, count):
+    """Return the first `count` of some clips that can be read."""
+    found = []
+    for path in paths:
+        if len(found) == count:
+            break
+        with contextlib.suppress(UserError):
+            sample_frames(path, config)
+            found.append(path)
+    return found
 
 
 def compute_features(frames, backbone, max_frames):

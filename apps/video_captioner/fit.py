@@ -3,33 +3,36 @@
 import keras
 
 from ..common import training
+from ..common.splits import unlike_asked
 from ..common.training import checkpoints
-from ..common.training.optimizers import Adam
+from ..common.training.optimizers import Adam, built
+from ..common.words import counted
 from .backbone import build_backbone
 from .data import caption_batches, encode_captions, fit_subwords, load_frames, split_clips
 from .features import ClipCache
 from .model import build_model
-from .reading import read_clips
 
 
-def fit(config, options, cache, strict=False):
+def fit(config, options, clips, cache, strict=False):
     """Train a video captioner into `options.run_dir`, or resume there.
 
     Args:
         config: a `Config`.
         options: `TrainingOptions`.
+        clips: `Clips`, of `read_clips`.
         cache: folder for the frames or features of each clip.
-        strict: refuse a clip that cannot be read, is missing, or has no captions, instead of leaving it out.
+        strict: refuse a clip that cannot be read, instead of leaving it out.
 
     Returns:
         The `training.Run`.
     """
-    clips = read_clips(config, cache, strict=strict)
     splits = split_clips(clips, config)
     with training.start(options, config, facts(clips)) as run:
         if not run.finished:
             splits, files, backbone = prepare_clips(config, splits, cache, strict)
-            print(", ".join(f"{len(part)} clips for {name}" for name, part in splits.items()))
+            print(", ".join(f"{counted(len(part), 'clip')} for {name}" for name, part in splits.items()))
+            if clips.splits[0] is None and (note := unlike_asked(splits, config)):
+                print(note)
             fit_epochs(config, run, splits, files, backbone, cache)
     return run
 
@@ -131,7 +134,7 @@ def compile_model(model, config, learning_rate, steps):
     """Compile with a learning rate that falls along a cosine to 0 over `steps`, and clipped gradients."""
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     model.compile(
-        optimizer=Adam(schedule, global_clipnorm=config.clip_norm),
+        optimizer=built(Adam(schedule, global_clipnorm=config.clip_norm), model),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )

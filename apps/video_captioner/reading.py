@@ -1,25 +1,23 @@
 """Read a folder of clips and a file of captions, and check both."""
 
+import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..common import tables
 from ..common.cli import UserError
 from ..common.files import replacing
-from .sample_data.make_clips import make_clips
-from .video import SUFFIXES
+from ..common.tables import Summary
+from ..common.words import counted, listed
+from .caption_files import find_sources, source_of
+from .captions import read_rows
+from .clip_files import ClipFolder
+from .gathering import Gathering
+from .layouts import split_of
 
-COLUMNS = (
-    tables.Column(None, ("clip", "video", "id", "video_id", "file", "filename"), "the header `clip`"),
-    tables.Column(None, ("caption", "captions", "sentence", "text", "description"), "the header `caption`"),
-    tables.Column(None, ("split", "subset"), "the header `split`", optional=True),
-)
-SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "valid": "validation",
-          "test": "test", "testing": "test"}  # fmt: skip
-# Number of names that a message lists.
-NUM_LISTED = 5
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 
 
 @dataclass(frozen=True)
@@ -29,21 +27,26 @@ class Clips:
     Attributes:
         paths: of their files.
         captions: list of strings for each clip, not empty.
-        splits: `train`, `validation` or `test` for each clip; None for all if the captions name no splits.
-        hashes: SHA-256 of the content of each file.
+        splits: `train`, `validation` or `test` for each clip; None for all if nothing names splits.
+        summary: a `Summary` of what was read.
     """
 
     paths: list[Path]
     captions: list[list[str]]
     splits: list[str | None]
-    hashes: list[str]
+    summary: Summary | None = field(default=None, compare=False)
 
     def __len__(self):
         return len(self.paths)
 
     def take(self, rows):
         """Return the clips of some rows."""
-        return Clips(*([part[row] for row in rows] for part in (self.paths, self.captions, self.splits, self.hashes)))
+        return Clips(*([part[row] for row in rows] for part in (self.paths, self.captions, self.splits)))
+
+    @functools.cached_property
+    def hashes(self):
+        """SHA-256 of the content of each file."""
+        return [_hash(path) for path in self.paths]
 
     @property
     def fingerprint(self):
@@ -52,16 +55,16 @@ class Clips:
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def read_clips(config, cache, data=None, captions=None, strict=False):
-    """Read the captions and find their clips, which are hashed, but not decoded.
+def read_clips(config, cache, strict=False):
+    """Read the captions and find their clips, which are neither hashed nor decoded.
 
-    Captions whose clip is missing, and clips without captions, are left out; a line says how many.
+    Captions whose clip is missing, clips without captions, and empty or repeated captions are left out, and counted in
+    the summary.
 
     Args:
         config: a `Config`.
         cache: folder in which the sample is made.
-        data, captions: replace those of the config.
-        strict: refuse to leave anything out.
+        strict: refuse to leave out a clip or the captions of one.
 
     Returns:
         `Clips`.
@@ -69,32 +72,54 @@ def read_clips(config, cache, data=None, captions=None, strict=False):
     Raises:
         UserError: names the file, the row and what to do.
     """
-    if data is None:
-        data, captions = config.data, config.captions
+    folder = ClipFolder(_folder_of(config.data, cache))
+    if not folder.clips and not folder.has_pictures:
+        archives = [folder.name_of(path) for path in folder.others if path.suffix.lower() in ARCHIVES]
+        advice = f"; unpack {listed(archives)}" if archives else ""
+        raise UserError(f"{folder.folder}: no clips in it, such as .mp4 or .avi files, nor in its folders{advice}")
+    if config.captions and Path(config.captions).is_dir():
+        sources = find_sources(ClipFolder(config.captions))
+    else:
+        sources = [source_of(config.captions)] if config.captions else find_sources(folder)
+    summary = Summary(", ".join(str(source.path) for source in sources), "")
+    gathering = Gathering(config, folder, summary)
+    for source in sources:
+        base = source.path if source.beside is not None else source.path.parent
+        for row in read_rows(source, config, folder, summary):
+            gathering.add(row, source.path, base)
+    name, found, missing = sources[0].path, gathering.found, gathering.missing
+    gathering.require_whole_clips(name)
+    captioned = {path: own for path, own in found.items() if own.captions}
+    if not captioned:
+        raise UserError(_why_none(name, folder, found, missing))
+    _leave_out(list(missing), f"{name}: {len(missing)} of {len(found) + len(missing)} captioned clips are not in "
+               f"{folder.folder}", strict, summary)  # fmt: skip
+    others = [folder.name_of(path) for path in folder.clips if path not in captioned]
+    _leave_out(others, f"{folder.folder}: {counted(len(others), 'clip')} without a caption in {name}", strict, summary)
+    splits = _splits(name, captioned, folder, summary)
+    return _summarized(captioned, splits, folder, summary)
+
+
+def _folder_of(data, cache):
+    """Return the folder of clips that a value of --data names."""
     if data == "sample":
-        data = _sample(cache)
+        return _sample(cache)
     if data.startswith("tfds:"):
         raise UserError(f"--data {data}: TensorFlow Datasets has no clips with sentences; give a folder of clips")
     folder = Path(data)
+    if not folder.exists():
+        raise UserError(f"--data {data}: no such folder")
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "no such folder"
-        raise UserError(f"--data {data}: {found}, expected a folder of clips")
-    file = Path(captions) if captions else _captions_file(folder)
-    captioned = _captions_by_clip(file, config)
-    found = {name: path for name in captioned if (path := _find(folder, name))}
-    missing = [name for name in captioned if name not in found]
-    used = set(found.values())
-    others = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path not in used]
-    _leave_out(missing, f"{file}: {len(missing)} of {len(captioned)} captioned clips are not in {folder}", strict)
-    _leave_out(others, f"{folder}: {len(others)} clips have no caption in {file}", strict)
-    if not found:
-        first = next(iter(captioned))
-        raise UserError(f"{file}: none of its {len(captioned)} clips is in {folder}; the first is {first!r}")
-    captions, splits = zip(*(captioned[name] for name in found), strict=True)
-    return Clips(list(found.values()), list(captions), list(splits), [_hash(path) for path in found.values()])
+        raise UserError(
+            f"--data {data}: a file, expected a folder of clips; unpack it if it is an archive, and if it has the "
+            "captions, name it with --captions"
+        )
+    return folder
 
 
 def _sample(cache):
+    from .sample_data.make_clips import make_clips
+
     # Another version of the code makes another sample.
     folder = Path(cache) / f"sample-{_hash(Path(make_clips.__code__.co_filename))[:8]}"
     if not (folder / "captions.csv").exists():
@@ -102,88 +127,83 @@ def _sample(cache):
         with replacing(folder) as part:
             part.mkdir()
             make_clips(part)
-    return str(folder)
+    return folder
 
 
-def _captions_file(folder):
-    names = [f"captions{suffix}" for suffix in (".csv", ".jsonl", ".json")]
-    found = [folder / name for name in names if (folder / name).exists()]
-    if len(found) != 1:
-        count = "none of" if not found else "more than one of"
-        raise UserError(f"{folder}: {count} {', '.join(names)} in it; name the file with --captions")
-    return found[0]
+def _why_none(name, folder, found, missing):
+    """Return a message for captions of which none can be used."""
+    if found:
+        return f"{name}: every caption is empty, the first in {next(iter(found.values())).where}"
+    if missing:
+        some = listed(folder.name_of(path) for path in folder.clips[:3]) or "only pictures"
+        return (
+            f"{name}: none of its {counted(len(missing), 'clip')} is in {folder.folder}: {listed(list(missing)[:3])}; "
+            f"there are {some}; if another column names the clips, give --clip-column"
+        )
+    return f"{name}: no captions in it; expected rows with a clip and a caption"
 
 
-def _captions_by_clip(file, config):
-    """Return {clip: (captions, split)} in the order of the file."""
-    captioned = {}
-    for where, (clip, sentences, split) in _rows(file):
-        where = f"{file}: {where}"
-        if not isinstance(clip, str) or not clip.strip():
-            raise UserError(f"{where}: no clip is named ({clip!r}); expected a file name")
-        if split is not None and split not in SPLITS:
-            raise UserError(f"{where}: split {split!r}, expected train, validation or test")
-        split = SPLITS.get(split)
-        captions, before = captioned.setdefault(clip.strip(), ([], split))
-        if split != before:
-            raise UserError(f"{where}: {clip!r} is of split {split!r} here and {before!r} before; a clip has one")
-        sentences = sentences if isinstance(sentences, list) else [sentences]
-        for sentence in sentences or [""]:
-            if not isinstance(sentence, str) or not normalize(sentence, config):
-                raise UserError(f"{where}: the caption of {clip!r} is empty ({sentence!r}); delete the row")
-            captions.append(normalize(sentence, config))
-    if not captioned:
-        raise UserError(f"{file}: no captions in it; expected rows with a clip and a caption")
-    if 0 < sum(split is None for _, split in captioned.values()) < len(captioned):
-        name = next(name for name, (_, split) in captioned.items() if split is None)
-        raise UserError(f"{file}: some clips have a split and {name!r} has none; give all or none")
-    return captioned
+def _leave_out(names, message, strict, summary):
+    """Note the clips that are left out, or refuse to leave them out."""
+    if names and strict:
+        raise UserError(f"{message}: {listed(names)}; correct that, or omit --strict")
+    if names:
+        summary.note(f"{message}, left out: {listed(names)}")
 
 
-def _rows(file):
-    """Return pairs of where a row is, for a message, and its values of `COLUMNS`."""
-    text = tables.read_text(file)
-    if file.suffix == ".csv":
-        return ((f"row {row}", values) for row, values in tables.read_csv(file, text, COLUMNS))
-    if file.suffix in (".jsonl", ".ndjson"):
-        return ((f"row {row}", values) for row, values in tables.read_json_lines(file, text, COLUMNS))
-    if file.suffix != ".json":
-        raise UserError(f"{file}: captions in a {file.suffix or 'nameless'} file, expected .csv, .jsonl or .json")
-    try:
-        records = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: not JSON ({error})") from None
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise UserError(f'{file}: expected a list of objects, as [{{"id": "clip.avi", "caption": ["...", "..."]}}]')
-    entries = [(f"entry {number}", record) for number, record in enumerate(records, 1)]
-    return ((where, tables.fields_of(f"{file}: {where}", record, COLUMNS)) for where, record in entries)
+def _splits(name, captioned, folder, summary):
+    """Return the split of each clip, as the captions or else its folder says; all None if nothing names one."""
+    splits = [own.split for own in captioned.values()]
+    without = next((path for path, own in captioned.items() if own.split is None), None)
+    if any(splits):
+        if without is not None:
+            raise UserError(
+                f"{name}: some clips have a split and {folder.name_of(without)!r} has none; give all or none"
+            )
+        summary.roles.setdefault("split", "the name of each file")
+    else:
+        # Perhaps a column that is empty.
+        summary.roles.pop("split", None)
+        splits = [_split_of_folder(folder, path) for path in captioned]
+        if any(splits) and not all(splits):
+            summary.note("not all clips are in folders called train, validation or test, so they are split at random")
+            splits = [None] * len(splits)
+        if any(splits):
+            summary.use("split", "the folder of each clip")
+    if any(splits):
+        counts = Counter(splits)
+        summary.use("split", f"{summary.roles['split']}: " + ", ".join(f"{counts[each]} {each}" for each in counts))
+    return splits
 
 
-def normalize(caption, config):
-    """Return a caption with single spaces, without its full stop, and in lower case if the config says so."""
-    caption = " ".join(caption.split()).rstrip(" .!")
-    return caption.lower() if config.lowercase else caption
+def _split_of_folder(folder, path):
+    parts = path.relative_to(folder.folder).parts[:-1]
+    return next((split for part in parts if (split := split_of(part))), None)
 
 
-def _find(folder, name):
-    path = folder / name
-    if path.is_file():
-        return path
-    # MSVD's lists name clips without a suffix.
-    return next((other for suffix in SUFFIXES if (other := folder / f"{name}{suffix}").is_file()), None)
-
-
-def _leave_out(names, message, strict):
-    """Print the names that are left out, or refuse to."""
-    if not names:
-        return
-    rest = len(names) - NUM_LISTED
-    listed = ", ".join(names[:NUM_LISTED]) + (f" and {rest} more" if rest > 0 else "")
-    if strict:
-        raise UserError(f"{message}: {listed}; correct that, or omit --strict")
-    print(f"{message}, left out: {listed}")
+def _summarized(captioned, splits, folder, summary):
+    """Return the `Clips`, whose summary has two of them as examples."""
+    captions = [own.captions for own in captioned.values()]
+    number = sum(map(len, captions))
+    summary.use("read", f"{counted(len(captioned), 'clip')} with {counted(number, 'caption')}")
+    for (path, own), split in zip(captioned.items(), splits, strict=True):
+        summary.example(
+            own.where, clip=folder.name_of(path), captions=own.captions, **({"split": split} if split else {})
+        )
+    several = [own for own in captioned.values() if len(own.names) > 1]
+    if several:
+        names = listed(sorted(several[0].names))
+        summary.note(f"{counted(len(several), 'clip')} with more than one name in the captions, the first: {names}")
+    return Clips(list(captioned), captions, splits, summary)
 
 
 def _hash(path):
+    stat = path.stat()
+    return _hash_of_content(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.cache
+def _hash_of_content(path, size, modified):
+    # Size and time of the last change, so that a file that changed is hashed again.
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

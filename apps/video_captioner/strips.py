@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..common.fonts import drawable
 from ..common.reports import figure
 from ..common.text import SPACE
 
@@ -19,7 +20,8 @@ def draw_strips(path, captioner, strips):
     """
     columns = min(2, len(strips))
     rows = -(-len(strips) // columns)
-    with figure(path, columns=columns, rows=rows, width=7.0, height=3.6) as panels:
+    texts = [line for _, lines, _ in strips for line in lines]
+    with figure(path, columns=columns, rows=rows, width=7.0, height=3.6, texts=texts) as panels:
         panels = np.atleast_1d(panels).ravel()
         for axes in panels:
             axes.set_axis_off()
@@ -34,7 +36,7 @@ def _draw_strip(axes, frames, lines, attention):
     row, gap = 0.0275 * count, 0.05
     axes.imshow(np.concatenate(list(frames), axis=1), extent=(0, count, -1, 0))
     axes.vlines(range(1, count), -1, 0, color="white", linewidth=2)
-    axes.set_title("\n".join(lines), fontsize=9)
+    axes.set_title("\n".join(drawable(lines)), fontsize=9)
     axes.set_axis_on()
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -46,6 +48,6 @@ def _draw_strip(axes, frames, lines, attention):
         lowest -= gap + row * len(pieces)
         axes.imshow(weights, extent=(0, count, lowest, -1 - gap), cmap="Blues", vmin=0, vmax=weights.max())
         middles = -1 - gap - row * (np.arange(len(pieces)) + 0.5)
-        axes.set_yticks(middles, [piece.removeprefix(SPACE) for piece in pieces], fontsize=8)
+        axes.set_yticks(middles, drawable([piece.removeprefix(SPACE) for piece in pieces]), fontsize=8)
         axes.tick_params(length=0)
     axes.set(xlim=(0, count), ylim=(lowest, 0), aspect="equal", anchor="N")

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from ..common.cli import UserError
 
-SUFFIXES = (".avi", ".mp4", ".webm", ".gif", ".mkv", ".mov", ".m4v", ".mpg", ".mpeg")
 # Fraction of the frames in the header that a complete file has; containers count a frame or two differently.
 COMPLETE = 0.9
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import requests
 
 from apps.common import cli, files
 from tests.apps.cases import CASES, verb
-from tests.conftest import ROOT, assert_refused, clean_environment, serving, unchanged
+from tests.conftest import ROOT, assert_refused, clean_environment, run_module, serving, unchanged
 
 VERBS = ("train", "evaluate", "predict", "export")
 EVERY_RUN = {"config.json", "model.keras", "history.csv", "finished.json", "export"}
@@ -67,6 +68,7 @@ def test_story_of_a_trained_run_trains_no_more(case, run_dir, options, capsys):
         assert words in text
     report = files.read_json(run_dir / "metrics.json")
     assert len(report["results"]) >= 2
+    assert re.search(r": (better|no better|not usable)", report["verdict"]) and report["verdict"] in text
     for path in run_dir.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG")
     assert (run_dir / "report.png").exists() and (run_dir / "export" / "1" / "saved_model.pb").exists()
@@ -128,6 +130,18 @@ def test_folder_that_is_not_a_run_is_refused(case, options, folder, tmp_path, ca
             assert_refused(capsys, verb(case, "train"), ["--run-dir", tmp_path, *options, *more], *words)
 
 
+def test_run_of_another_app_is_refused(case, trained_once, folder, capsys):
+    others = [other for other in CASES if other is not case]
+    assert len(others) >= 3
+    for other in others:
+        run_dir = trained_once(other)
+        with unchanged(run_dir):
+            for name in VERBS[1:]:
+                more = case.arguments(folder) if name == "predict" else []
+                words = run_dir, f"a run of {other.APP}, not of {case.APP}", f"-m apps.{other.APP}"
+                assert_refused(capsys, verb(case, name), [run_dir, *more], *words)
+
+
 def test_damaged_run_is_refused(case, run_dir, folder, capsys):
     arguments = case.arguments(folder)
     (damaged,) = {"vocabulary.json", "scaling.json"} & case.FILES
@@ -155,6 +169,18 @@ def test_help_names_the_command_and_imports_no_framework(case, capsys):
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"keras", "tensorflow", "jax", "torch", "sklearn", "matplotlib", "pandas", "scipy", "tensorflow_datasets"}
     assert heavy & set(loaded.stdout.split()) == set()
+
+
+def test_check_shows_what_is_read_without_a_framework(case, options, folder, tmp_path):
+    arguments = ["--run-dir", tmp_path / "run", *options, "--check"]
+    done = run_module(f"apps.{case.APP}.train", *arguments, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0
+    first, *shown = done.stdout.splitlines()
+    assert first.startswith(str(folder)) and len(shown) >= 3
+    assert case.SHOWN in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert len(imported) > 50 and not imported & {"keras", "tensorflow", "jax", "sklearn", "matplotlib"}
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="session")

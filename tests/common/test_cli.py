@@ -1,13 +1,15 @@
 """Exit status and the one line of a failing command."""
 
 import errno
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from apps.common import cli
-from tests.conftest import ROOT
+from tests.conftest import ROOT, without_log
 
 
 def raising(error):
@@ -63,3 +65,21 @@ def test_import_hides_what_tensorflow_logs_and_nothing_else():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "before\nafter\nlater")
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3, 0.6, 1.2, 2.5, 4.0])
+def test_interrupt_at_any_moment_prints_one_word(tmp_path, seconds):
+    command = [sys.executable, "-m", "apps.spam_detector.train", "--run-dir", str(tmp_path / "run"), "--epochs", "900"]
+    # A test run in the background ignores the signal, and so would its processes.
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    # Python itself starts in the first hundredths of a second, before any code of ours.
+    if seconds > 0.1:
+        assert (process.returncode, without_log(errors)) == (130, "stopped\n")
+    else:
+        assert process.returncode in (130, -signal.SIGINT)

@@ -54,6 +54,9 @@ class SaveEpochs(keras.callbacks.Callback):
         done = len(self.history)
         return range(done, done if self.stopped() else max(done, epochs))
 
+    def on_train_begin(self, logs=None):
+        print("compiling the training step; the first one takes a while", flush=True)
+
     def on_epoch_begin(self, epoch, logs=None):
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
         for index, state in enumerate(states):

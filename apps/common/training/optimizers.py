@@ -24,3 +24,9 @@ class Adam(keras.optimizers.Adam):
         whole = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, grads)
         # Every replica now has the sum, and the optimizer is about to sum over replicas.
         return [gradient / count for gradient in super()._clip_gradients(whole)]
+
+
+def built(optimizer, model):
+    """Make the variables of an optimizer for a model, so that TensorFlow need not trace the training step twice."""
+    optimizer.build(model.trainable_variables)
+    return optimizer

@@ -5,6 +5,7 @@ A case module has these names:
     APP                     name of the app
     OPTIONS                 options of a training that takes seconds
     FILES                   files of a run directory beside those of every run
+    SHOWN                   words that training shows of a row of the data
     BASELINE                words that `evaluate` prints of a baseline
     SETTINGS                [(options, words)]: options that `train` refuses, and words of the message
     QUESTIONS               [(arguments, words)]: arguments that `predict` refuses

@@ -14,6 +14,7 @@ OPTIONS = [
     "--learning-rate", "0.01", "--batch-size", "32", "--test-fraction", "0.05", "--validation-fraction", "0.05",
 ]  # fmt: skip
 FILES = {"scaling.json"}
+SHOWN = "time '2024-01-"
 BASELINE = "seasonal naive"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),
@@ -27,12 +28,14 @@ SETTINGS = [
     (["--quantiles", "0.9", "0.5"], ["--quantiles", "increasing"]),
     (["--quantiles", "0.5", "1.0"], ["--quantiles", "increasing"]),
     (["--series", "market", "--known", "market"], ["--known"]),
-    (["--separator", "::"], ["--separator ::"]),
+    (["--separator", "::"], ["--separator '::'"]),
     (["--series", "tunnel"], ["no column 'tunnel'", "'time', 'market', 'station'"]),
     (["--frequency", "D"], ["row 3", "not a whole number of steps of D"]),
     (["--data", "tfds:nonesuch_set"], ["tfds:nonesuch_set", "no such data set"]),
 ]
 QUESTIONS = [
+    (["--plot", "a.xyz"], ["--plot a.xyz", ".png"]),
+    (["--output", "absent/a.csv"], ["--output absent/a.csv", "no such folder"]),
     (["--horizon", "0"], ["--horizon 0", "1 to 12"]),
     (["--horizon", "13"], ["--horizon 13", "1 to 12"]),
     (["--data", "absent.csv"], ["absent.csv", "no such file"]),

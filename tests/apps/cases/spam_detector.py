@@ -9,6 +9,7 @@ APP = "spam_detector"
 OPTIONS = ["--epochs", "4", "--best-from", "0.3", "--units", "16", "--embedding-dim", "16", "--dense-units", "16",
            "--learning-rate", "0.01"]  # fmt: skip
 FILES = {"vocabulary.json", "validation.csv"}
+SHOWN = "label 'ham', text '"
 BASELINE = "char n-grams + SVM"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),

@@ -9,6 +9,7 @@ APP = "translator"
 OPTIONS = ["--epochs", "4", "--units", "24", "--embedding-dim", "24", "--vocabulary-size", "300", "--max-tokens", "30",
            "--batch-size", "32", "--learning-rate", "0.02", "--average-epochs", "0.2", "--dropout", "0.1"]  # fmt: skip
 FILES = {"vocabulary.json"}
+SHOWN = "source '"
 BASELINE = "word for word"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),
@@ -23,6 +24,8 @@ SETTINGS = [
     (["--validation-data", "absent.tsv"], ["absent.tsv", "no such file"]),
 ]
 QUESTIONS = [
+    (["hello", "--attention", "a.xyz"], ["--attention a.xyz", ".png"]),
+    (["hello", "--attention", "absent/a.png"], ["--attention absent/a.png", "no such folder"]),
     (["hello", "  "], ["text 2 of 2 is empty"]),
     (["hello", "--file", "x.txt"], ["--file x.txt", "not both"]),
     (["--file", "absent.txt"], ["absent.txt", "no such file"]),

@@ -11,6 +11,7 @@ APP = "video_captioner"
 OPTIONS = ["--epochs", "25", "--units", "32", "--embedding-dim", "24", "--max-frames", "4", "--captions-per-clip", "2",
            "--frame-size", "32", "--batch-size", "4", "--learning-rate", "0.003", "--dropout", "0"]  # fmt: skip
 FILES = {"vocabulary.json"}
+SHOWN = "captions ["
 BASELINE = "nearest training clip"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),
@@ -26,9 +27,16 @@ SETTINGS = [
     (["--backbone", "VGG16", "--weights", "absent.h5"], ["--weights absent.h5", "no such file"]),
     (["--data", "absent"], ["absent", "no such file"]),
     (["--captions", "absent.csv"], ["absent.csv", "no such file"]),
+    (["--clip-column", "film"], ["no column 'film' (--clip-column)", "'clip', 'caption', 'split'"]),
+    (["--caption-column", "film"], ["no column 'film' (--caption-column)"]),
+    (["--language", "fr"], ["--language fr", "names no language"]),
+    (["--separator", "ab"], ["--separator 'ab'"]),
 ]
 QUESTIONS = [
+    (["a.mp4", "--picture", "a.xyz"], ["--picture a.xyz", ".png"]),
     ([], ["no clip given"]),
+    (["--file", "absent.txt"], ["absent.txt", "no such file"]),
+    (["a.mp4", "--file", "absent.txt"], ["not both"]),
     (["absent.mp4"], ["absent.mp4", "no such file"]),
     (["."], ["this is a folder"]),
     (["absent.mp4", "--beam", "0"], ["--beam 0"]),
@@ -82,7 +90,7 @@ def arguments(folder):
 
 
 def spoil(folder):
-    (folder / "clips" / "captions.csv").write_text("clip,caption\na.mp4,\n")
+    (folder / "clips" / "captions.csv").write_text("clip,caption\ntest_00.mp4,\n")
     return ["captions.csv", "row 2"]
 
 

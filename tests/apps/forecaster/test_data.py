@@ -124,6 +124,7 @@ def test_defaults_follow_from_step_and_rows():
         ({}, {"window_length": 5}, ["--window-length 5", "multiple of --segment-length 2"]),
         ({"values": np.stack([np.arange(50.0), np.full(50, 3.0)], 1)}, {}, ["series 'b' is 3 in all 30 training rows"]),
         ({"frequency": "MS"}, {"calendar": ("year",)}, ["--calendar", "MS"]),
+        ({"frequency": "row"}, {"calendar": ("year",)}, ["--calendar", "rows are only numbered"]),
     ],
 )
 def test_series_that_do_not_suffice_are_refused(change, settings, words):

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from apps.common.cli import UserError
+from apps.common.tables import TableFormat
 from apps.forecaster.config import Config
-from apps.forecaster.grid import fill_gaps, infer_frequency, season_length, step_seconds
+from apps.forecaster.gaps import fill_gaps
+from apps.forecaster.grid import infer_frequency, season_length, step_seconds
 from apps.forecaster.reading import read_series
 
 
@@ -44,7 +46,7 @@ def test_long_and_parquet_tables_equal_the_wide_one(csv_file, table, tmp_path):
     table.drop(columns="holiday").to_parquet(tmp_path / "wide.parquet")
     table.drop(columns="holiday").set_index("time").to_parquet(tmp_path / "indexed.parquet")
     readings = [
-        read(tmp_path / "long.csv", id_column="counter"),
+        read(tmp_path / "long.csv", id_column=("counter",)),
         read(tmp_path / "wide.parquet"),
         read(tmp_path / "indexed.parquet"),
     ]
@@ -54,7 +56,7 @@ def test_long_and_parquet_tables_equal_the_wide_one(csv_file, table, tmp_path):
 
 def test_long_table_with_two_values_has_a_series_for_each(tmp_path):
     rows = "".join(f"2024-01-0{day},{shop},{day},{10 * day}\n" for day in (1, 2, 3) for shop in "AB")
-    series = read(write(tmp_path, "day,shop,sales,visits\n" + rows), id_column="shop")
+    series = read(write(tmp_path, "day,shop,sales,visits\n" + rows), id_column=("shop",))
     assert series.names == ["A sales", "A visits", "B sales", "B visits"]
     np.testing.assert_array_equal(series.values[2], [3, 30, 3, 30])
 
@@ -67,14 +69,15 @@ def test_known_columns_continue_after_the_series(tmp_path):
     long = "day,shop,sales,open\n" + "".join(
         f"2024-01-0{day},{shop},{'' if day > 3 else day},{day % 2}\n" for day in range(1, 6) for shop in "AB"
     )
-    series = read(write(tmp_path, long), known=("open",), id_column="shop")
+    series = read(write(tmp_path, long), known=("open",), id_column=("shop",))
     assert series.names == ["A", "B"] and len(series) == 3
     np.testing.assert_array_equal(series.known[:, 0], [1, 0, 1, 0, 1])
 
 
 def test_separator_decimal_mark_and_time_format_are_options(tmp_path):
     text = "Datum;Wert\n" + "".join(f"{day}.01.2024 00:00;1,{day}\n" for day in range(1, 5))
-    series = read(write(tmp_path, text), separator=";", decimal=",", time_format="%d.%m.%Y %H:%M", time_column="Datum")
+    settings = {"decimal": ",", "time_format": "%d.%m.%Y %H:%M", "time_column": ("Datum",)}
+    series = read(write(tmp_path, text), table=TableFormat(separator=";"), **settings)
     np.testing.assert_allclose(series.values[:, 0], [1.1, 1.2, 1.3, 1.4])
     text = "time,a\n" + "".join(f"{1_700_000_000 + 60 * step},{step}\n" for step in range(4))
     series = read(write(tmp_path, text), time_format="unix")
@@ -109,7 +112,7 @@ def test_missing_rows_are_gaps(tmp_path):
     assert len(series) == 100
     np.testing.assert_array_equal(np.flatnonzero(~series.observed[:, 0]), [50, 51, 52])
     np.testing.assert_array_equal(series.values[50:53, 0], [26, 27, 28])
-    assert "3 of 100 values missing: filled with the value 24 rows before" in series.summary
+    assert "  3 of 100 values missing: filled with the value 24 rows before, not scored" in series.summary.lines()
     series = read(write(tmp_path, "".join(lines[:51] + lines[54:])), fill="last")
     np.testing.assert_array_equal(series.values[49:54, 0], [49, 49, 49, 49, 53])
 
@@ -159,8 +162,7 @@ DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\
     [
         ("", {}, ["no rows"]),
         ("day,a\n", {}, ["no rows"]),
-        (DAYS.replace("day", "x"), {}, ["no column of a known name", "--time-column", "'x', 'a', 'b'"]),
-        (DAYS, {"time_column": "when"}, ["no column 'when'"]),
+        (DAYS, {"time_column": ("when",)}, ["no column 'when'", "--time-column"]),
         (DAYS, {"series": ("c",)}, ["no column 'c'", "'day', 'a', 'b'"]),
         (DAYS, {"known": ("a", "b")}, ["no column with a series"]),
         (DAYS.replace("2024-01-03", "soon"), {}, ["row 4", "'day'", "'soon'", "--time-format"]),
@@ -169,13 +171,10 @@ DAYS = "day,a,b\n2024-01-01,1,5\n2024-01-02,2,6\n2024-01-03,3,7\n2024-01-04,4,8\
         (DAYS.replace("3,7", "three,7"), {}, ["row 4", "column 'a'", "'three' is not a number"]),
         (DAYS.replace("3,7", "inf,7"), {}, ["row 4", "column 'a'", "infinite"]),
         (DAYS.replace("3,7", "3"), {}, ["row 4", "2 fields, expected 3"]),
-        ("day,a,b\n2024-01-01,1,\n2024-01-02,2,\n2024-01-03,3,nan\n", {}, ["series 'b' has no numbers"]),
-        (DAYS.replace("1,5", ",5"), {}, ["column 'a' begins with a gap", "2024-01-02"]),
+        ("day,a,b\n2024-01-01,1,\n2024-01-02,2,\n2024-01-03,3,nan\n", {"series": ("b",)}, ["'b' has no numbers"]),
         (DAYS.replace("2024-01-03", "2024-01-02"), {}, ["row 4", "occurs twice"]),
-        (DAYS.replace("2024-01-03", "2023-01-02"), {}, ["row 4", "sort"]),
         (DAYS.replace("2024-01-04", "2024-06-04"), {}, ["gap of 152 rows", "--max-gap 100"]),
         (DAYS.replace("-03", "-03 05:00") + "2024-01-05,1,1\n2024-01-06,1,2\n", {}, ["row 4", "resample"]),
-        (DAYS.replace(",", ";"), {}, ["--separator ';'"]),
         (DAYS.replace("a,b", "a,a"), {}, ["two columns are called 'a'"]),
         (DAYS, {"frequency": "often"}, ["--frequency often"]),
         (DAYS, {"frequency": "2D"}, ["row 3", "not a whole number of steps of 2D"]),
@@ -201,15 +200,15 @@ def test_errors_name_the_row_and_the_column(tmp_path, text, settings, words):
 def test_errors_of_long_tables_and_files_name_them(tmp_path):
     rows = "day,shop,a,p\n2024-01-01,A,1,0\n2024-01-02,A,2,0\n2024-01-03,A,3,0\n2024-01-01,B,1,1\n"
     with pytest.raises(UserError, match="'p' differs between the series"):
-        read(write(tmp_path, rows), id_column="shop", known=("p",))
-    with pytest.raises(UserError, match="row 6: the time of 'B' 2024-01-01 00:00:00 occurs twice"):
-        read(write(tmp_path, rows + "2024-01-01,B,1,1\n"), id_column="shop")
+        read(write(tmp_path, rows), id_column=("shop",), known=("p",))
+    with pytest.raises(UserError, match=r"row 6: the time of 'B' 2024-01-01 00:00:00 occurs twice.*--duplicates"):
+        read(write(tmp_path, rows + "2024-01-01,B,1,1\n"), id_column=("shop",))
     with pytest.raises(UserError, match="no such file"):
         read(tmp_path / "none.csv")
     with pytest.raises(UserError, match="no such file"):
         read(tmp_path / "none.parquet")
-    with pytest.raises(UserError, match="not a Parquet file"):
-        read(write(tmp_path, DAYS, "text.parquet"))
+    with pytest.raises(UserError, match="not a complete Parquet file"):
+        read(write(tmp_path, "PAR1" + DAYS, "text.parquet"))
     with pytest.raises(UserError, match="this is a folder"):
         read(tmp_path)
 
@@ -251,3 +250,49 @@ def test_table_for_a_trained_model_needs_the_same_series_and_step(tmp_path):
             write(tmp_path, hourly(range(5)).replace("time,a", "time,a")),
             like=dataclasses.replace(first, names=["a"]),
         )
+
+
+def test_another_table_is_read_as_the_training_was(tmp_path):
+    # Monthly from January on, so only the second year decides about day and month.
+    months = [f"01/{1 + n % 12:02}/{2020 + n // 12},{n},x" for n in range(24)]
+    first = read(write(tmp_path, "date,a,note\n" + "\n".join(months)))
+    assert first.frequency == "MS" and first.names == ["a"]
+    config = Config(data="x")
+    recent = "note,a,date\n" + "\n".join(",".join(line.split(",")[::-1]) for line in months[:6])
+    other = read_series(config, write(tmp_path, recent, "recent.csv"), like=first)
+    assert other.frequency == "MS" and other.values[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(UserError, match=r"--time-format %d/%m/%Y"):
+        read(write(tmp_path, recent, "recent.csv"))
+    with pytest.raises(UserError, match=r"--duplicates.*\(options of train; other tables"):
+        read_series(config, write(tmp_path, recent + "\nx,5,01/06/2020", "doubled.csv"), like=first)
+
+
+def test_long_tables_are_read_as_the_training_was(tmp_path):
+    rows = "day,shop,a,b\n" + "".join(f"2024-01-0{d},{s},{d},{10 * d}\n" for d in range(1, 6) for s in "AB")
+    config = Config(data="x", id_column=("shop",), series=("a",))
+    first = read_series(config, write(tmp_path, rows))
+    assert first.names == ["A", "B"]
+    other = read_series(config, write(tmp_path, rows + "2024-01-01,C,1,1\n", "more.csv"), like=first)
+    assert other.names == ["A", "B"]
+    with pytest.raises(UserError, match="no series 'A'; the model was trained on 'A', 'B', this has 'B', 'C'"):
+        read_series(config, write(tmp_path, rows.replace(",A,", ",C,"), "others.csv"), like=first)
+
+
+def test_numbered_rows_are_forecast_by_their_numbers(tmp_path):
+    series = read(write(tmp_path, "a\n" + "\n".join(map(str, range(9)))))
+    assert series.frequency == "row" and season_length("row") == 1
+    assert series.format_times(series.times_after(2)) == ["10", "11"]
+    assert list(series.axis(series.times[:2])) == [1, 2]
+    long = "t,shop,a\n" + "".join(f"{t},{s},{t}\n" for s in "AB" for t in range(3, 9))
+    series = read(write(tmp_path, long), id_column=("shop",))
+    assert series.frequency == "row" and series.format_times(series.times)[0] == "3" and len(series) == 6
+
+
+def test_counted_steps_with_holes_have_gaps(tmp_path):
+    series = read(write(tmp_path, "t,a\n1,5\n2,6\n4,8\n5,9\n"))
+    assert len(series) == 5 and series.observed[:, 0].tolist() == [True, True, False, True, True]
+
+
+def test_a_folder_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(UserError, match=r"a folder, expected a file; give one of its files.*--id-column"):
+        read(tmp_path)

@@ -1,6 +1,8 @@
 """What only the forecaster's verbs do; `test_contract.py` has what those of all apps do."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common import cli, files
+from apps.forecaster.__main__ import forecaster as forecaster_story
 from apps.forecaster.calibration import FRACTIONS, best_fraction
 from apps.forecaster.data import TimeSplit, make_dataset, unix_seconds
 from apps.forecaster.evaluate import evaluate
@@ -16,9 +19,10 @@ from apps.forecaster.export import export
 from apps.forecaster.forecaster import Forecaster
 from apps.forecaster.predict import predict
 from apps.forecaster.reading import read_series
+from apps.forecaster.sample_data.make_series import make_series
 from apps.forecaster.windows import cut_windows
 from tests.apps.cases.forecaster import APP, ROWS
-from tests.conftest import ON_JAX, assert_killed_training_resumes, run_module
+from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, assert_refused, run_module
 
 
 def rows_of(text):
@@ -190,3 +194,54 @@ def test_run_trained_on_jax_is_used_by_tensorflow(tmp_path, options, capsys):
     done = run_module(f"apps.{APP}.export", run_dir, env=ON_JAX)
     assert (done.returncode, done.stderr) == (0, "")
     assert (run_dir / "export" / "1" / "saved_model.pb").exists()
+
+
+def test_check_shows_what_is_read_without_a_framework(csv_file, tmp_path):
+    run_dir = tmp_path / "run"
+    code = (
+        "import sys; from apps.common import cli; from apps.forecaster.train import train\n"
+        f"status = cli.run(train, ['--data', {str(csv_file)!r}, '--run-dir', {str(run_dir)!r}, '--check'])\n"
+        "print(status, {'keras', 'tensorflow', 'sklearn', 'scipy', 'jax', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 set()" and not run_dir.exists() and done.stderr == ""
+    assert f"step: h, {ROWS} rows from 2024-01-08 00:00:00 to 2024-01-27 23:00:00" in done.stdout
+    assert "row 2: time '2024-01-08 00:00:00', market 6, station 14" in done.stdout
+
+
+def test_check_ends_the_whole_story(csv_file, tmp_path, capsys):
+    assert cli.run(forecaster_story, ["--data", str(csv_file), "--run-dir", str(tmp_path / "run"), "--check"]) == 0
+    text = capsys.readouterr().out
+    assert "series: 2: 'market', 'station'" in text and "== evaluate" not in text
+
+
+def test_evaluate_measures_all_windows_of_another_table(run_dir, tmp_path, capsys):
+    other = make_series()[["station", "time", "market"]][ROWS : ROWS + 100]
+    other[::-1].to_csv(tmp_path / "later.csv", index=False)
+    assert cli.run(evaluate, [str(run_dir), "--data", str(tmp_path / "later.csv")]) == 0
+    text = capsys.readouterr().out
+    assert "41 windows of 12 rows, from 2024-01-28 00:00:00" in text and "newest row came first" in text
+    report = files.read_json(run_dir / "metrics.json")
+    assert report["data"].endswith("later.csv") and report["windows"] == 100 - 48 - 12 + 1
+    forecaster, season = Forecaster(run_dir), 24
+    series = read_series(forecaster.config, str(tmp_path / "later.csv"), like=forecaster)
+    truth = np.where(series.observed, series.values, np.nan)
+    errors = [truth[row : row + 12] - series.values[row - season :][:12] for row in range(48, 100 - 12 + 1)]
+    mse = np.nanmean((np.stack(errors) / forecaster.scaling.std) ** 2)
+    assert report["results"]["seasonal naive"]["overall"]["mse"] == pytest.approx(mse)
+    other[:50].to_csv(tmp_path / "short.csv", index=False)
+    assert_refused(capsys, evaluate, [run_dir, "--data", tmp_path / "short.csv"], "short.csv", "50 rows are too few")
+
+
+def test_non_negative_cuts_forecasts_also_in_the_exported_model(run_dir, series):
+    low = np.full((1, 48, 2), 3.0) + series.values[None, 100:148] % 3
+    before = Forecaster(run_dir)(low)
+    assert (before < 0).any()
+    config = files.read_json(run_dir / "config.json")
+    files.write_json(run_dir / "config.json", {**config, "non_negative": True})
+    assert cli.run(export, [str(run_dir)]) == 0
+    after = Forecaster(run_dir)(low)
+    np.testing.assert_array_equal(after, np.maximum(before, 0))
+    answer = tf.saved_model.load(str(run_dir / "export" / "1")).signatures["serving_default"](values=tf.constant(low))
+    np.testing.assert_allclose(answer["quantiles"], after, rtol=1e-4, atol=1e-3)
+    assert float(np.min(answer["quantiles"])) == 0

@@ -12,17 +12,17 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from apps.common.cli import UserError
-from apps.spam_detector import data
+from apps.common.tables import TableFormat
+from apps.spam_detector import reading
 from apps.spam_detector.config import Config
 from apps.spam_detector.data import (
     Encoder,
-    Examples,
     cluster_key,
     clusters,
     make_dataset,
-    read_examples,
     split_examples,
 )
+from apps.spam_detector.reading import Examples, read_examples
 from apps.spam_detector.sample_data.make_messages import make_messages
 from apps.spam_detector.sms_spam import sms_spam_dataset_builder
 from tests.conftest import shared_data
@@ -50,8 +50,10 @@ def assert_read(examples):
 def test_uci_layout_is_read_to_the_letter(tmp_path):
     assert_read(read(write(tmp_path / "sms", "".join(f"{label}\t{text}\n" for label, text in ROWS))))
     assert_read(read(write(tmp_path / "dos.txt", "".join(f"{label}\t{text}\r\n" for label, text in ROWS))))
-    odd = "ham\ta\tb\u2028c\x85d\nspam\t  x \n"
-    assert read(write(tmp_path / "odd.txt", odd)).texts == ["a\tb\u2028c\x85d", "  x "]
+    odd = "ham\ta b\u2028c\x85d\nspam\t  x \n"
+    assert read(write(tmp_path / "odd.txt", odd)).texts == ["a b\u2028c\x85d", "  x "]
+    surplus = write(tmp_path / "surplus.txt", "ham\ta\tb\nspam\tx\nham\ty\n")
+    assert read(surplus, table=TableFormat(lenient=True)).texts == ["a\tb", "x", "y"]
 
 
 @pytest.mark.parametrize(("label", "text"), [("label", "text"), ("v1", "v2"), ("Category", "Message")])
@@ -62,7 +64,7 @@ def test_csv_columns_are_found_by_name(tmp_path, label, text):
 
 def test_csv_columns_can_be_named(tmp_path):
     path = write(tmp_path / "a.csv", "text,body,kind\nx,hello,good\ny,win,bad\n")
-    examples = read(path, text_column="body", label_column="kind", positive_label="bad")
+    examples = read(path, text_column="body", label_column="kind", positive_label=("bad",))
     assert examples.texts == ["hello", "win"]
     assert examples.class_names == ("good", "bad")
 
@@ -76,7 +78,7 @@ def test_json_lines_are_read(tmp_path):
 
 def test_other_encodings_are_read_when_named(tmp_path):
     path = write(tmp_path / "a.txt", "ham\tcaf\xe9\nspam\t\xa3100\n".encode("latin-1"))
-    assert read(path, encoding="latin-1").texts == ["café", "£100"]
+    assert read(path, table=TableFormat(encoding="latin-1")).texts == ["café", "£100"]
 
 
 @pytest.mark.parametrize(
@@ -86,12 +88,12 @@ def test_other_encodings_are_read_when_named(tmp_path):
         (["legit", "Junk", "Junk"], None, "Junk"),
         (["0", "1", "1"], None, "1"),
         (["alpha", "alpha", "beta"], None, "beta"),
-        (["ham", "spam", "spam"], "ham", "ham"),
+        (["ham", "spam", "spam"], ("ham",), "ham"),
     ],
 )
 def test_positive_class_is_inferred_or_named(tmp_path, labels, option, expected):
     path = write(tmp_path / "a", "".join(f"{label}\tmessage {n}\n" for n, label in enumerate(labels)))
-    examples = read(path, positive_label=option)
+    examples = read(path, positive_label=option or ())
     assert examples.class_names[1] == expected
     assert examples.labels.tolist() == [int(label == expected) for label in labels]
 
@@ -101,23 +103,22 @@ def test_positive_class_is_inferred_or_named(tmp_path, labels, option, expected)
     [
         ("empty", "", {}, ["no messages"]),
         ("blank", "\n\n  \n", {}, ["no messages"]),
-        ("one_field", "ham\tx\nspam only\n", {}, ["row 2", "one field"]),
+        ("one_field", "ham\tx\nspam only\n", {}, ["row 2", "1 field", "expected 2"]),
         ("one_class", "ham\tx\nham\ty\n", {}, ["1 label,", "'ham' (2)"]),
         ("three", "a\tx\nb\ty\nc\tz\n", {}, ["3 labels", "expected 2"]),
-        ("no_text", "ham\tx\nspam\t  \n", {}, ["row 2", "empty"]),
-        ("no_label", "ham\tx\n\tspam\n", {}, ["row 2", "label is empty"]),
         ("nul", "ham\tx\nspam\ta\0b\n", {}, ["row 2", "NUL"]),
         ("latin", b"ham\tx\nspam\tcaf\xe9\n", {}, ["row 2", "0xe9", "--encoding"]),
-        ("ok", "ham\tx\nspam\ty\n", {"encoding": "klingon"}, ["--encoding klingon"]),
-        ("ok", "ham\tx\nspam\ty\n", {"positive_label": "junk"}, ["'junk'", "'ham' and 'spam'"]),
-        ("a.csv", "", {}, ["columns are none"]),
+        ("ok", "ham\tx\nspam\ty\n", {"table": TableFormat(encoding="klingon")}, ["--encoding klingon"]),
+        ("ok", "ham\tx\nspam\ty\n", {"positive_label": ("junk",)}, ["'junk'", "'ham', 'spam'"]),
+        ("a.csv", "", {}, ["no messages"]),
         ("a.csv", "id,words\n1,x\n", {}, ["--label-column", "'id', 'words'"]),
         ("a.csv", "label,text\nham,x\n", {"text_column": "body"}, ["no column 'body'", "'label', 'text'"]),
-        ("a.csv", "label,text\nham,x\nspam\n", {}, ["row 3", "1 field", "expected 2"]),
+        ("a.csv", "label,text\nham,x\nspam\n", {}, ["row 3", "1 field", "expected 2 as in the header"]),
+        ("a.csv", "label,text\nham,x\nspam,y, z\n", {}, ["row 3", "3 fields", "expected 2", "--lenient"]),
         ("a.csv", 'label,text\nham,"x\nspam,y\n', {}, ["row 3", "not CSV"]),
         ("a.jsonl", '{"label": "ham"', {}, ["row 1", "not JSON"]),
         ("a.jsonl", "[1]\n", {}, ["row 1", "list"]),
-        ("a.jsonl", '{"label": "ham", "text": "x"}\n{"label": "spam"}\n', {}, ["row 2", "--text-column"]),
+        ("a.jsonl", '{"label": "ham"}\n{"label": "spam"}\n', {}, ["--text-column", "'label'"]),
         ("a.jsonl", '{"label": "ham", "text": 5}\n', {}, ["row 1", "expected a string"]),
         ("a.jsonl", '{"label": "ham", "text": "\\ud800"}\n', {}, ["row 1", "surrogate"]),
     ],
@@ -312,7 +313,7 @@ def test_tfds_offline_fails_at_once_with_a_word(tmp_path, monkeypatch):
 
 def test_tfds_set_of_another_kind_is_refused(monkeypatch):
     builder = tfds.testing.DummyDataset
-    monkeypatch.setattr(data.tfds_sets, "open_set", lambda name, split: builder(data_dir="/nonexistent"))
+    monkeypatch.setattr(reading.tfds_sets, "open_set", lambda name, split: builder(data_dir="/nonexistent"))
     with pytest.raises(UserError, match="not text classification"):
         read_examples(Config(data="tfds:dummy"))
 

@@ -8,9 +8,10 @@ import pytest
 from keras import ops
 
 from apps.spam_detector.config import Config
-from apps.spam_detector.data import Encoder, make_dataset, read_examples
+from apps.spam_detector.data import Encoder, make_dataset
 from apps.spam_detector.fit import compile_model
 from apps.spam_detector.model import MaskedMaxPooling, TokenEmbedding, build_model
+from apps.spam_detector.reading import read_examples
 
 
 @pytest.fixture

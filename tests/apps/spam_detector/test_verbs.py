@@ -75,6 +75,19 @@ def test_predict_reads_a_file_and_standard_input(trained, tmp_path, capsys):
     assert len(from_file.splitlines()) == 3
 
 
+def test_predict_reads_the_column_of_a_table_and_answers_blank_lines_with_blanks(trained, tmp_path, capsys):
+    table = tmp_path / "inbox.csv"
+    table.write_text(f'id,message\n1,"{TEXTS[0]}"\n2,\n3,{TEXTS[1]}\n')
+    assert cli.run(predict, [str(trained), "--file", str(table), "--json"]) == 0
+    shown = capsys.readouterr()
+    answers = [json.loads(line) for line in shown.out.splitlines()]
+    assert [answer["label"] for answer in answers] == ["spam", None, "ham"]
+    assert answers[1] == {"label": None, "probability": None, "text": ""}
+    assert "message: column 'message'" in shown.err
+    assert cli.run(predict, [str(trained), "--file", str(table)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
 def test_threshold_moves_the_label(trained, capsys):
     for threshold, label in (("0", "spam"), ("1", "ham")):
         assert cli.run(predict, [str(trained), TEXTS[1], "--threshold", threshold, "--json"]) == 0

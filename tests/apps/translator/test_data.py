@@ -9,20 +9,19 @@ import tensorflow_datasets as tfds
 
 from apps.common.cli import UserError
 from apps.common.text import END_ID, START_ID
-from apps.translator import data
+from apps.translator import reading
 from apps.translator.baseline import Dictionary
 from apps.translator.config import Config
 from apps.translator.data import (
-    Pairs,
     clusters,
     encode_pairs,
     fit_subwords,
     load_subwords,
     make_dataset,
     padded_lengths,
-    read_pairs,
     split_pairs,
 )
+from apps.translator.reading import Pairs, read_pairs
 from apps.translator.sample_data.make_pairs import make_pairs, number_words
 from tests.conftest import shared_data
 
@@ -66,9 +65,8 @@ def test_parallel_files_are_read_plain_and_packed(tmp_path, packed):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a\tb\nno tab here\n", ["row 2", "no tab", "SOURCE TARGET"]),
-        ("a\tb\nc\t \n", ["row 2", "second sentence is empty"]),
-        ("a\tb\n \tc\n", ["row 2", "first sentence is empty"]),
+        ("a\tb\nno tab here\n", ["row 2", "1 field", "expected 2"]),
+        ("one sentence\na line\n", ["row 1", "1 column", "SOURCE TARGET"]),
         ("a\tb\0\n", ["row 1", "NUL"]),
         ("\n\n", ["no pairs of sentences"]),
         (b"a\tcaf\xe9\n", ["row 1", "0xe9", "--encoding"]),
@@ -94,19 +92,29 @@ def test_bad_files_are_named(tmp_path):
     packed = write(tmp_path / "b.gz", gzip.compress(b"a\tb\n" * 1000)[:-12])
     with pytest.raises(UserError, match="not a complete gzip file"):
         read(packed)
-    source, target = parallel(tmp_path, "a\n\nb\n", "c\nd\ne\n")
-    with pytest.raises(UserError, match="row 2: the first sentence is empty"):
-        read(source, target)
+    with pytest.raises(UserError, match="this is a folder; name a file"):
+        read(str(tmp_path))
 
 
-def test_pairs_of_unequal_lengths_are_dropped_and_counted(tmp_path, capsys):
+def test_pairs_of_unequal_lengths_are_dropped_and_counted(tmp_path):
     rows = [*PAIRS, ("@@", "This is certainly no translation of that"), ("No", "Keineswegs, nein")]
     path = write(tmp_path / "pairs.tsv", "".join(f"{a}\t{b}\n" for a, b in rows))
     assert len(read_pairs(Config(), [path], keep_all=True)) == 5
     pairs = read(path)
     assert len(pairs) == 4 and "@@" not in pairs.sources
-    (line,) = capsys.readouterr().out.splitlines()
-    assert "dropped 1 of 5 pairs" in line and "@@" in line
+    assert "  1 row: one sentence is over 9 times as long as the other, left out (--max-length-ratio) (row 4)" in (
+        pairs.summary.lines()
+    )
+
+
+def test_pairs_with_an_empty_side_are_left_out_and_counted(tmp_path):
+    for data in (
+        parallel(tmp_path, "a\n\nb\n", "c\nd\n \n"),
+        [write(tmp_path / "pairs.tsv", "a\tc\n\td\nb\t \n")],
+    ):
+        pairs = read(*data)
+        assert (pairs.sources, pairs.targets) == (["a"], ["c"])
+        assert "  2 rows: one sentence or both are empty, left out (row 2, row 3)" in pairs.summary.lines()
 
 
 def test_pairs_that_share_a_sentence_stay_together():
@@ -223,14 +231,14 @@ class Translations(tfds.core.GeneratorBasedBuilder):
 def test_tfds_translations_are_read(tmp_path, monkeypatch):
     builder = Translations(data_dir=str(tmp_path))
     builder.download_and_prepare()
-    monkeypatch.setattr(data.tfds_sets, "open_set", lambda name, split: builder)
+    monkeypatch.setattr(reading.tfds_sets, "open_set", lambda name, split: builder)
     pairs = read("tfds:translations")
     assert sorted(zip(pairs.targets, pairs.sources, strict=True)) == sorted(PAIRS)
 
 
 def test_tfds_set_of_another_kind_is_refused(monkeypatch):
     monkeypatch.setattr(
-        data.tfds_sets, "open_set", lambda name, split: tfds.testing.DummyDataset(data_dir="/nonexistent")
+        reading.tfds_sets, "open_set", lambda name, split: tfds.testing.DummyDataset(data_dir="/nonexistent")
     )
     with pytest.raises(UserError, match="not pairs of sentences"):
         read("tfds:dummy")
@@ -240,6 +248,6 @@ def test_real_files_are_read_completely(capsys):
     names = [str(shared_data(f"multi30k/train.{language}.gz")) for language in ("de", "en")]
     pairs = read(*names)
     assert len(pairs) == 28_998
-    assert "dropped 2 of 29000" in capsys.readouterr().out
+    assert pairs.summary.lines()[-1].startswith("  2 rows: one sentence is over 9 times")
     assert pairs.sources[0].startswith("Zwei junge weiße Männer")
     assert pairs.targets[0].startswith("Two young, White males")

@@ -12,9 +12,10 @@ from apps.common.decoding import Searcher
 from apps.common.options import Search
 from apps.common.text import END_ID, START_ID
 from apps.translator.config import Config
-from apps.translator.data import Pairs, encode_pairs, fit_subwords, shift_right
+from apps.translator.data import encode_pairs, fit_subwords, shift_right
 from apps.translator.fit import SmoothedCrossentropy, compile_model
 from apps.translator.model import build_model, load_model
+from apps.translator.reading import Pairs
 
 KINDS = {
     "gru": {},

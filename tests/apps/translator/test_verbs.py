@@ -10,12 +10,14 @@ import tensorflow as tf
 
 from apps.common import cli, files
 from apps.common.options import Search, TrainingOptions
+from apps.common.tables import read_questions
 from apps.common.training.devices import find_devices
-from apps.translator.data import encode_pairs, make_dataset, read_pairs, split_pairs
+from apps.translator.data import encode_pairs, make_dataset, split_pairs
 from apps.translator.evaluate import evaluate
 from apps.translator.export import export
 from apps.translator.fit import SmoothedCrossentropy
-from apps.translator.predict import predict, read_sentences
+from apps.translator.predict import predict
+from apps.translator.reading import read_pairs, source_column
 from apps.translator.train import train
 from apps.translator.translator import Translator
 from tests.apps.cases.translator import APP, TEXTS
@@ -77,7 +79,7 @@ def test_predict_prints_translations_and_draws_the_attention(trained, expected, 
     assert cli.run(predict, [str(trained), *texts, "--attention", str(picture)]) == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines()[:-1] == [*filter(None, expected[0])]
-    assert [line.split(": ")[0] for line in captured.err.splitlines()] == ["text 4", "text 6"]
+    assert [line.split(": ")[0] for line in captured.err.splitlines()] == ["text 4", "text 6", str(picture)]
     assert captured.err.count("characters are in no training sentence") == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -95,7 +97,7 @@ def test_predict_reads_a_file_with_empty_lines_and_prints_json(trained, expected
 
 def test_sentences_are_read_from_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Größe\r\n\nx\u2028y\n".encode())))
-    assert read_sentences(None) == ["Größe", "", "x\u2028y"]
+    assert read_questions(None, source_column()) == ["Größe", "", "x\u2028y"]
 
 
 def test_beam_changes_the_search(trained):

@@ -71,6 +71,7 @@ def test_clip_that_strict_refuses_leaves_a_trained_run_unchanged(run_dir, folder
 def test_evaluate_refuses_bad_captions_before_it_reads_clips(run_dir, tmp_path, capsys):
     captions = tmp_path / "captions.csv"
     captions.write_text("clip,caption\na.mp4,\n")
+    (tmp_path / "a.mp4").touch()
     arguments = [run_dir, "--cache", tmp_path / "cache", "--data", tmp_path]
     with unchanged(run_dir):
         assert_refused(capsys, evaluate, arguments, captions, "row 2")

@@ -5,6 +5,9 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -14,6 +17,7 @@ from PIL import Image
 
 from apps.common import cli, files
 from apps.common.options import Search
+from apps.video_captioner import __main__ as story
 from apps.video_captioner import evaluation
 from apps.video_captioner import fit as training
 from apps.video_captioner.backbone import build_backbone
@@ -28,7 +32,7 @@ from apps.video_captioner.segments import caption_segments
 from apps.video_captioner.train import train
 from apps.video_captioner.video import fit
 from tests.apps.cases.video_captioner import APP
-from tests.conftest import ON_JAX, assert_killed_training_resumes, run_module
+from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, run_module
 
 
 def run(verb, *arguments):
@@ -277,3 +281,34 @@ def test_other_models_run_through_every_verb(tmp_path, options, cache, clips, mo
     assert next(iter(files.read_json(run_dir / "metrics.json")["results"])) == f"{name}, beam 5"
     assert run(predict, run_dir, clips[0], "--picture", tmp_path / "strip.png") == 0
     assert run(export, run_dir, "--beam", 1) == 0
+
+
+def test_check_shows_what_is_read_and_imports_no_framework(folder, tmp_path):
+    code = (
+        "import sys; from apps.common import cli; from apps.video_captioner.train import train\n"
+        f"status = cli.run(train, ['--data', {str(folder)!r}, '--run-dir', {str(tmp_path / 'run')!r}, '--check'])\n"
+        "print(status, {'keras', 'tensorflow', 'sklearn', 'av', 'jax', 'torch'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "60 clips with 120 captions" in done.stdout and "column 'split'" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0 set()" and not done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_story_goes_on_after_a_clip_that_cannot_be_read(
+    tmp_path, folder, trained, compiled, bad_clips, options, monkeypatch, capsys
+):
+    """The first test clip is truncated; the others are captioned, and the model is exported."""
+    mine = shutil.copytree(folder, tmp_path / "mine")
+    first = min(mine.glob("test*.mp4"))
+    shutil.copy(bad_clips["cut.mp4"], first)
+    stages = []
+    placement = SimpleNamespace(process=0)
+    monkeypatch.setattr(story, "train", lambda *_: SimpleNamespace(placement=placement))
+    monkeypatch.setattr(story, "evaluate", lambda *_, **__: stages.append("evaluate"))
+    monkeypatch.setattr(story, "export", lambda *_: stages.append("export"))
+    arguments = [option.replace(str(folder), str(mine)) for option in options]
+    assert run(story.video_captioner, "--run-dir", trained, *arguments) == 0
+    shown = capsys.readouterr().out
+    assert stages == ["evaluate", "export"]
+    assert first.name not in shown and len(re.findall(r"test_\d+\.mp4", shown)) == 4

@@ -1,0 +1,68 @@
+"""Show what was read: the kind of file, two rows as understood, and what was left out, changed or assumed."""
+
+import sys
+
+from ..words import counted, listed, shorten
+
+
+class Summary:
+    """What was read of a data source.
+
+    Args:
+        name: of the file, folder or set.
+        kind: what it was read as, in a few words.
+    """
+
+    def __init__(self, name, kind):
+        self.name, self.kind = str(name), kind
+        self.roles, self.examples, self.notes = {}, [], []
+        self._counts = {}
+
+    def use(self, role, origin):
+        """Say where a value comes from, such as `column 'v2'`."""
+        self.roles[role] = origin
+
+    def example(self, where, /, **values):
+        """Add a row as understood; only the first two are kept."""
+        if len(self.examples) < 2:
+            self.examples.append((where, values))
+
+    def note(self, text):
+        """Add a line about something assumed or changed."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def count(self, what, where):
+        """Count something left out or changed, for example `empty text, left out`, with the row where it was."""
+        self._counts.setdefault(what, []).append(where)
+
+    def counts(self, what):
+        """Return how often `count` was called for `what`."""
+        return len(self._counts.get(what, ()))
+
+    def lines(self):
+        """Return the lines to show."""
+        found = [f"{self.name}: {self.kind}"]
+        found += [f"  {role}: {origin}" for role, origin in self.roles.items()]
+        for where, values in self.examples:
+            found.append(f"  {where}: " + ", ".join(f"{role} {_shown(value)}" for role, value in values.items()))
+        for what, places in self._counts.items():
+            more = "" if len(places) <= 3 else ", ..."
+            found.append(f"  {counted(len(places), 'row')}: {what} ({', '.join(map(str, places[:3]))}{more})")
+        return found + [f"  {note}" for note in self.notes]
+
+    def print(self, file=None):
+        """Print the lines, on standard output if no file is given."""
+        print("\n".join(self.lines()), file=file or sys.stdout, flush=True)
+
+
+def _shown(value):
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(shorten(each, 30) for each in value[:3])}{', ...' * (len(value) > 3)}]"
+    return shorten(value) if isinstance(value, str) else str(value)
+
+
+def unused(table, used):
+    """Return a note that names the columns of a table that were not read; None if all were."""
+    others = [name for index, name in enumerate(table.names) if index not in used]
+    return f"not read: {listed(others)}" if others else None

@@ -1,0 +1,51 @@
+"""Open the table that `--data` names: a file, the sample, or a set of TensorFlow Datasets."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..common import tfds_sets
+from ..common.cli import UserError
+from ..common.tables import Table, read_table
+from .columns import wanted_columns
+from .sample_data.make_series import make_series
+
+
+def open_table(name, config):
+    """Return the `Table` of a data source.
+
+    Raises:
+        UserError: it cannot be read as a table.
+    """
+    if name == "sample":
+        frame = make_series(holidays="holiday" in config.known)
+        return _table_of(name, "bicycles per hour at three counters, generated", frame, 2)
+    if name.startswith("tfds:"):
+        return _read_tfds(name, config.split)
+    if Path(name).is_dir():
+        raise UserError(
+            f"{name}: this is a folder, expected a file; give one of its files, or put them into one table, with a "
+            "column that names the series (--id-column)"
+        )
+    return read_table(name, config.table, wanted_columns(config))
+
+
+def _table_of(name, kind, frame, first):
+    cells = [[None if cell is pd.NaT else cell for cell in row] for row in frame.itertuples(index=False, name=None)]
+    return Table(name, kind, [str(column) for column in frame], True, list(range(first, len(frame) + first)), cells)
+
+
+def _read_tfds(name, split):
+    builder = tfds_sets.open_set(name.removeprefix("tfds:"), split)
+    shapes = {field: getattr(kind, "shape", None) for field, kind in builder.info.features.items()}
+    if wrong := [field for field, shape in shapes.items() if shape != ()]:
+        raise UserError(
+            f"{name}: not a table of times and numbers: the field {wrong[0]!r} has the shape {shapes[wrong[0]]}"
+        )
+    frame = pd.DataFrame(list(tfds_sets.rows(builder, split)))
+    for column in frame:
+        frame[column] = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in frame[column]]
+        if frame[column].dtype == np.float32:
+            frame[column] = frame[column].astype("float64")
+    return _table_of(name, f"TensorFlow Datasets, split {split}", frame, 1)
