@@ -288,7 +288,7 @@ def serving_load(
     run_dir: Path = Path("runs/spam_detector"),
     count: int = 20_000,
     rounds: int = 5,
-    soak_seconds: int = 600,
+    soak_seconds: int = 300,
     swap_every: float = 10.0,
 ):
     """Measure the server under load.

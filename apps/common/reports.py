@@ -22,6 +22,8 @@ STYLE = {
     "axes.titleweight": "bold",
     "axes.prop_cycle": matplotlib.cycler(color=["#1f6f8b", "#e07a5f", "#81b29a", "#3d405b", "#b07aa1"]),
     "figure.dpi": 120,
+    # A dollar sign is one.
+    "text.parse_math": False,
     "font.size": 10,
     "grid.alpha": 0.3,
     "legend.frameon": False,

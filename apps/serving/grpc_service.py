@@ -1,6 +1,7 @@
 """TensorFlow Serving's gRPC services, PredictionService and ModelService, with health checks and reflection."""
 
 import functools
+import traceback
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -88,6 +89,10 @@ async def _respond(service, request_type, method, handler, data, context):
                 raise
     except RequestError as refused:
         error = refused
+    except Exception:
+        # The text of an unexpected error is for the log.
+        traceback.print_exc()
+        error = RequestError("internal server error; see the server's log", 500)
     await context.abort(CODES.get(error.code, grpc.StatusCode.INTERNAL), str(error))
 
 

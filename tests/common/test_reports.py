@@ -56,6 +56,12 @@ def test_texts_that_repeat_themselves_or_each_other_are_found():
     assert repetitions(["a man and a man"] + [f"answer {number}" for number in range(9)], inputs) is None
 
 
+def test_dollar_signs_are_drawn_as_they_are(tmp_path):
+    with figure(tmp_path / "a.png", columns=1) as axes:
+        axes.set_title("win $100, pay $x_1^2$ or $\\notacommand$")
+    assert (tmp_path / "a.png").exists()
+
+
 def test_epochs_are_whole_numbers(tmp_path):
     with figure(tmp_path / "a.png", columns=1) as axes:
         plot_epochs(axes, [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}], {"loss": "training"})
