@@ -88,7 +88,7 @@ def operation_message(text):
     noise = (
         "Graph execution error:|Detected at node|<stack traces|[0-9]+ (successful operations|derived error|root error)"
     )
-    # Traces are indented; of several errors, numbered (0), (1) ..., the first is told.
+    # Traces are indented; of several errors, numbered (0), (1) ..., only the first counts.
     lines = [line for line in text.splitlines() if re.match(r" *\(0\) |\S", line) and not re.match(noise, line)]
     lines = [re.sub(r"^ *\(0\) ([A-Z_]+: *)?", "", line) for line in lines if not re.match(r"\([1-9]\d*\) ", line)]
     message = " ".join(" ".join(lines).split())[:1000] or "the model failed"

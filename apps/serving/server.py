@@ -72,7 +72,7 @@ async def _serve(service, listener, host, grpc_port, tls, app):
 
 
 class _Server(uvicorn.Server):
-    """Server that, told to end, first says that it is not ready and answers for the time that a balancer needs."""
+    """Server that fails its readiness checks for `drain_seconds`, still answering, before it stops at a signal."""
 
     def __init__(self, config, service, checks):
         super().__init__(config)

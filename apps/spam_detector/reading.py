@@ -10,7 +10,7 @@ import numpy as np
 
 from ..common import tfds_sets
 from ..common.cli import UserError
-from ..common.tables import SPLITS, Column, Summary, fold, open_text, read_lines, read_table, stored_bytes, unused
+from ..common.tables import SPLITS, Column, Summary, decode, fold, read_lines, stored_bytes, table_of, unused
 from ..common.words import counted, listed
 from .labels import MAX_LABELS, NEGATIVE_LABELS, POSITIVE_LABELS, choose_classes, fold_label, spellings
 from .mails import read_mails
@@ -113,7 +113,8 @@ def _examples(source, rows, config, saved, column, summary):
     numbers = np.array([classes[fold_label(label)] for label in labels], "int32")
     digest = "\0".join(f"{class_names[number]}\t{text}" for number, text in zip(numbers, texts, strict=True))
     counts = np.bincount(numbers, minlength=2)
-    summary.note(f"{counts[1]} messages of the class to detect, {class_names[1]!r}, and {counts[0]} {class_names[0]!r}")
+    to_detect = counted(int(counts[1]), "message")
+    summary.note(f"{to_detect} of the class to detect, {class_names[1]!r}, and {counts[0]:,} {class_names[0]!r}")
     for where, label, text in list(zip(wheres, labels, texts, strict=True))[:2]:
         summary.example(where, label=label, text=text)
     return Examples(
@@ -166,10 +167,10 @@ def _read_file(source, config):
     """Return rows (where, label, text, split), the column of the text, and a `Summary`."""
     content = stored_bytes(source)
     if content.startswith(b"__label__"):
-        return _read_fasttext(source, config)
+        return _read_fasttext(source, content, config)
     label = Column("label", config.label_column, LABEL_COLUMNS, "--label-column", (*POSITIVE_LABELS, *NEGATIVE_LABELS))
     text = text_column(config.text_column)
-    table = read_table(source, config.table, (label, text))
+    table = table_of(source, content, config.table, (label, text))
     if not table.cells:
         raise UserError(f"{source}: no messages; expected rows of a label and a text")
     if len(table.names) == 1 and table.kind.startswith("text"):
@@ -228,8 +229,8 @@ def _require_texts(table, index):
         )
 
 
-def _read_fasttext(source, config):
-    text = open_text(source, config.table.encoding).text
+def _read_fasttext(source, content, config):
+    text = decode(source, content, config.table.encoding).text
     summary = Summary(source, "text as for fastText, a label and a text a line")
     rows = []
     for number, line in enumerate(read_lines(text), 1):

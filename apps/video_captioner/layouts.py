@@ -10,6 +10,7 @@ import re
 
 from ..common.cli import UserError
 from ..common.tables import Column, Table
+from ..common.tables.structured import flatten
 from ..common.words import counted, listed
 from .clip_files import looks_like_clip
 from .languages import caption_columns
@@ -63,7 +64,7 @@ def table_of_document(name, document):
         UserError: it has no captions in a layout that is known.
     """
     kind, records = _records(name, document)
-    flat = [_flat(record) for record in records]
+    flat = [flatten(record) for record in records]
     names = list(dict.fromkeys(key for record in flat for key in record))
     cells = [[record.get(key) for key in names] for record in flat]
     return Table(str(name), kind, names, True, list(range(1, len(flat) + 1)), cells)
@@ -186,17 +187,6 @@ def _has(record, known):
 
 def _holds_records(value):
     return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
-
-
-def _flat(record):
-    """Return a dict whose values that are dicts are replaced by their own, as `outer.inner`."""
-    flat = {}
-    for key, value in record.items():
-        if isinstance(value, dict) and value:
-            flat |= {f"{key}.{inner}": each for inner, each in value.items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 def table_of_lines(name, lines, is_clip):

@@ -5,7 +5,7 @@ with one line that says what the file is.
 """
 
 from .columns import SPLITS, Column, TableFormat, fold
-from .contents import open_text, read_lines, read_text, stored_bytes
+from .contents import decode, open_text, read_lines, read_text, stored_bytes
 from .questions import read_questions
 from .reading import is_table_name, read_table, table_of
 from .summary import Summary, unused
@@ -17,6 +17,7 @@ __all__ = [
     "Summary",
     "Table",
     "TableFormat",
+    "decode",
     "fold",
     "is_table_name",
     "open_text",

@@ -127,12 +127,12 @@ def _from_objects(kind, numbered, name=None):
         if not isinstance(record, dict):
             raise UserError(f"{name}: entry {number}: a JSON {type(record).__name__}, expected an object with fields")
         numbers.append(number)
-        objects.append(_flat(record))
+        objects.append(flatten(record))
     names = list(dict.fromkeys(key for record in objects for key in record))
     return kind, names, numbers, [[record.get(key) for key in names] for record in objects]
 
 
-def _flat(record):
+def flatten(record):
     """Return a dict whose values that are dicts are replaced by their own, as `outer.inner`."""
     flat = {}
     for key, value in record.items():

@@ -36,10 +36,6 @@ class Summary:
         """Count something left out or changed, for example `empty text, left out`, with the row where it was."""
         self._counts.setdefault(what, []).append(where)
 
-    def counts(self, what):
-        """Return how often `count` was called for `what`."""
-        return len(self._counts.get(what, ()))
-
     def lines(self):
         """Return the lines to show."""
         found = [f"{self.name}: {self.kind}"]

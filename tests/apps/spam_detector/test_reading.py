@@ -67,7 +67,7 @@ def test_every_form_gives_the_same_messages(tmp_path, name):
     shown = examples.summary.lines()
     assert shown[0].startswith(f"{tmp_path / file}: ")
     assert "label 'ham', text 'see you at 5, ok?'" in "\n".join(shown)
-    assert "1 messages of the class to detect, 'spam', and 2 'ham'" in shown[-1]
+    assert "1 message of the class to detect, 'spam', and 2 'ham'" in shown[-1]
 
 
 def test_summary_counts_what_was_left_out_and_changed(tmp_path):
