@@ -207,17 +207,27 @@ def decode(name, content, encoding="utf-8"):
     Raises:
         UserError: no such encoding, or an invalid byte; names its row, and the encoding that would fit.
     """
-    marked = next((kind for mark, kind in BOMS if content.startswith(mark)), None)
+    chosen = encoding_of(content, encoding)
     try:
-        chosen = codecs.lookup(marked or encoding).name
         text = content.decode(chosen).removeprefix("\ufeff")
-    except LookupError:
-        raise UserError(f"--encoding {encoding}: no such encoding; utf-8 and cp1252 are common") from None
     except UnicodeDecodeError as error:
-        raise UserError(_refusal(name, content, codecs.lookup(marked or encoding).name, error)) from None
-    if "\0" in text and (wide := _wide_encoding(content)):
+        raise UserError(_refusal(name, content, chosen, error)) from None
+    if "\0" in text and (wide := wide_encoding(content)):
         raise UserError(f"{name}: half of its bytes are zero: probably {wide}; give --encoding {wide}")
     return Text(str(name), text, chosen, tuple(_doubts(text, chosen)))
+
+
+def encoding_of(content, encoding):
+    """Return the name of the encoding of bytes: what a byte order mark says, else `encoding`.
+
+    Raises:
+        UserError: no such encoding.
+    """
+    marked = next((kind for mark, kind in BOMS if content.startswith(mark)), None)
+    try:
+        return codecs.lookup(marked or encoding).name
+    except LookupError:
+        raise UserError(f"--encoding {encoding}: no such encoding; utf-8 and cp1252 are common") from None
 
 
 def _doubts(text, encoding):
@@ -237,11 +247,19 @@ def _refusal(name, content, encoding, error):
     if encoding == "utf-8":
         if _is_mostly_utf8(content):
             return f"{message}, although most of the file is; correct this row"
-        if wide := _wide_encoding(content):
-            return f"{message}; half of the bytes are zero: probably --encoding {wide}"
-        suggested = _suggest(content)
-        return f"{message}; give --encoding {suggested}, with which it reads {line.decode(suggested, 'replace')!r}"
-    return f"{message}; save the file as UTF-8, or name its encoding with --encoding"
+        return f"{message}; {advice(content, encoding, line)}"
+    return f"{message}; {advice(content, encoding)}"
+
+
+def advice(content, encoding, line=b""):
+    """Return words that say in which encoding bytes that are not in `encoding`, `line` among them, may be."""
+    if encoding != "utf-8":
+        return "save the file as UTF-8, or name its encoding with --encoding"
+    if wide := wide_encoding(content):
+        return f"half of the bytes are zero: probably --encoding {wide}"
+    suggested = _suggest(content)
+    shown = f", with which it reads {line.decode(suggested, 'replace')!r}" if line else ""
+    return f"give --encoding {suggested}{shown}"
 
 
 def _is_mostly_utf8(content):
@@ -250,7 +268,7 @@ def _is_mostly_utf8(content):
     return len(lines) > 2 * invalid
 
 
-def _wide_encoding(content):
+def wide_encoding(content):
     """Return the encoding of UTF-16 without a byte order mark; None if it is not that."""
     sample = content[:4096]
     for encoding, high in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):

@@ -1,0 +1,52 @@
+"""Load what a language model has learned about text, to begin another model with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from . import runs
+from .cli import UserError
+from .files import read_json
+from .models import load_model
+from .vocabularies import Vocabulary
+
+# File of a run directory.
+TRUNK = "trunk.keras"
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The lower part of a trained language model.
+
+    Attributes:
+        model: keras.Model of an embedding, `embedding`, and recurrent layers, `recurrent_0` and so on, each of which
+            returns its sequence and its states: int (batch, time) -> (batch, time, units).
+        vocabulary: `Vocabulary` that gives the ids.
+        config: config.json of the run.
+    """
+
+    model: keras.Model
+    vocabulary: Vocabulary
+    config: dict
+
+
+def load_trunk(run_dir):
+    """Load the embedding and the recurrent layers of a language model.
+
+    The caller must have imported `layers`, whose classes they are.
+
+    Args:
+        run_dir: run directory of a language model.
+
+    Returns:
+        A `Trunk`.
+
+    Raises:
+        UserError: the run directory is not of a language model, or its training has not ended.
+    """
+    saved, path = runs.open_run(run_dir), Path(run_dir) / TRUNK
+    if not path.exists():
+        raise UserError(f"{run_dir}: a run of {saved.get('app')} without {TRUNK}, expected a trained language model")
+    pieces = read_json(Path(run_dir) / "vocabulary.json")
+    return Trunk(load_model(path), Vocabulary(pieces["unit"], pieces["pieces"]), saved)

@@ -1,0 +1,1 @@
+"""A recurrent language model that continues, completes and scores texts."""
