@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import tensorflow as tf
 
 from .text import END_ID, PAD_ID, SPACE, START_ID, UNKNOWN_ID, Subwords
@@ -16,6 +17,8 @@ _WORD = r"( ?[\p{L}\p{M}]+(?:['\x{2019}][\p{L}\p{M}]+)*| ?\p{N}+|(?s:.))"
 _SEPARATOR = "\x1f"
 # Characters from which subwords are chosen; more hardly change them.
 MAX_FITTED = 20_000_000
+# Lines that are encoded at once.
+_LINES = 10_000
 
 
 class Vocabulary(tf.Module):
@@ -76,7 +79,7 @@ class Vocabulary(tf.Module):
             ValueError: the texts have more different characters than `max_size` allows for subwords.
         """
         if unit == "subwords":
-            return cls(unit, Subwords.fit(_beginning(texts), max_size).pieces)
+            return cls._fit_subwords(_beginning(texts), max_size)
         counts = Counter()
         for text in texts:
             counts.update(text if unit == "characters" else _words(text))
@@ -84,6 +87,17 @@ class Vocabulary(tf.Module):
             max_size, min_count = None, 1
         common = sorted((-count, piece) for piece, count in counts.items() if count >= min_count)
         return cls(unit, [piece for _, piece in common[:max_size]])
+
+    @classmethod
+    def _fit_subwords(cls, lines, max_size):
+        # Chosen in the order of the merges, in which many a frequent piece is last.
+        pieces = cls("subwords", Subwords.fit(lines, max_size).pieces)
+        counts = np.zeros(pieces.size, "int64")
+        for start in range(0, len(lines), _LINES):
+            ids = pieces.encode(tf.constant(lines[start : start + _LINES])).flat_values.numpy()
+            counts += np.bincount(ids, minlength=pieces.size)
+        order = np.argsort(-counts[NUM_SPECIAL:], kind="stable")
+        return cls("subwords", [pieces.pieces[index] for index in order])
 
 
 def split_words(texts):

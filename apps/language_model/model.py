@@ -91,7 +91,9 @@ class LanguageModel(keras.Model):
             name="embedding",
         )
         recurrent = (NORMALIZED if normalization else CELLS)[cell]
-        options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout, "zoneout": zoneout}
+        options = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+        # Only this project's layers have it.
+        options |= {"zoneout": zoneout} if zoneout else {}
         self.stack = [
             recurrent(units, return_sequences=True, return_state=True, **options, name=f"recurrent_{index}")
             for index in range(num_layers)
@@ -127,7 +129,7 @@ class LanguageModel(keras.Model):
     @property
     def state_sizes(self):
         """Sizes of the states, in the order of `run`: of each layer first the hidden state."""
-        return [layer.units for layer in self.stack for _ in range(layer.cell.num_states)]
+        return [size for layer in self.stack for size in keras.tree.flatten(layer.cell.state_size)]
 
     def call(self, inputs, training=False):
         carried = self.carried[bool(training)]
@@ -154,7 +156,7 @@ class LanguageModel(keras.Model):
             x = x * ops.cast(ops.take(self._kept_tokens(), tokens, axis=0), x.dtype)[..., None]
         states, new = [ops.cast(state, self.compute_dtype) for state in states], []
         for layer in self.stack:
-            count = layer.cell.num_states
+            count = _num_states(layer)
             own, states = states[:count], states[count:]
             x, *last = layer(x, initial_state=own, mask=mask, training=training)
             new += last
@@ -172,7 +174,7 @@ class LanguageModel(keras.Model):
         """
         x, states, new = self.embedding(tokens), list(states), []
         for layer in self.stack:
-            count = layer.cell.num_states
+            count = _num_states(layer)
             own, states = states[:count], states[count:]
             x, last = layer.cell(x, own)
             new += last
@@ -180,7 +182,7 @@ class LanguageModel(keras.Model):
 
     def next_logits(self, states):
         """Return the logits of the tokens after given states, float32 (batch, vocabulary_size)."""
-        top = states[-self.stack[-1].cell.num_states]
+        top = states[-_num_states(self.stack[-1])]
         return self.logits(self.read_out(top[:, None])[:, 0])
 
     def read_out(self, hidden, training=False):
@@ -232,6 +234,10 @@ class LanguageModel(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), **self._settings}
+
+
+def _num_states(layer):
+    return len(keras.tree.flatten(layer.cell.state_size))
 
 
 def build_model(config, vocabulary_size):

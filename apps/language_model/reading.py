@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ..common import tfds_sets
 from ..common.cli import UserError
-from ..common.tables import Column, Summary, is_table_name, stored_bytes, table_of
+from ..common.tables import Column, Summary, is_table_name, unused
 from ..common.tables.blocks import lines_of, read_blocks
+from ..common.tables.slices import read_slices
 from ..common.words import counted
 from .sample_data.make_text import make_text
 
@@ -24,8 +25,6 @@ TEXT_COLUMNS = (
 TEXT_FILES = (".txt", ".text", ".md", ".txt.gz", ".txt.bz2", ".txt.xz")
 # Documents from which on `--split-by auto` holds out whole ones.
 MANY_DOCUMENTS = 100
-# Characters of a table above which it is read in slices.
-SLICE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -181,53 +180,23 @@ def _tfds(name, split, summary):
 
 def _table(path, config, summary):
     column = text_column(config.text_column)
-    first = next(_slices(path, config), None)
-    if first is None:
+
+    def slices():
+        return read_slices(path, config.table, [column])
+
+    first = next(slices())
+    if not first.cells:
         raise UserError(f"{path}: no rows; expected a text in each")
     index = first.find(column) if len(first.names) > 1 or config.text_column else 0
     first.require_last(index, "text")
     summary.use("text", first.origin(index))
-    for note in first.notes:
-        summary.note(note)
+    for note in (*first.notes, unused(first, {index})):
+        if note:
+            summary.note(note)
 
     def documents():
-        for table in _slices(path, config):
+        for table in slices():
             for row, text in zip(table.rows, table.texts(index), strict=True):
                 yield f"{path}: row {row}", [text]
 
     return first.kind, first.names[index], [documents]
-
-
-def _slices(path, config):
-    """Yield the `Table`s that a file consists of: large text in slices, all else at once."""
-    columns = [text_column(config.text_column)]
-    blocks = None
-    if any(ending in path.lower() for ending in (".jsonl", ".ndjson", ".csv", ".tsv")):
-        blocks = read_blocks(path, config.table.encoding, SLICE)
-    first = next(blocks, "") if blocks else ""
-    second = next(blocks, None) if blocks else None
-    if second is None:
-        table = table_of(path, stored_bytes(path), config.table, columns)
-        if table.cells:
-            yield table
-        return
-    start, before, rest = "", 0, first
-    for block in (second, *blocks, ""):
-        cut = _end_of_row(rest, path) if block else len(rest)
-        table = table_of(path, (start + rest[:cut]).encode(), config.table, columns)
-        table.rows = [row + before for row in table.rows]
-        yield table
-        if not before and table.header and ".jsonl" not in path.lower() and ".ndjson" not in path.lower():
-            start = rest[: rest.index("\n") + 1]
-        before += rest[:cut].count("\n") - (before == 0 and bool(start)) * 0
-        rest = rest[cut:] + block
-
-
-def _end_of_row(text, path):
-    """Return the index behind the last line break that is not inside quotes."""
-    cut = text.rfind("\n") + 1
-    if ".json" in path.lower() or ".ndjson" in path.lower():
-        return cut
-    while cut and text.count('"', 0, cut) % 2:
-        cut = text.rfind("\n", 0, cut - 1) + 1
-    return cut

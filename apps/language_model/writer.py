@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from ..common import runs
+from ..common import exports, runs
 from ..common.files import read_json
 from ..common.vocabularies import END_ID, START_ID, UNKNOWN_ID, Vocabulary
 from .answers import Answers
@@ -37,8 +37,9 @@ class Writer:
     """
 
     def __init__(self, run_dir):
+        self.run_dir = Path(run_dir)
         self.config = runs.settings_of(runs.open_run(run_dir, __package__), Config)
-        self.model = load_model(Path(run_dir) / "model.keras")
+        self.model = load_model(self.run_dir / "model.keras")
         self.vocabulary = load_vocabulary(run_dir)
         self.scorer = Scorer(self.model)
 
@@ -103,19 +104,20 @@ class Writer:
         return sequence_nats(self.scorer, sequences) if sequences else []
 
     def complete(self, texts, count=5):
-        """Return for each text a list of up to `count` pairs (word, probability), the most likely first.
-
-        Raises:
-            RuntimeError: the backend is not TensorFlow.
-        """
+        """Return for each text a list of up to `count` pairs (word, probability), the most likely first."""
         if keras.backend.backend() != "tensorflow":
-            raise RuntimeError("Writer.complete needs KERAS_BACKEND=tensorflow; the weights are the same")
+            return _completed(self.run_dir, texts, count)
         answers = Answers(self.model, self.vocabulary, Limits(words=count))
         words, probabilities = tf.function(answers.completer.__call__)(tf.constant(texts, tf.string))
         return [
             [(word.decode(), float(p)) for word, p in zip(*pair, strict=True) if word]
             for pair in zip(words.numpy(), probabilities.numpy(), strict=True)
         ]
+
+
+@exports.by_tensorflow
+def _completed(run_dir, texts, count):
+    return Writer(run_dir).complete(texts, count)
 
 
 def _overlap(text, stop):

@@ -150,12 +150,53 @@ function jsonForm(inputs) {
   };
 }
 
+// A box that completes words while one types, and continues the text on submit.
+function writingForm(model) {
+  const path = `/v1/models/${encodeURIComponent(model.name)}:predict`;
+  const field = make("textarea", { name: "prompt", placeholder: "begin a text" });
+  const words = make("div", { className: "words", ariaLive: "polite" });
+  const number = (name, value, step) => make("input", { type: "number", name, value, min: 0, step });
+  const length = number("length", 200, 1), temperature = number("temperature", 0.8, "any"), seed = number("seed", 0, 1);
+  let waiting, asked = 0;
+
+  function choose(word) {
+    field.value = `${field.value.replace(/[\p{L}\p{M}\p{N}'\u2019]*$/u, "")}${word} `;
+    field.focus();
+    suggest();
+  }
+
+  async function suggest() {
+    const turn = ++asked;
+    const body = { signature_name: "complete", instances: [field.value] };
+    const found = await request(path, body).catch((error) => ({ error }));
+    // An answer to what has been typed before is late.
+    if (turn !== asked) return;
+    if (found.error) return words.replaceChildren(make("small", { className: "error" }, found.error.message));
+    const { words: texts, probabilities } = found.predictions[0];
+    words.replaceChildren(...texts.filter(Boolean).map((word, index) => make("button", {
+      type: "button", title: `${(100 * probabilities[index]).toFixed(1)} %`, onclick: () => choose(word),
+    }, word)));
+  }
+
+  field.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(suggest, 100); });
+  const settings = [["length", length], ["temperature", temperature], ["seed", seed]];
+  return {
+    element: make("div", {}, make("label", {}, make("small", {}, "Text to continue"), field), words,
+      ...settings.map(([name, box]) => make("label", { className: "setting" }, make("small", {}, `${name} `), box))),
+    async read() {
+      const row = { prompt: field.value, length: Number(length.value), temperature: Number(temperature.value), seed: Number(seed.value) };
+      return { body: { instances: [row] }, prompt: field.value };
+    },
+  };
+}
+
 function formFor(model) {
   const inputs = model.signatures.serving_default?.inputs ?? {};
   const { time, ...others } = inputs;
   const [name, ...more] = Object.keys(others);
   const only = more.length ? undefined : others[name];
   if (model.signatures.encoded?.inputs.encoded?.dtype === "string") return clipForm();
+  if (inputs.prompt && model.signatures.complete) return writingForm(model);
   if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(detailedSignature(model.signatures));
   if (only?.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(name, only, Boolean(time));
   return jsonForm(inputs);
@@ -267,6 +308,9 @@ function clipView(outputs, input) {
 function viewsOf(response, input) {
   const rows = response.predictions;
   if (input.clip && response.outputs?.caption) return clipView(response.outputs, input);
+  if (input.prompt !== undefined && typeof rows?.[0] === "string") {
+    return [make("pre", { className: "answer" }, input.prompt, make("strong", {}, rows[0]))];
+  }
   if (input.lines && Array.isArray(rows)) return rows.map((row, index) => textView(input.lines[index], row));
   if (input.past && (Array.isArray(rows[0]) || rows[0].forecast)) return forecastView(rows[0], input.past, input.names);
   return [make("pre", {}, JSON.stringify(response, null, 1))];
