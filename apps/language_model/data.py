@@ -247,7 +247,7 @@ def make_dataset(tokens, config, epochs=None):
             same. None reads the text once, in its order.
 
     Returns:
-        A tf.data.Dataset of ({"tokens": int32 (batch, time), "fresh": bool (batch,)}, targets, weights), where weights
+        A tf.data.Dataset of ({"tokens": int32 (batch, time), "fresh": int32 (batch,)}, targets, weights), where weights
         are 0 for padding.
     """
     shape = config.batch_size, config.chunk_length
@@ -268,10 +268,10 @@ def make_dataset(tokens, config, epochs=None):
             if epochs is not None:
                 _forget(inputs, fresh, config.forget, np.random.default_rng([config.seed, number, step]))
             weights = (targets > 0).astype("float32")
-            yield {"tokens": inputs, "fresh": fresh}, targets, weights
+            yield {"tokens": inputs, "fresh": fresh.astype("int32")}, targets, weights
 
     chunk = tf.TensorSpec(shape, tf.int32)
-    inputs = {"tokens": chunk, "fresh": tf.TensorSpec(shape[:1], tf.bool)}
+    inputs = {"tokens": chunk, "fresh": tf.TensorSpec(shape[:1], tf.int32)}
     signature = inputs, chunk, tf.TensorSpec(shape, tf.float32)
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(positions))).prefetch(8)

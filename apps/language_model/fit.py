@@ -14,7 +14,7 @@ from .data import (
     require_enough,
     steps_of_epoch,
 )
-from .model import build_model, build_trunk, load_model
+from .model import build_model, build_trunk, load_model, nats_themselves
 from .transfer import copy_weights, extended
 from .writer import load_vocabulary
 
@@ -95,7 +95,7 @@ def compile_model(model, config, steps):
         0.0, decay_steps=max(1, steps - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
     )
     optimizer = Adam(schedule, weight_decay=config.weight_decay or None, global_clipnorm=config.clip_norm)
-    model.compile(optimizer=built(optimizer, model))
+    model.compile(optimizer=built(optimizer, model), loss=nats_themselves)
 
 
 def print_splits(splits, vocabulary, config):

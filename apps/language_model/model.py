@@ -42,7 +42,7 @@ class LanguageModel(keras.Model):
             output_dropout, embedding_dropout, sampled: as in `Config`.
 
     Call arguments:
-        inputs: {"tokens": int (batch, time), "fresh": bool (batch,)}; a fresh row begins with zero states.
+        inputs: {"tokens": int (batch, time), "fresh": int (batch,)}; a row with fresh 1 begins with zero states.
 
     Returns:
         Outputs, (batch, time, embedding_dim), from which `logits` and `nats` follow.
@@ -122,9 +122,15 @@ class LanguageModel(keras.Model):
         }
 
     def _carried(self, size, training, index):
-        name = f"carried_{'training' if training else 'evaluation'}_{index}"
-        shape = (self._settings["batch_size"], size)
-        return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
+        # `add_weight` cannot make a variable of which each device has its own on TensorFlow.
+        return keras.Variable(
+            "zeros",
+            (self._settings["batch_size"], size),
+            trainable=False,
+            aggregation="only_first_replica",
+            synchronization="on_read",
+            name=f"carried_{'training' if training else 'evaluation'}_{index}",
+        )
 
     @property
     def state_sizes(self):
@@ -133,10 +139,13 @@ class LanguageModel(keras.Model):
 
     def call(self, inputs, training=False):
         carried = self.carried[bool(training)]
-        kept = ops.cast(ops.logical_not(inputs["fresh"]), "float32")[:, None]
-        outputs, states = self.run(inputs["tokens"], [state * kept for state in carried], training=training)
+        kept = ops.cast(ops.equal(inputs["fresh"], 0), "float32")[:, None]
+        # Where devices share a batch on TensorFlow, each has its own state, and uses its first rows.
+        rows = ops.shape(inputs["tokens"])[0]
+        states = [state[:rows] * kept for state in carried]
+        outputs, states = self.run(inputs["tokens"], states, training=training)
         for variable, state in zip(carried, states, strict=True):
-            variable.assign(ops.cast(state, variable.dtype))
+            variable.assign(ops.concatenate([ops.cast(state, variable.dtype), variable[rows:]]))
         return outputs
 
     def run(self, tokens, states, mask=None, training=False):
@@ -230,10 +239,17 @@ class LanguageModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         estimated = training and self.vocabulary_size > 4 * self.sampled
         nats = (self.sampled_nats if estimated else self.nats)(y_pred, y)
-        return ops.mean(nats if sample_weight is None else nats * ops.cast(sample_weight, nats.dtype))
+        # Keras scales the loss for the devices that share a batch.
+        return super().compute_loss(x, y, nats, sample_weight, training)
 
     def get_config(self):
         return {**super().get_config(), **self._settings}
+
+
+@registered
+def nats_themselves(targets, nats):
+    """Return the nats that `LanguageModel.compute_loss` has computed: the loss to compile with."""
+    return nats
 
 
 def _num_states(layer):

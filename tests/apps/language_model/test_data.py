@@ -155,11 +155,11 @@ def test_resumed_epochs_are_the_same_and_passes_differ():
 def test_forgetting_makes_rows_fresh_and_hides_half_of_the_tokens_before():
     tokens, config = tokens_of(4000), Config(batch_size=10, chunk_length=10, forget=0.5)
     inputs = [batch[0] for batch in make_dataset(tokens, config, range(1))][1:]
-    fresh = np.array([each["fresh"].numpy() for each in inputs])
+    fresh = np.array([each["fresh"].numpy() for each in inputs]).astype(bool)
     started = np.array([each["tokens"].numpy()[:, 0] == START_ID for each in inputs])
     assert 0.4 < fresh.mean() < 0.6 and not started[~fresh].any()
     assert 0.4 < started[fresh].mean() < 0.6
-    plain = [(batch[0]["fresh"] & (batch[1][:, 0] > 0)).numpy() for batch in make_dataset(tokens, config)]
+    plain = [(batch[0]["fresh"].numpy() > 0) & (batch[1][:, 0].numpy() > 0) for batch in make_dataset(tokens, config)]
     assert np.sum(plain) == 10 and plain[0].all()
 
 

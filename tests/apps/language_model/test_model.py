@@ -10,7 +10,7 @@ from keras import ops
 
 from apps.language_model.config import Config
 from apps.language_model.fit import compile_model
-from apps.language_model.model import build_model, build_trunk, load_model
+from apps.language_model.model import build_model, build_trunk, load_model, nats_themselves
 
 SIZES = {"units": 7, "embedding_dim": 5, "batch_size": 3, "num_layers": 2}
 KINDS = {
@@ -34,7 +34,7 @@ def batches(tokens, fresh, length):
     parts = [slice(at, at + length) for at in range(0, tokens.shape[1] - 1, length)]
     chunks = np.stack([tokens[:, :-1][:, part] for part in parts])
     targets = np.stack([tokens[:, 1:][:, part] for part in parts])
-    inputs = {"tokens": chunks, "fresh": np.array(fresh)}
+    inputs = {"tokens": chunks, "fresh": np.array(fresh, "int32")}
     return tf.data.Dataset.from_tensor_slices((inputs, targets, np.ones(targets.shape, "float32")))
 
 
@@ -50,7 +50,7 @@ def tokens():
 def test_carried_state_equals_one_long_sequence(model, tokens):
     outputs, states = model.run(tokens[:, :-1], zeros(model, 3))
     whole = ops.convert_to_numpy(model.nats(outputs, tokens[:, 1:]))
-    model.compile()
+    model.compile(loss=nats_themselves)
     fresh = [[True] * 3, [False] * 3, [False] * 3]
     loss = model.evaluate(batches(tokens, fresh, 4), verbose=0)
     assert loss == pytest.approx(whole.mean(), rel=1e-5)
@@ -66,7 +66,7 @@ def test_gradients_of_a_chunk_are_those_of_the_sequence_with_a_fixed_start(model
         loss = ops.mean(model.nats(outputs, tokens[:, 5:9]))
     expected = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
     before = [variable.numpy() for variable in model.trainable_variables]
-    model.compile(keras.optimizers.SGD(1.0))
+    model.compile(keras.optimizers.SGD(1.0), loss=nats_themselves)
     for variable, value in zip(model.carried[True], states, strict=True):
         variable.assign(value)
     model.fit(batches(tokens[:, 4:9], [[False] * 3], 4), verbose=0, shuffle=False)
@@ -75,7 +75,7 @@ def test_gradients_of_a_chunk_are_those_of_the_sequence_with_a_fixed_start(model
 
 
 def test_fresh_rows_do_not_see_what_was_before(model, tokens):
-    model.compile()
+    model.compile(loss=nats_themselves)
     for other in (tokens[:, :7], (tokens[:, :7] + 1) % 6 + 4):
         fresh = [[True] * 3, [False, True, False]]
         data = batches(np.concatenate([other[:, :6], tokens[:, 6:]], axis=1), fresh, 6)
@@ -87,7 +87,7 @@ def test_fresh_rows_do_not_see_what_was_before(model, tokens):
 
 
 def test_evaluation_leaves_the_state_of_training(model, tokens):
-    model.compile(keras.optimizers.SGD(0.0))
+    model.compile(keras.optimizers.SGD(0.0), loss=nats_themselves)
     model.fit(batches(tokens, [[True] * 3] * 3, 4), verbose=0, shuffle=False)
     before = [variable.numpy() for variable in model.carried[True]]
     assert max(np.abs(state).max() for state in before) > 0
@@ -151,7 +151,7 @@ def test_training_uses_the_sample_only_for_large_vocabularies(tokens, monkeypatc
         return model.nats(outputs, targets)
 
     monkeypatch.setattr(model, "sampled_nats", sampled_nats)
-    model.compile(keras.optimizers.SGD(0.0))
+    model.compile(keras.optimizers.SGD(0.0), loss=nats_themselves)
     data = batches(tokens, [[True] * 3] * 3, 4)
     model.evaluate(data, verbose=0)
     assert not calls

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from apps.language_model.sample_data.make_text import make_text
 from apps.language_model.train import train
 from apps.language_model.writer import Writer, load_vocabulary
 from tests.apps.cases.language_model import APP
-from tests.conftest import ON_JAX, assert_killed_training_resumes, assert_refused, run_module
+from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, assert_refused, run_module
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +162,31 @@ def test_training_on_jax_writes_the_same_files(trained, options, tmp_path):
         assert done.returncode == 0 and done.stdout.strip(), done.stderr
         here = run_module(f"apps.{APP}.predict", run_dir, *arguments)
         assert here.stdout == done.stdout
+
+
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+(processor,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
+from apps.common import cli
+from apps.language_model.train import train
+sys.exit(cli.run(train, sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_devices_that_share_a_batch_carry_their_own_states(options, tmp_path):
+    # Without anything random that devices would draw on their own.
+    more = [*options, "--dropout", "0", "--output-dropout", "0", "--epochs", "2"]
+    histories = []
+    for name, start in (("one", ["-m", f"apps.{APP}.train"]), ("two", ["-c", TWO_DEVICES])):
+        command = [sys.executable, *start, "--run-dir", str(tmp_path / name), *more]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert ("mirrored, 8 rows" in done.stdout) == (name == "two")
+        histories.append(files.read_csv(tmp_path / name / "history.csv"))
+    for one, two in zip(*histories, strict=True):
+        assert (one["loss"], one["val_loss"]) == pytest.approx((two["loss"], two["val_loss"]), rel=1e-4)
 
 
 @pytest.mark.slow
