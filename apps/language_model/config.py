@@ -12,7 +12,7 @@ from ..common.tables import TableFormat
 class Config:
     """Settings of the text, its units, the network and its training.
 
-    On tiny_shakespeare (1.1 million characters) they train in about half an hour on 2 CPU cores; README.md has the
+    On tiny_shakespeare (1.1 million characters) they train in 15 to 21 minutes on 2 CPU cores; README.md has the
     results.
     """
 
