@@ -11,6 +11,7 @@ import tyro
 from ..common import cli, runs
 from ..common.options import Flat
 from ..common.tables import TableFormat, read_questions
+from ..common.words import shorten
 from .options import Sampling
 from .reading import text_column
 
@@ -19,7 +20,7 @@ from .reading import text_column
 class Generate:
     """Continue a text, character by character as it is made."""
 
-    prompt: Annotated[str, tyro.conf.Positional] = ""
+    prompt: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[PROMPT]")] = ""
     """Text to continue; if not given, a new text begins."""
     sampling: Flat[Sampling] = Sampling()
     json: bool = False
@@ -129,13 +130,7 @@ def _score(run_dir, task, saved):
         for row in found:
             print(json.dumps(row, ensure_ascii=False))
     else:
-        print(table([{**row, "text": cli_text(row["text"])} for row in found]))
-
-
-def cli_text(text, length=60):
-    """Return a text on one line, cut after `length` characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+        print(table([{**row, "text": shorten(row["text"])} for row in found]))
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_lines_are_scored_most_surprising_first(trained, tmp_path, capsys, monke
     assert [row["text"] for row in found[0]] == ["xxqzzq", "The fog is thick."]
     assert found[0][0]["nats_per_character"] > found[0][1]["nats_per_character"] > 0
     assert run(predict, trained, "score", "xxqzzq", "The fog is thick.") == 0
-    assert capsys.readouterr().out.splitlines()[2].endswith("xxqzzq")
+    assert capsys.readouterr().out.splitlines()[2].endswith("'xxqzzq'")
 
 
 def test_completions_are_printed(trained, writer, capsys):
