@@ -61,7 +61,21 @@ def video_captioner(batch_size):
     return model, ((frames, _shaped("int32", batch_size), captions), captions, _shaped("float32", *shape))
 
 
-STEPS = {each.__name__: each for each in (spam_detector, translator, forecaster, video_captioner)}
+def language_model(batch_size):
+    from apps.language_model.config import Config
+    from apps.language_model.fit import compile_model
+    from apps.language_model.model import build_model
+
+    config = Config(batch_size=batch_size)
+    # Characters.
+    model = build_model(config, 100)
+    compile_model(model, config, 1000)
+    chunk = _shaped("int32", batch_size, config.chunk_length)
+    inputs = {"tokens": chunk, "fresh": _shaped("int32", batch_size)}
+    return model, (inputs, chunk, _shaped("float32", batch_size, config.chunk_length))
+
+
+STEPS = {each.__name__: each for each in (spam_detector, translator, forecaster, video_captioner, language_model)}
 
 
 def _shaped(dtype, *shape):
