@@ -7,9 +7,8 @@ import keras
 
 from . import runs
 from .cli import UserError
-from .files import read_json
 from .models import load_model
-from .vocabularies import Vocabulary
+from .vocabularies import Vocabulary, load_vocabulary
 
 # File of a run directory.
 TRUNK = "trunk.keras"
@@ -48,5 +47,4 @@ def load_trunk(run_dir):
     saved, path = runs.open_run(run_dir), Path(run_dir) / TRUNK
     if not path.exists():
         raise UserError(f"{run_dir}: a run of {saved.get('app')} without {TRUNK}, expected a trained language model")
-    pieces = read_json(Path(run_dir) / "vocabulary.json")
-    return Trunk(load_model(path), Vocabulary(pieces["unit"], pieces["pieces"]), saved)
+    return Trunk(load_model(path), load_vocabulary(run_dir), saved)

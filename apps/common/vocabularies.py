@@ -1,13 +1,15 @@
 """Encode text as ids of characters, words or subwords, with TensorFlow's own operations, so that a SavedModel can."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from .text import END_ID, PAD_ID, SPACE, START_ID, UNKNOWN_ID, Subwords
+from .files import read_json
+from .text import SPACE, SPECIAL_PIECES, UNKNOWN_ID, Subwords
 
-NUM_SPECIAL = 4
+NUM_SPECIAL = len(SPECIAL_PIECES)
 # What decoding writes for a piece that is not in the vocabulary.
 UNKNOWN = "\ufffd"
 # Stands for a line break, which `Subwords` would take for a space.
@@ -15,7 +17,7 @@ LINE_BREAK = "⏎"
 # A word or a number, with the space before it, or any other character. Joined, the pieces are the text.
 _WORD = r"( ?[\p{L}\p{M}]+(?:['\x{2019}][\p{L}\p{M}]+)*| ?\p{N}+|(?s:.))"
 _SEPARATOR = "\x1f"
-# Characters from which subwords are chosen; more hardly change them.
+# Characters of the beginning of a text from which subwords are chosen, which bounds time and memory.
 MAX_FITTED = 20_000_000
 # Lines that are encoded at once.
 _LINES = 10_000
@@ -90,7 +92,7 @@ class Vocabulary(tf.Module):
 
     @classmethod
     def _fit_subwords(cls, lines, max_size):
-        # Chosen in the order of the merges, in which many a frequent piece is last.
+        # They come in the order of the merges, in which single characters, which are frequent, are last.
         pieces = cls("subwords", Subwords.fit(lines, max_size).pieces)
         counts = np.zeros(pieces.size, "int64")
         for start in range(0, len(lines), _LINES):
@@ -98,6 +100,12 @@ class Vocabulary(tf.Module):
             counts += np.bincount(ids, minlength=pieces.size)
         order = np.argsort(-counts[NUM_SPECIAL:], kind="stable")
         return cls("subwords", [pieces.pieces[index] for index in order])
+
+
+def load_vocabulary(run_dir):
+    """Return the `Vocabulary` of the run of a language model."""
+    saved = read_json(Path(run_dir) / "vocabulary.json")
+    return Vocabulary(saved["unit"], saved["pieces"])
 
 
 def split_words(texts):
@@ -125,6 +133,3 @@ def _beginning(texts):
 def _table(keys, ids, dtype):
     initial = tf.lookup.KeyValueTensorInitializer(tf.constant(keys, dtype), tf.constant(list(ids), tf.int32))
     return tf.lookup.StaticHashTable(initial, UNKNOWN_ID)
-
-
-__all__ = ["END_ID", "NUM_SPECIAL", "PAD_ID", "START_ID", "UNKNOWN", "UNKNOWN_ID", "Vocabulary", "split_words"]

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from ..common.vocabularies import START_ID, UNKNOWN_ID
+from ..common.text import START_ID, UNKNOWN_ID
 from .completion import Completer
 from .generation import continue_from, uniforms
 
@@ -34,7 +34,7 @@ class Answers(tf.Module):
         """Read texts from given states.
 
         Returns:
-            The new states; the nats of each text, float32 (batch,); its characters and how many are unknown.
+            The new states; the nats of each text, float32 (batch,); and its number of unknown tokens, int32 (batch,).
         """
         with tf.control_dependencies([self._require_short(texts)]):
             ragged = self.vocabulary.encode(texts)

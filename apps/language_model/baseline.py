@@ -7,11 +7,11 @@ shorter one; shorter contexts count the different tokens before an n-gram instea
 
 import numpy as np
 
-from ..common.vocabularies import START_ID
+from ..common.text import START_ID
 
 # Largest order tried for each unit.
 MAX_ORDER = {"characters": 9, "subwords": 5, "words": 5}
-# Tokens that are counted, from the start of the text; each order takes some 30 bytes a token.
+# Tokens that are counted, from the start of the text, which bounds the memory.
 MAX_TOKENS = 10_000_000
 
 

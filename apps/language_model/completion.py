@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ..common.vocabularies import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from ..common.text import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 _WORD = r"[\p{L}\p{M}\p{N}'\x{2019}]"
 # Longest beginning of a word that is completed, in bytes; a longer one is a text like any other.

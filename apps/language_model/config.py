@@ -28,8 +28,7 @@ class Config:
     """Split of a TensorFlow Datasets set to read."""
 
     unit: Literal["characters", "subwords", "words"] = "characters"
-    """Unit of prediction. Characters need no vocabulary and spell any word; subwords and words make texts 4 to 6 times
-    shorter."""
+    """Unit of prediction. Characters need no vocabulary and spell any word; of film reviews a subword has 4 of them."""
     vocabulary_size: int = 20_000
     """Largest number of subwords or words, the most frequent first; characters are not limited."""
     min_count: int = 2
@@ -51,9 +50,11 @@ class Config:
     num_layers: int = 1
     """Number of recurrent layers."""
     normalization: bool = False
-    """Layer normalization in the recurrent layers (Ba et al. 2016); LSTM and GRU only, and several times slower."""
+    """Layer normalization in the recurrent layers (Ba et al. 2016); LSTM and GRU only. It runs Keras' loop, which is
+    slower."""
     zoneout: float = 0.0
-    """Probability that a unit keeps its state in a step (Krueger et al. 2017); several times slower."""
+    """Probability that a unit keeps its state in a step (Krueger et al. 2017). It runs Keras' loop, which is
+    slower."""
     tied_embeddings: bool = True
     """Whether input and output share their vectors (Press and Wolf 2017)."""
     dropout: float = 0.2
@@ -86,7 +87,8 @@ class Config:
     epochs: int = 25
     """Number of epochs."""
     epoch_tokens: int = 20_000_000
-    """Tokens of an epoch at most: a longer text is read over several, so that each ends within an hour or so."""
+    """Tokens of an epoch at most: a longer text is read over several, because a training resumes at
+    the end of an epoch."""
     patience: int = 5
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..common.cli import UserError
-from ..common.vocabularies import END_ID, START_ID, Vocabulary
+from ..common.text import END_ID, START_ID, UNKNOWN_ID
+from ..common.vocabularies import Vocabulary
 from ..common.words import counted
 from .reading import is_split_by_documents
 
@@ -92,8 +93,8 @@ class Tokens:
         return np.asarray(self.ids[self.starts[index] : self.starts[index + 1]], "int32")
 
 
-class _Writer:
-    """Collects the ids of a split in a temporary file."""
+class _TokenFile:
+    """Collect the ids of a split in a temporary file."""
 
     def __init__(self, dtype):
         self.dtype = dtype
@@ -109,7 +110,7 @@ class _Writer:
             ids = np.concatenate([ids, [END_ID]])
         self.length += len(ids)
         self.characters, self.words = self.characters + len(text), self.words + len(text.split())
-        self.unknown += int(np.count_nonzero(ids == 1))
+        self.unknown += int(np.count_nonzero(ids == UNKNOWN_ID))
         self.file.write(ids.astype(self.dtype).tobytes())
 
     def tokens(self):
@@ -133,14 +134,14 @@ def encode_corpus(corpus, vocabulary, config=None):
         {split: `Tokens`}.
     """
     dtype = "uint16" if vocabulary.size < 2**16 else "int32"
-    writers = {split: _Writer(dtype) for split in (SPLITS if config else ("test",))}
+    files = {split: _TokenFile(dtype) for split in (SPLITS if config else ("test",))}
     waiting, characters, before = [], 0, None
 
     def flush():
         encoded = vocabulary.encode(tf.constant([text for _, text, _, _ in waiting], tf.string))
         rows = np.split(encoded.flat_values.numpy(), encoded.row_splits.numpy()[1:-1])
-        for ids, (split, text, starts, ends) in zip(rows, waiting, strict=False):
-            writers[split].add(ids, text, starts, ends and corpus.documents > 1)
+        for ids, (split, text, starts, ends) in zip(rows, waiting, strict=True):
+            files[split].add(ids, text, starts, ends and corpus.documents > 1)
         waiting.clear()
 
     whole = (("test", block.text, block.starts, block.ends) for block in corpus.blocks())
@@ -151,8 +152,9 @@ def encode_corpus(corpus, vocabulary, config=None):
         if characters >= _AT_ONCE:
             flush()
             characters = 0
-    flush()
-    return {split: writer.tokens() for split, writer in writers.items()}
+    if waiting:
+        flush()
+    return {split: file.tokens() for split, file in files.items()}
 
 
 def fit_vocabulary(corpus, config):
@@ -176,7 +178,7 @@ def require_enough(corpus, splits, config):
 
 
 class Strands:
-    """One pass over tokens as batches of chunks: row r of batch s + 1 goes on where row r of batch s ended.
+    """One pass over tokens as batches of chunks: row r of batch s + 1 continues row r of batch s.
 
     All chunks, in the order of the text, are cut into `batch_size` strands of equal length. A chunk has tokens of one
     document; the last of a document is padded. A chunk that begins a document, or a strand, is fresh: it begins with

@@ -37,8 +37,9 @@ def write_report(run_dir, data=()):
     run_dir, writer = Path(run_dir), Writer(run_dir)
     splits = _tokens(run_dir, writer, data)
     test = splits["test"]
-    ngrams, order = _fit_ngrams(splits, writer)
-    nats, choices = _measure(writer, splits, ngrams, order)
+    ngrams = _fit_ngrams(splits, writer)
+    nats, choices = _measure(writer, splits, ngrams)
+    order = choices["order"]
     name = NAMES[writer.config.cell]
     results = {
         f"{name}, state carried": nats["carried"],
@@ -67,7 +68,6 @@ def write_report(run_dir, data=()):
         "characters": test.characters,
         "words": test.words,
         "unknown": test.unknown,
-        "order": order,
         **choices,
         "results": results,
         "verdict": found,
@@ -99,33 +99,34 @@ def _tokens(run_dir, writer, data):
 
 
 def _fit_ngrams(splits, writer):
-    """Return the n-grams of the training text, and the order that is best on the validation text."""
+    """Return the n-grams of the training text."""
     train = splits["train"].ids
     if len(train) > MAX_TOKENS:
         print(f"the n-grams are counted in the first {MAX_TOKENS:,} of {len(train):,} {writer.config.unit}")
-    ngrams = NGrams(train, MAX_ORDER[writer.config.unit], writer.vocabulary.size)
-    losses = -np.log(ngrams.probabilities(splits["validation"].ids)).mean(axis=1)
-    return ngrams, int(np.argmin(losses)) + 1
+    return NGrams(train, MAX_ORDER[writer.config.unit], writer.vocabulary.size)
 
 
-def _measure(writer, splits, ngrams, order):
+def _measure(writer, splits, ngrams):
     """Return the nats of each test token by every model, and what was chosen on the validation text."""
     validation, test = splits["validation"], splits["test"]
     network = {name: token_nats(writer.scorer, splits[name]).astype("float64") for name in ("validation", "test")}
-    on_validation = -np.log(ngrams.probabilities(validation.ids)[order - 1])
+    on_validation = -np.log(ngrams.probabilities(validation.ids))
+    best = int(np.argmin(on_validation.mean(axis=1)))
+    on_validation = on_validation[best]
     weight = best_weight(network["validation"], on_validation)
     by_order = -np.log(ngrams.probabilities(test.ids))
     nats = {
         "carried": network["test"],
         "reset": token_nats(writer.scorer, test, WINDOW),
-        "mixture": mixed(weight, network["test"], by_order[order - 1]),
-        "ngram": by_order[order - 1],
+        "mixture": mixed(weight, network["test"], by_order[best]),
+        "ngram": by_order[best],
         "unigram": by_order[0],
         # Neither padding nor a start is ever next.
         "uniform": np.full(test.predictions, np.log(writer.vocabulary.size - 2)),
     }
     characters = validation.characters
     choices = {
+        "order": best + 1,
         "weight": weight,
         "validation": {
             "network": float(network["validation"].sum() / characters),

@@ -15,7 +15,7 @@ def export(
 
     Its signatures: `serving_default` (prompt, length, temperature, seed -> continuation), `complete` (text -> the most
     likely next words), `score` (text -> nats), and `step` (text, state, length ... -> continuation, state), with which
-    a client goes on without sending the text again.
+    a client continues without resending the text.
 
     Args:
         run_dir: Folder of a trained run.

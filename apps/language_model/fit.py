@@ -6,6 +6,7 @@ from ..common import training
 from ..common.files import replacing
 from ..common.training.optimizers import Adam, built
 from ..common.transfer import TRUNK
+from ..common.vocabularies import load_vocabulary
 from ..common.words import counted
 from .data import (
     encode_corpus,
@@ -16,7 +17,6 @@ from .data import (
 )
 from .model import build_model, build_trunk, load_model, nats_themselves
 from .transfer import copy_weights, extended
-from .writer import load_vocabulary
 
 
 def fit(config, options, corpus):

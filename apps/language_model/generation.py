@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from ..common.vocabularies import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+from ..common.text import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 # Draws that one seed gives.
 BLOCK = 1000

@@ -31,8 +31,8 @@ def mixed(weight, nats, other):
 def best_weight(nats, other, rounds=50):
     """Return the weight of the first of two models, from 0 to 1, with which their mixture is best on a text.
 
-    By expectation-maximization (Jelinek and Mercer, "Interpolated estimation of Markov source parameters", 1980), which
-    never gets worse, from the better of the two and the middle.
+    By expectation-maximization (Jelinek and Mercer, "Interpolated estimation of Markov source parameters", 1980),
+    starting from equal weights. Returns 0 or 1 if one model is better than the mixture that it finds.
     """
     weight = 0.5
     for _ in range(rounds):

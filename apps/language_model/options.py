@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from ..common.cli import UserError
+from ..common.settings import require, require_counts
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Sampling:
     """Text that ends the generation; it is not printed."""
 
     def __post_init__(self):
-        _require("length", self.length, self.length >= 1, "a whole number from 1 up")
-        _require("temperature", self.temperature, 0 <= self.temperature < math.inf, "a number from 0 up")
-        _require("top-k", self.top_k, self.top_k >= 0, "a whole number from 0 up")
-        _require("top-p", self.top_p, 0 < self.top_p <= 1, "a number above 0, at most 1")
-        _require("seed", self.seed, 0 <= self.seed < 2**31, "a whole number from 0 up to 2147483647")
+        require_counts(self, "length")
+        require_counts(self, "top_k", least=0)
+        require(self, "temperature", lambda value: 0 <= value < math.inf, "a number from 0 up")
+        require(self, "top_p", lambda value: 0 < value <= 1, "a number above 0, at most 1")
+        require(self, "seed", lambda value: 0 <= value < 2**31, "a whole number from 0 up to 2147483647")
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,5 @@ class Limits:
     """Number of words that `complete` returns."""
 
     def __post_init__(self):
-        for name in ("max_length", "max_prompt", "words"):
-            _require(name.replace("_", "-"), getattr(self, name), getattr(self, name) >= 1, "a whole number from 1 up")
-        _require("words", self.words, self.words <= 50, "at most 50")
-
-
-def _require(option, value, holds, expected):
-    if not holds:
-        raise UserError(f"--{option} {value}: expected {expected}")
+        require_counts(self, "max_length max_prompt")
+        require(self, "words", lambda value: 1 <= value <= 50, "a whole number from 1 to 50")

@@ -7,6 +7,7 @@ import numpy as np
 from ..common.files import read_csv
 from ..common.fonts import drawable
 from ..common.reports import figure, plot_epochs
+from ..common.text import START_ID
 
 LOSSES = {"loss": "training text, with dropout", "val_loss": "validation text"}
 # Characters of a line and lines of the passages that are drawn, and passages of each kind.
@@ -55,7 +56,8 @@ def _draw_memory(axes, positions, nats, baseline, name):
 
 def _passages(nats, tokens, vocabulary):
     """Return the most and the least surprising passages, each a list of (character, nats)."""
-    ids = np.asarray(tokens.ids)[np.asarray(tokens.ids) != 2]
+    ids = np.asarray(tokens.ids)
+    ids = ids[ids != START_ID]
     texts = [vocabulary.texts[each] for each in ids[:2_000_000].tolist()]
     lengths = np.array([len(text) for text in texts])
     ends = np.cumsum(lengths)

@@ -12,7 +12,7 @@ from ..common import cli, runs
 from ..common.options import Flat
 from ..common.tables import TableFormat, read_questions
 from ..common.words import shorten
-from .options import Sampling
+from .options import Limits, Sampling
 from .reading import text_column
 
 
@@ -66,10 +66,10 @@ def predict(
 
     Args:
         run_dir: Folder of a trained run.
-        task: What to do: `generate`, `complete` or `score`, each with options of its own, which --help shows behind it.
+        task: What to do: `generate`, `complete` or `score`, each with its own options and --help.
     """
-    saved = runs.open_run(run_dir, __package__)
-    {Generate: _generate, Complete: _complete, Score: _score}[type(task)](run_dir, task, saved)
+    runs.open_run(run_dir, __package__)
+    {Generate: _generate, Complete: _complete, Score: _score}[type(task)](run_dir, task)
 
 
 def _writer(run_dir):
@@ -79,7 +79,7 @@ def _writer(run_dir):
     return Writer(run_dir)
 
 
-def _generate(run_dir, task, saved):
+def _generate(run_dir, task):
     writer = _writer(run_dir)
     if unknown := writer.unknown(task.prompt):
         print(f"{unknown} of the prompt's {writer.config.unit} are in no training text", file=sys.stderr)
@@ -93,13 +93,13 @@ def _generate(run_dir, task, saved):
     print()
 
 
-def _complete(run_dir, task, saved):
+def _complete(run_dir, task):
     if not task.texts:
         raise cli.UserError("complete: no text; give what has been typed")
-    if not 1 <= task.words <= 50:
-        raise cli.UserError(f"--words {task.words}: expected a whole number from 1 to 50")
-    writer = _writer(run_dir)
-    for text, words in zip(task.texts, writer.complete(list(task.texts), task.words), strict=True):
+    # Raises if there are too many.
+    count = Limits(words=task.words).words
+    completions = _writer(run_dir).complete(list(task.texts), count)
+    for text, words in zip(task.texts, completions, strict=True):
         if task.json:
             found = [{"word": word, "probability": round(p, 6)} for word, p in words]
             print(json.dumps({"text": text, "words": found}, ensure_ascii=False))
@@ -107,12 +107,13 @@ def _complete(run_dir, task, saved):
             print(f"{text}…  " + "  ".join(f"{word} {100 * p:.1f} %" for word, p in words))
 
 
-def _score(run_dir, task, saved):
+def _score(run_dir, task):
     if task.texts and task.file:
         raise cli.UserError(f"--file {task.file}: give texts or a file, not both")
     for number, text in enumerate(task.texts, 1):
         if not text:
             raise cli.UserError(f"text {number} of {len(task.texts)} is empty; leave it out")
+    saved = runs.open_run(run_dir, __package__)
     form = TableFormat(**saved.get("table", {}))
     texts = task.texts or read_questions(task.file, text_column(saved.get("column")), form)
     writer = _writer(run_dir)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from keras import ops
 
 from ..common import exports, runs
-from ..common.files import read_json
-from ..common.vocabularies import END_ID, START_ID, UNKNOWN_ID, Vocabulary
+from ..common.text import END_ID, START_ID, UNKNOWN_ID
+from ..common.vocabularies import load_vocabulary
 from .answers import Answers
 from .config import Config
 from .generation import BLOCK, Sampler, uniforms
@@ -123,9 +123,3 @@ def _completed(run_dir, texts, count):
 def _overlap(text, stop):
     """Return how many of the last characters of a text are the first of `stop`."""
     return next((size for size in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:size])), 0)
-
-
-def load_vocabulary(run_dir):
-    """Return the `Vocabulary` of a run."""
-    saved = read_json(Path(run_dir) / "vocabulary.json")
-    return Vocabulary(saved["unit"], saved["pieces"])

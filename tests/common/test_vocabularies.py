@@ -3,7 +3,8 @@
 import pytest
 import tensorflow as tf
 
-from apps.common.vocabularies import UNKNOWN_ID, Vocabulary, split_words
+from apps.common.text import UNKNOWN_ID
+from apps.common.vocabularies import Vocabulary, split_words
 
 TEXTS = ["The king's men aren't here,\nthe 12 of them.\n\nThe king\tis naïve!\n"] * 5
 WEIRD = ["", " ", "☃", "a\x1fb", "\ufeffx", "\U0001d518", "l'homme", "l\u2019homme", "e\u0301", "\r\n", "x" * 5000]

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import io
 import lzma
-import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -114,7 +113,7 @@ def lines_of(blocks):
     """Yield the lines of blocks, without their ends."""
     rest = ""
     for block in blocks:
-        *lines, rest = re.split("\n", rest + block)
+        *lines, rest = (rest + block).split("\n")
         yield from lines
     if rest:
         yield rest

@@ -25,10 +25,15 @@ MAX_PREAMBLE = 60
 
 def is_table_name(path):
     """Return whether the name of a file says that it is a table, packed or not."""
+    return unpacked_suffix(path) in SUFFIXES
+
+
+def unpacked_suffix(path):
+    """Return the last suffix of the name of a file, in small letters and without that of its packing: `.csv`."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
         suffixes.pop()
-    return bool(suffixes) and suffixes[-1] in SUFFIXES
+    return suffixes[-1] if suffixes else ""
 
 
 def read_table(path, form=TableFormat(), columns=(), header=True):

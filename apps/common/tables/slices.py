@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from .blocks import read_blocks
-from .reading import PACKED_SUFFIXES, read_table, table_of
+from .reading import read_table, table_of, unpacked_suffix
 
 # Characters of a slice, about.
 SLICE = 64 << 20
@@ -19,7 +18,7 @@ def read_slices(path, form, columns, size=SLICE):
         path, form, columns: see `read_table`.
         size: characters of a slice, about; a slice has whole rows.
     """
-    kind = _kind(path)
+    kind = unpacked_suffix(path)
     if kind not in (*_JSON_LINES, *_DELIMITED):
         yield read_table(path, form, columns)
         return
@@ -40,13 +39,6 @@ def read_slices(path, form, columns, size=SLICE):
                 header = "".join(rest.splitlines(keepends=True)[: table.rows[0] - lines])
             above += rest.count("\n", 0, end)
         rest = rest[end:] + (block or "")
-
-
-def _kind(path):
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
 
 
 def _end_of_row(text, json_lines):

@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from apps.common.vocabularies import START_ID
+from apps.common.text import START_ID
 from apps.language_model.baseline import NGrams
 from apps.language_model.metrics import best_weight, mixed, text_metrics
 from tests.conftest import shared_data

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from apps.common.cli import UserError
-from apps.common.vocabularies import END_ID, START_ID, Vocabulary
+from apps.common.text import END_ID, START_ID
+from apps.common.vocabularies import Vocabulary
 from apps.language_model.config import Config
 from apps.language_model.data import (
     Strands,

@@ -13,12 +13,13 @@ import layers
 from apps.common import cli, files
 from apps.common.tables import TableFormat
 from apps.common.transfer import load_trunk
+from apps.common.vocabularies import load_vocabulary
 from apps.language_model.evaluate import evaluate
 from apps.language_model.model import load_model
 from apps.language_model.predict import predict
 from apps.language_model.sample_data.make_text import make_text
 from apps.language_model.train import train
-from apps.language_model.writer import Writer, load_vocabulary
+from apps.language_model.writer import Writer
 from tests.apps.cases.language_model import APP
 from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, assert_refused, run_module
 

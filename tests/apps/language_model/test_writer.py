@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from apps.common.vocabularies import END_ID, START_ID, UNKNOWN_ID, Vocabulary
+from apps.common.text import START_ID
+from apps.common.vocabularies import Vocabulary
 from apps.language_model.answers import Answers
 from apps.language_model.config import Config
 from apps.language_model.generation import draw, uniforms
@@ -247,4 +248,3 @@ def test_generation_ends_at_the_end_of_a_document():
         answers.start(tf.constant(["a"])), tf.constant([9]), tf.constant([1.0]), tf.constant([0]), 1
     )
     assert text.numpy().tolist() == [b""]
-    assert END_ID == 3 and UNKNOWN_ID == 1
