@@ -1,8 +1,7 @@
 """What labels mean: which are the same, and which are the class to detect."""
 
-from collections import Counter
-
 from ..common.cli import UserError
+from ..common.labelled import fold_label
 from ..common.words import counted, listed
 
 POSITIVE_LABELS = ("spam", "junk", "phishing", "smishing", "scam", "fraud", "positive", "true", "yes", "1")
@@ -21,23 +20,6 @@ NEGATIVE_LABELS = (
 )
 # A label column has fewer different values than rows.
 MAX_LABELS = 20
-
-
-def fold_label(label):
-    """Return a label without case and outer blanks."""
-    return label.strip().casefold()
-
-
-def spellings(labels, summary):
-    """Return {label as `fold_label` returns it: its most common spelling}; note in `summary` which labels are one."""
-    spellings = {}
-    for label, count in Counter(label.strip() for label in labels).most_common():
-        spellings.setdefault(fold_label(label), []).append((label, count))
-    for found in spellings.values():
-        if len(found) > 1:
-            others = listed(label for label, _ in found[1:])
-            summary.note(f"{others} taken as {found[0][0]!r}: the same but for case and blanks")
-    return {key: found[0][0] for key, found in spellings.items()}
 
 
 def choose_classes(source, counts, positive_labels):

@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from apps.common import tfds_sets
 from apps.common.cli import UserError
 from apps.common.tables import TableFormat
-from apps.spam_detector import reading
 from apps.spam_detector.config import Config
 from apps.spam_detector.data import (
     Encoder,
@@ -313,7 +313,7 @@ def test_tfds_offline_fails_at_once_with_a_word(tmp_path, monkeypatch):
 
 def test_tfds_set_of_another_kind_is_refused(monkeypatch):
     builder = tfds.testing.DummyDataset
-    monkeypatch.setattr(reading.tfds_sets, "open_set", lambda name, split: builder(data_dir="/nonexistent"))
+    monkeypatch.setattr(tfds_sets, "open_set", lambda name, split: builder(data_dir="/nonexistent"))
     with pytest.raises(UserError, match="not text classification"):
         read_examples(Config(data="tfds:dummy"))
 
