@@ -18,8 +18,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from apps.common import cli, files
 from apps.common.options import TrainingOptions
+from apps.common.splits import clusters
 from apps.spam_detector.config import Config
-from apps.spam_detector.data import clusters
 from apps.spam_detector.detector import Detector
 from apps.spam_detector.evaluation import fit_baseline
 from apps.spam_detector.metrics import binary_metrics

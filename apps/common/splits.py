@@ -1,7 +1,50 @@
-"""Hold out a random fraction of the examples."""
+"""Hold out a random fraction of the examples, near-duplicates together."""
+
+import re
+import unicodedata
+import warnings
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
+
+
+def cluster_key(text):
+    """Return a text without case, punctuation and spacing, with every digit a 0: the same for near-duplicates."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"\d", "0", folded)).split())
+
+
+def clusters(texts):
+    """Return int (rows,), the same for near-duplicates."""
+    keys = [cluster_key(text) for text in texts]
+    ids = {key: index for index, key in enumerate(dict.fromkeys(keys))}
+    return np.array([ids[key] for key in keys])
+
+
+def split_labelled(examples, config, rare=False):
+    """Split into train, validation and test: near-duplicates together, classes in the same proportions.
+
+    What the data itself names as test or validation rows is that.
+
+    Args:
+        examples: has `texts`, `labels`, and `splits`, names or None.
+        config: has `test_fraction`, `validation_fraction` and `seed`.
+        rare: whether a class may have too few rows for every split.
+
+    Returns:
+        {name: int (rows,)}; `test` is empty if `test_fraction` is 0.
+    """
+    groups = clusters(examples.texts)
+    named = np.array(examples.splits or ["train"] * len(groups))
+    splits = {name: np.flatnonzero(named == name) for name in ("train", "validation", "test")}
+    rest, fraction = splits["train"], config.validation_fraction
+    if not len(splits["test"]):
+        rest, splits["test"] = hold_out(rest, groups, config.test_fraction, config.seed, examples.labels, rare)
+        fraction /= 1 - config.test_fraction
+    if not len(splits["validation"]):
+        rest, splits["validation"] = hold_out(rest, groups, fraction, config.seed, examples.labels, rare)
+    splits["train"] = rest
+    return splits
 
 
 def unlike_asked(parts, config):
@@ -21,7 +64,7 @@ def unlike_asked(parts, config):
     return f"split {figures[0]} %, not {figures[1]}: there are few rows, and some must stay together"
 
 
-def hold_out(rows, groups, fraction, seed, labels=None):
+def hold_out(rows, groups, fraction, seed, labels=None, rare=False):
     """Split examples in two, with every group in one of the parts.
 
     Args:
@@ -30,6 +73,7 @@ def hold_out(rows, groups, fraction, seed, labels=None):
         fraction: fraction of the groups to hold out, from 0 up to, but not including, 1.
         seed: of the choice.
         labels: int (examples,), classes that both parts have in the same proportions; None for any proportions.
+        rare: whether a class may have too few rows for both parts; all of it then remains. If not, more is held out.
 
     Returns:
         The rows that remain and those held out; none are held out if the fraction is 0, or if there are too few
@@ -39,10 +83,15 @@ def hold_out(rows, groups, fraction, seed, labels=None):
         return rows, rows[:0]
     if labels is None:
         splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-    else:
-        folds = min(max(2, round(1 / fraction)), np.bincount(labels[rows], minlength=2).min())
-        if folds < 2:
-            return rows, rows[:0]
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    rest, held = next(splitter.split(rows, None if labels is None else labels[rows], groups[rows]))
-    return rows[rest], rows[held]
+        rest, held = next(splitter.split(rows, None, groups[rows]))
+        return rows[rest], rows[held]
+    counts = np.bincount(labels[rows], minlength=2)
+    folds = min(max(2, round(1 / fraction)), counts.max() if rare else counts.min())
+    if folds < 2:
+        return rows, rows[:0]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        rest, held = next(splitter.split(rows, labels[rows], groups[rows]))
+    is_lost = np.isin(labels[rows[held]], np.setdiff1d(labels[rows[held]], labels[rows[rest]]))
+    return np.sort(np.concatenate([rows[rest], rows[held[is_lost]]])), rows[held[~is_lost]]

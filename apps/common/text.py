@@ -111,6 +111,21 @@ class Subwords(tf.Module):
         Returns:
             Ragged int32 (batch, time). A character that is in no piece gives one unknown id.
         """
+        characters, ids, starts = self._cut(texts)
+        return tf.ragged.boolean_mask(characters.with_flat_values(ids), characters.with_flat_values(starts))
+
+    def split(self, texts):
+        """Return the pieces of texts as they are in them, ragged string (batch, time), one for each id of `encode`."""
+        characters, _, starts = self._cut(texts)
+        number = tf.cumsum(tf.cast(starts, tf.int32)) - 1
+        pieces = tf.strings.unsorted_segment_join(
+            characters.flat_values, number, tf.reduce_sum(tf.cast(starts, tf.int32))
+        )
+        lengths = tf.ragged.boolean_mask(characters, characters.with_flat_values(starts)).row_lengths()
+        return tf.RaggedTensor.from_row_lengths(pieces, lengths)
+
+    def _cut(self, texts):
+        """Return the ragged characters of texts, and of each the id of the longest piece there, and if one starts."""
         characters = self._characters(texts)
         flat = characters.flat_values
         ids = self._ids.lookup(flat)
@@ -122,8 +137,7 @@ class Subwords(tf.Module):
             ids = tf.where(found < 0, ids, found)
             lengths = tf.where(found < 0, lengths, length)
         starts = _reachable(tf.equal(flat, SPACE), lengths)
-        ids = tf.where(ids < 0, UNKNOWN_ID, ids)
-        return tf.ragged.boolean_mask(characters.with_flat_values(ids), characters.with_flat_values(starts))
+        return characters, tf.where(ids < 0, UNKNOWN_ID, ids), starts
 
     def names(self, ids):
         """Return a list of the pieces of ids, int (time,); `SPACE` is kept."""

@@ -60,7 +60,13 @@ class Vocabulary(tf.Module):
         if self.unit == "words":
             words = split_words(texts)
             return words.with_flat_values(self._table.lookup(words.flat_values))
-        return self._subwords.encode(tf.strings.regex_replace(texts, r"\r?\n", f" {LINE_BREAK} "))
+        return self._subwords.encode(_with_line_breaks(texts))
+
+    def split(self, texts):
+        """Return the pieces of texts, ragged string (batch, time), one for each id of `encode`, known or not."""
+        if self.unit == "characters":
+            return tf.strings.unicode_split(texts, "UTF-8")
+        return split_words(texts) if self.unit == "words" else self._subwords.split(_with_line_breaks(texts))
 
     def decode(self, ids):
         """Return the texts, string (batch,), of int (batch, time); special ids other than unknown add nothing."""
@@ -114,6 +120,10 @@ def split_words(texts):
     marked = tf.strings.regex_replace(tf.strings.regex_replace(texts, _SEPARATOR, " "), _WORD, rf"\1{_SEPARATOR}")
     words = tf.strings.split(marked, _SEPARATOR)
     return tf.ragged.boolean_mask(words, tf.not_equal(words, ""))
+
+
+def _with_line_breaks(texts):
+    return tf.strings.regex_replace(texts, r"\r?\n", f" {LINE_BREAK} ")
 
 
 def _words(text):

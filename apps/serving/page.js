@@ -204,7 +204,7 @@ function formFor(model) {
 
 // A signature with more outputs than the default one, if there is one.
 function detailedSignature(signatures) {
-  const name = ["classes", "attention"].find((candidate) => candidate in signatures);
+  const name = ["explain", "classes", "attention"].find((candidate) => candidate in signatures);
   return name ? { signature_name: name } : {};
 }
 
@@ -217,15 +217,39 @@ function bar(label, fraction) {
   return make("div", { className: "answer" }, text, make("div", { className: "bar", title: text }, filled));
 }
 
+// Of many classes the most likely ones.
+function classBars({ classes, scores }, most = 6) {
+  const order = [...classes.keys()];
+  if (classes.length > most) order.sort((a, b) => scores[b] - scores[a]).splice(most);
+  return order.map((index) => bar(classes[index], scores[index]));
+}
+
 function textView(line, row) {
   const outputs = typeof row === "object" ? row : { label: row };
   const text = outputs.label ?? outputs.translation ?? JSON.stringify(outputs);
   const box = make("div", { className: "answer" }, make("small", {}, line), make("br"), make("strong", {}, String(text)));
   if ("score" in outputs) box.append(make("small", {}, ` (score ${outputs.score.toFixed(2)})`));
-  if (outputs.classes && outputs.scores) box.append(...outputs.classes.map((name, index) => bar(name, outputs.scores[index])));
+  if (outputs.classes && outputs.scores) box.append(...classBars(outputs));
   else if ("probability" in outputs) box.append(bar("probability", outputs.probability));
-  if (outputs.attention) box.append(attentionView(outputs));
+  if (outputs.source_pieces) box.append(attentionView(outputs));
+  if (outputs.words && outputs.effect) box.append(...wordsView(outputs));
   return box;
+}
+
+// Words colored by what the answer loses without them, and underlined by the attention that they got.
+function wordsView({ words, effect, attention }) {
+  const most = Math.max(...attention);
+  const spans = words.flatMap((word, index) => {
+    if (!word) return [];
+    const title = `effect ${effect[index].toFixed(2)}, attention ${(100 * attention[index]).toFixed(1)} %`;
+    const span = make("span", { title }, word);
+    const strength = Math.min(1, Math.abs(effect[index]) / 3);
+    span.style.backgroundColor = `rgb(${effect[index] > 0 ? "46 160 67" : "218 54 51"} / ${0.8 * strength})`;
+    span.style.borderBottom = `3px solid rgb(47 111 179 / ${attention[index] / most})`;
+    return [span, " "];
+  });
+  const key = "green: without this word the answer is less likely; red: more likely; line: attention";
+  return [make("p", { className: "explained" }, ...spans), make("small", {}, key)];
 }
 
 function svg(tag, attributes, text) {

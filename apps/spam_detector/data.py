@@ -4,8 +4,6 @@ Near-duplicates, texts that differ only in digits, case, punctuation or spacing,
 the test rows would only measure memorization.
 """
 
-import re
-import unicodedata
 from collections import Counter
 
 import keras
@@ -14,23 +12,10 @@ import tensorflow as tf
 
 from ..common.buckets import bucketed
 from ..common.cli import UserError
-from ..common.splits import hold_out
+from ..common.splits import split_labelled
 from ..common.text import split_tokens
 
 NGRAM_WIDTHS = (2, 3, 4, 5)
-
-
-def cluster_key(text):
-    """Return a text without case, punctuation and spacing, with every digit a 0: the same for near-duplicates."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"\d", "0", folded)).split())
-
-
-def clusters(texts):
-    """Return int (rows,), the same for near-duplicates."""
-    keys = [cluster_key(text) for text in texts]
-    ids = {key: index for index, key in enumerate(dict.fromkeys(keys))}
-    return np.array([ids[key] for key in keys])
 
 
 def split_examples(examples, config):
@@ -44,16 +29,7 @@ def split_examples(examples, config):
     Raises:
         UserError: a split lacks a class.
     """
-    groups = clusters(examples.texts)
-    named = np.array(examples.splits or ["train"] * len(groups))
-    splits = {name: np.flatnonzero(named == name) for name in ("train", "validation", "test")}
-    rest, fraction = splits["train"], config.validation_fraction
-    if not len(splits["test"]):
-        rest, splits["test"] = hold_out(rest, groups, config.test_fraction, config.seed, examples.labels)
-        fraction /= 1 - config.test_fraction
-    if not len(splits["validation"]):
-        rest, splits["validation"] = hold_out(rest, groups, fraction, config.seed, examples.labels)
-    splits["train"] = rest
+    splits = split_labelled(examples, config)
     for name, rows in splits.items():
         if len(np.unique(examples.labels[rows])) < 2 and not (name == "test" and config.test_fraction == 0):
             counts = np.bincount(examples.labels, minlength=2)

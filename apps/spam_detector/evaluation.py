@@ -13,8 +13,9 @@ from ..common import runs
 from ..common.cli import UserError
 from ..common.files import read_csv, read_json, write_json
 from ..common.reports import figure, plot_epochs, table, verdict
+from ..common.splits import cluster_key
 from ..common.words import counted
-from .data import cluster_key, split_examples
+from .data import split_examples
 from .detector import Detector
 from .metrics import binary_metrics, bootstrap_intervals
 from .reading import read_examples

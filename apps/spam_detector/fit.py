@@ -5,10 +5,10 @@ import numpy as np
 
 from ..common import training
 from ..common.files import write_csv
-from ..common.splits import unlike_asked
+from ..common.splits import clusters, unlike_asked
 from ..common.training.optimizers import built
 from ..common.words import counted
-from .data import Encoder, clusters, make_dataset, split_examples
+from .data import Encoder, make_dataset, split_examples
 from .detector import Detector
 from .model import build_model
 

@@ -13,12 +13,11 @@ import tensorflow_datasets as tfds
 
 from apps.common import tfds_sets
 from apps.common.cli import UserError
+from apps.common.splits import cluster_key, clusters
 from apps.common.tables import TableFormat
 from apps.spam_detector.config import Config
 from apps.spam_detector.data import (
     Encoder,
-    cluster_key,
-    clusters,
     make_dataset,
     split_examples,
 )
