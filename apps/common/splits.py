@@ -86,7 +86,8 @@ def hold_out(rows, groups, fraction, seed, labels=None, rare=False):
         rest, held = next(splitter.split(rows, None, groups[rows]))
         return rows[rest], rows[held]
     counts = np.bincount(labels[rows], minlength=2)
-    folds = min(max(2, round(1 / fraction)), counts.max() if rare else counts.min())
+    most = min(len(np.unique(groups[rows])), counts.max() if rare else counts.min())
+    folds = min(max(2, round(1 / fraction)), most)
     if folds < 2:
         return rows, rows[:0]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

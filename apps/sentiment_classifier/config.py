@@ -87,8 +87,10 @@ class Config:
     """Largest norm of a step's gradient (Pascanu 2013)."""
     batch_size: int = 32
     """Documents in a batch."""
-    epochs: int = 8
+    epochs: int = 5
     """Largest number of epochs."""
+    epoch_rows: int = 3000
+    """Documents of an epoch at least: fewer rows are read several times in one."""
     patience: int = 3
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
@@ -98,7 +100,9 @@ class Config:
         # JSON returns lists.
         object.__setattr__(self, "label_order", tuple(self.label_order))
         require_training(self)
-        counts = "min_count max_tokens gradient_tokens embedding_dim units num_layers attention_units dense_units"
+        counts = (
+            "min_count epoch_rows max_tokens gradient_tokens embedding_dim units num_layers attention_units dense_units"
+        )
         require_counts(self, counts)
         require_counts(self, "vocabulary_size", least=8)
         require_fractions(self, "dropout token_dropout label_smoothing")

@@ -124,6 +124,11 @@ def class_weights(labels, classes, kind):
     return (len(labels) / (classes * np.maximum(counts, 1))).astype("float32")
 
 
+def passes(rows, config):
+    """Return how often an epoch reads the rows."""
+    return -(-config.epoch_rows // rows)
+
+
 def make_dataset(ids, labels, weights, config, epochs=None):
     """Make batches of documents of similar length, padded to powers of two so that few shapes are compiled.
 
@@ -149,6 +154,8 @@ def make_dataset(ids, labels, weights, config, epochs=None):
         edges.append(2 * edges[-1])
     targets = tf.one_hot(labels, len(weights))
     parts = tokens, targets, tf.gather(weights, labels)
+    if epochs is not None:
+        epochs = range(*(passes(len(ids), config) * epoch for epoch in (epochs.start, epochs.stop)))
     batches = bucketed(parts, tokens.row_lengths(), edges, config.batch_size, config.seed, epochs)
     size = config.gradient_tokens
     is_cut = longest > size

@@ -9,7 +9,7 @@ from ..common.training.optimizers import built
 from ..common.words import counted
 from .calibration import fit_temperature
 from .classifier import Classifier
-from .data import Encoder, class_weights, make_dataset, split_examples
+from .data import Encoder, class_weights, make_dataset, passes, split_examples
 from .labels import class_counts
 from .model import OrderedCrossentropy, build_model
 from .optimizer import LayerwiseAdam, layer_settings, schedule
@@ -65,7 +65,7 @@ def fit_epochs(config, run, splits):
     weights = class_weights(train.labels, len(train.class_names), config.class_weight)
     with run.scope():
         dataset = make_dataset(ids["train"], train.labels, weights, config, epochs)
-        batches = run.batches(dataset, len(train) * len(epochs))
+        batches = run.batches(dataset, len(train) * passes(len(train), config) * len(epochs))
         arguments = run.fit_arguments(batches, epochs)
         model = run.restored()
         if model is None:
@@ -86,9 +86,9 @@ def fit_epochs(config, run, splits):
 
 def compile_model(model, config, steps_per_epoch):
     """Compile; with `start_from` the layers begin to learn from the output down, the lower ones at lower rates."""
-    rates, begins = {}, {}
+    rates, begins = None, None
     if config.start_from:
-        rates, begins = layer_settings(model.parts(), config.layer_decay, config.unfreeze_epochs * steps_per_epoch)
+        rates, begins = layer_settings(model, config.layer_decay, config.unfreeze_epochs * steps_per_epoch)
     rate = schedule(config.learning_rate, steps_per_epoch * config.epochs)
     optimizer = LayerwiseAdam(rate, rates, begins, global_clipnorm=config.clip_norm)
     if config.ordered:

@@ -11,7 +11,7 @@ from keras import ops
 CHUNK = 1024
 
 
-class _Side(keras.Model):
+class Side(keras.Model):
     """A layer of one direction on a chunk, its states given and returned, so that `predict_on_batch` compiles it."""
 
     def __init__(self, layer):
@@ -33,7 +33,7 @@ class LongReader:
 
     def __init__(self, model):
         self.model = model
-        self._levels = [[_Side(layer) for layer in level] for level in model.directions]
+        self._levels = [[Side(layer) for layer in level] for level in model.directions]
 
     def __call__(self, ids, kept):
         """Return logits, float32 (classes,), and weights of attention, float32 (time,).

@@ -14,39 +14,42 @@ class LayerwiseAdam(Adam):
     Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification", ACL 2018, sections 3.2 and 3.3.
 
     Args:
-        learning_rate: of the part with rate 1, or a schedule.
-        rates: {path of a weight: factor of its learning rate}; 1 if absent.
-        begins: {path of a weight: first step in which it changes}; 0 if absent.
+        learning_rate: of weights with rate 1, or a schedule.
+        rates: list of factors of the learning rate, one for each of the model's trainable weights; None for 1.
+        begins: list of the first step in which each of them changes; None for 0.
     """
 
     def __init__(self, learning_rate=1e-3, rates=None, begins=None, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.rates, self.begins = dict(rates or {}), dict(begins or {})
+        self.rates, self.begins = rates, begins
 
     def update_step(self, gradient, variable, learning_rate):
-        # On TensorFlow it is the backend's variable, which has no path.
-        path = self._trainable_variables[self._get_variable_index(variable)].path
-        rate = ops.cast(self.iterations >= self.begins.get(path, 0), variable.dtype) * self.rates.get(path, 1.0)
-        super().update_step(gradient, variable, ops.cast(learning_rate, variable.dtype) * rate)
+        # Weights are known by their place: their paths differ in a model that was loaded.
+        index, rate = self._get_variable_index(variable), ops.cast(learning_rate, variable.dtype)
+        if self.begins is not None:
+            rate = rate * ops.cast(self.iterations >= self.begins[index], variable.dtype)
+        if self.rates is not None:
+            rate = rate * self.rates[index]
+        super().update_step(gradient, variable, rate)
 
     def get_config(self):
         return {**super().get_config(), "rates": self.rates, "begins": self.begins}
 
 
-def layer_settings(parts, decay, steps):
+def layer_settings(model, decay, steps):
     """Return `rates` and `begins` of `LayerwiseAdam`.
 
     Args:
-        parts: lists of layers, see `DocumentClassifier.parts`, that begin one after the other.
+        model: a `DocumentClassifier`, whose `parts` begin one after the other.
         decay: divides the rate of each part.
         steps: between the beginnings of parts.
     """
-    rates, begins = {}, {}
-    for number, part in enumerate(parts):
+    part_of = {}
+    for number, part in enumerate(model.parts()):
         for layer in part:
-            for variable in layer.trainable_variables:
-                rates[variable.path], begins[variable.path] = decay**-number, int(number * steps)
-    return rates, begins
+            part_of |= {id(variable): number for variable in layer.trainable_variables}
+    numbers = [part_of[id(variable)] for variable in model.trainable_variables]
+    return [decay**-number for number in numbers], [int(number * steps) for number in numbers]
 
 
 def schedule(learning_rate, steps):
