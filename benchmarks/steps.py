@@ -75,7 +75,20 @@ def language_model(batch_size):
     return model, (inputs, chunk, _shaped("float32", batch_size, config.chunk_length))
 
 
-STEPS = {each.__name__: each for each in (spam_detector, translator, forecaster, video_captioner, language_model)}
+def sentiment_classifier(batch_size):
+    from apps.sentiment_classifier.config import Config
+    from apps.sentiment_classifier.fit import compile_model
+    from apps.sentiment_classifier.model import build_model
+
+    config = Config()
+    model = build_model(config, config.vocabulary_size, [0.5, 0.5])
+    compile_model(model, config, 1000)
+    text = _shaped("int32", batch_size, TIME)
+    return model, ({"tokens": text, "before": text}, _shaped("float32", batch_size, 2), _shaped("float32", batch_size))
+
+
+APPS = spam_detector, translator, forecaster, video_captioner, language_model, sentiment_classifier
+STEPS = {each.__name__: each for each in APPS}
 
 
 def _shaped(dtype, *shape):

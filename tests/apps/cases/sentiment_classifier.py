@@ -12,7 +12,7 @@ OPTIONS = ["--epochs", "4", "--units", "16", "--embedding-dim", "16", "--dense-u
            "--learning-rate", "0.01", "--dropout", "0.1", "--num-layers", "1", "--unit", "words",
            "--epoch-rows", "500"]  # fmt: skip
 FILES = {"vocabulary.json", "calibration.json"}
-SHOWN = "label 'positive', text '"
+SHOWN = "label 'mixed', text '"
 BASELINE = "NB-SVM"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),
