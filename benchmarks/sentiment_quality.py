@@ -10,9 +10,11 @@ training is a run directory under --runs-dir, so an interrupted benchmark resume
 import csv
 import dataclasses
 import gzip
+import multiprocessing
 import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +96,7 @@ def sentiment_quality(
         rows,
         ("tensorflow", "keras", "sklearn"),
         None,
-        (*NOTES, _language_model_note(language_model)),
+        (*NOTES, _language_model_note(language_model), _long_note(runs_dir / f"imdb-{max(sizes)}-scratch", test)),
         "--data IMDB_FOLDER --sst2 SST2_FOLDER --language-model RUN_DIR",
     )
 
@@ -151,13 +153,37 @@ def _language_model_note(run_dir):
     saved, history = files.read_json(run_dir / "config.json"), files.read_csv(run_dir / "history.csv")
     best = min(row["val_loss"] for row in history)
     minutes = sum(row["seconds"] for row in history) / 60
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return (
         f"The language model: {Path(saved['data'][0]).name}, {saved['vocabulary_size']:,} {saved['unit']}, "
         f"{saved['num_layers']} {saved['cell']} layer of {saved['units']} units, {len(history)} epochs of "
         f"{saved['epoch_tokens']:,} tokens in {minutes:.0f} min, {best:.3f} nats per token of validation. Memory of "
-        f"this benchmark: at most {peak:.1f} GiB."
+        f"this benchmark: at most {_peak():.1f} GiB."
     )
+
+
+def _long_note(run_dir, test):
+    """Read one document of a megabyte, in a process of its own whose memory is that of this."""
+    text = " ".join(test.texts[:2000])[:1_000_000]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=cli.import_tensorflow) as process:
+        tokens, seconds, memory = process.submit(_read_long, run_dir, text).result()
+    return (
+        f"A document of {len(text):,} characters, {tokens:,} tokens, from scratch: {seconds:.0f} s and "
+        f"{memory:.1f} GiB more memory than a short one takes."
+    )
+
+
+def _read_long(run_dir, text):
+    classifier = Classifier(run_dir)
+    # Compiles, in chunks as the long one is read.
+    classifier([text[:40_000]])
+    before, start = _peak(), time.perf_counter()
+    classifier([text])
+    return len(classifier.encoder.rows([text])[0]), time.perf_counter() - start, _peak() - before
+
+
+def _peak():
+    """Return the largest memory that the process has had, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _draw(sizes, curve):

@@ -9,6 +9,10 @@ from ..common.words import counted, listed
 
 MAX_CLASSES = 100
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+# What a number is of: `4/5`, `4 out of 5`.
+_OF = re.compile(r"\s*(?:/|out of|of)\s*\d+\b.*")
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten".split()
+_STARS = re.compile(r"[\u2605\u2606\u2b50\ufe0f\s]+")
 # Words for an order, lowest first; those of one rank cannot be told apart.
 _SCALES = (
     (
@@ -83,8 +87,12 @@ def _as_given(source, names, given):
 
 
 def _number(label):
-    """Return the only number in a label, such as 4 of `4 stars`; None if there is none, or are several."""
-    found = _NUMBER.findall(label)
+    """Return the only number in a label, such as 4 of `4 stars`, `4/5` or `four`; None if there is none, or several."""
+    if label.strip() and _STARS.fullmatch(label):
+        return float(sum(label.count(star) for star in "\u2605\u2b50"))
+    found = _NUMBER.findall(_OF.sub("", label))
+    if not found:
+        found = [str(_NUMBER_WORDS.index(word)) for word in fold_label(label).split() if word in _NUMBER_WORDS]
     return float(found[0].replace(",", ".")) if len(found) == 1 else None
 
 

@@ -229,6 +229,11 @@ def _read_fasttext(source, content, form):
     for number, line in enumerate(read_lines(text), 1):
         if line.strip():
             label, _, message = line.partition(" ")
+            if message.startswith("__label__"):
+                second = message.partition(" ")[0]
+                raise UserError(
+                    f"{source}: row {number}: two labels, {label} and {second}, expected one; leave one out"
+                )
             rows.append((f"row {number}", label.removeprefix("__label__"), message, None))
     return rows, None, summary
 

@@ -36,7 +36,8 @@ def small():
     """Function that builds a network for 50 tokens and three classes, with random weights of every layer."""
 
     def build(seed=0, **settings):
-        config = {"units": 8, "embedding_dim": 6, "attention_units": 5, "dense_units": 7, "num_layers": 2, **settings}
+        config = {"units": 8, "embedding_dim": 6, "attention_units": 5, "dense_units": 7, "num_layers": 2}
+        config |= {"dropout": 0.0, "token_dropout": 0.0, **settings}
         trunk = config.pop("trunk", None)
         model = build_model(Config(**config), 50, [0.2, 0.3, 0.5], **({"trunk": trunk} if trunk else {}))
         draw = np.random.default_rng(seed)

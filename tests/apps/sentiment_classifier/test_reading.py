@@ -59,6 +59,9 @@ def test_every_form_gives_the_same_documents(tmp_path, name):
 ORDERS = {
     "numbers": (["10", "9", "1.0"], ["1.0", "9", "10"]),
     "stars": (["5 stars", "1 star", "3.5 stars"], ["1 star", "3.5 stars", "5 stars"]),
+    "parts": (["4/5", "10/5", "1 out of 5"], ["1 out of 5", "4/5", "10/5"]),
+    "number words": (["Two stars", "five stars", "One Star"], ["One Star", "Two stars", "five stars"]),
+    "star signs": (["\u2605\u2605\u2606", "\u2605\u2606\u2606", "\u2b50\u2b50\u2b50"], None),
     "signs": (["1", "-1", "0"], ["-1", "0", "1"]),
     "words": (["Very Positive", "negative", "neutral"], ["negative", "neutral", "Very Positive"]),
     "quality": (["good", "excellent", "bad"], ["bad", "good", "excellent"]),
@@ -69,6 +72,7 @@ ORDERS = {
 @pytest.mark.parametrize("name", ORDERS)
 def test_order_of_classes_is_found(tmp_path, name):
     labels, order = ORDERS[name]
+    order = order or [labels[1], labels[0], labels[2]]
     path = write(tmp_path / "a.csv", lines("T,L", "text,stars\n", labels))
     examples = read(path, ordered=True)
     assert list(examples.class_names) == order
@@ -160,3 +164,9 @@ def test_real_reviews_are_read():
     assert len(examples) == 12_500 and examples.class_names == ("negative", "positive")
     examples = read(shared_data("sst2"))
     assert [examples.splits.count(name) for name in ("train", "validation", "test")] == [6920, 872, 1821]
+
+
+def test_text_with_two_labels_is_refused(tmp_path):
+    path = write(tmp_path / "a.txt", "__label__good fine\n__label__bad __label__dull no\n")
+    with pytest.raises(UserError, match="row 2: two labels, __label__bad and __label__dull, expected one"):
+        read(path)

@@ -98,7 +98,7 @@ def test_lower_layers_learn_at_lower_rates():
     optimizer = LayerwiseAdam(0.1, rates)
     optimizer.build(model.trainable_variables)
     before = [weight.numpy() for weight in model.trainable_variables]
-    optimizer.apply([keras.ops.ones_like(weight) for weight in model.trainable_variables])
+    optimizer.apply([keras.ops.ones(weight.shape) for weight in model.trainable_variables])
     # The first step of Adam is the learning rate.
     for weight, old, rate in zip(model.trainable_variables, before, rates, strict=True):
         np.testing.assert_allclose(old - weight.numpy(), 0.1 * rate, rtol=1e-3)
