@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from .windows import cut_windows
+from ..common.series.windows import cut_windows
 
 # Largest number of windows that ridge regression is fitted on, and that errors are measured on.
 FIT_WINDOWS, ERROR_WINDOWS = 200_000, 2_000

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..common.cli import UserError
-from ..common.options import Flat
+from ..common.series.options import SeriesOptions
 from ..common.settings import require, require_counts, require_fractions, require_proper_fractions, require_training
-from ..common.tables import TableFormat
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(SeriesOptions):
     """Settings of the data, the windows, the network and its training.
 
     On ETTh1 (7 hourly series of 14,400 rows) with --horizon 96 and --window-length 720 these settings train in a few
@@ -20,49 +19,9 @@ class Config:
 
     data: str = "sample"
     """The series: `sample` (generated, offline), a file (CSV, Excel, Parquet, JSON, packed or not), or `tfds:NAME`."""
-    table: Flat[TableFormat] = TableFormat()
-    time_column: tuple[str, ...] = ()
-    """Column of the times, or several: date and clock, or year, month, day, hour; found by names if not given."""
-    time_format: str | None = None
-    """Format of the times, as for Python's strptime, or `unix` for seconds since 1970 (or milliseconds, ...), or
-    `excel` for its days; found by the content if not given."""
-    time_zone: str | None = None
-    """Time zone of times that are written without one, if its clocks change, for instance Europe/Berlin."""
-    id_column: tuple[str, ...] = ()
-    """Column that names the series, or several, if a row has the value of one series (long format)."""
-    series: tuple[str, ...] = ()
-    """Columns to forecast; if not given, all that hold numbers and have no other meaning."""
-    known: tuple[str, ...] = ()
-    """Columns whose values are known in advance, such as holidays or prices; rows to forecast must have them."""
-    leave_out: tuple[str, ...] = ()
-    """Columns, or series of a long table, that are not used."""
     calendar: tuple[Literal["day", "week", "year"], ...] = ()
     """Position of a row in the day, the week or the year, as further covariates: for seasons that are longer than the
     window, such as the year."""
-    frequency: str | None = None
-    """Step between rows, by pandas' name, for instance 15min, h, D or MS; or `row`, which numbers the rows and ignores
-    times; inferred if not given."""
-    duplicates: Literal["refuse", "first", "last", "mean", "sum"] = "refuse"
-    """What to do with rows of the same time, and of the same series."""
-    resample: str | None = None
-    """Step to which irregular times are brought, by pandas' name."""
-    aggregate: Literal["mean", "sum", "last", "min", "max"] = "mean"
-    """What --resample makes of the rows of a step. The sum of a step without rows is 0; otherwise it is missing."""
-    season: int | None = None
-    """Rows in a season, for the seasonal baselines and MASE; if not given, a day, a week or a year, by the step."""
-    fill: Literal["season", "last"] = "season"
-    """What replaces a missing value: the value one season before, or the last value. Both use only the past, so that a
-    backtest does not see the future; filled values are neither learned nor scored."""
-    max_gap: int = 100
-    """Rows in the longest gap that is filled."""
-    missing: tuple[str, ...] = ()
-    """Marks of missing values beside empty cells, NA, NaN, ?, - and the like; for instance -9999."""
-    decimal: str | None = None
-    """Decimal mark, a point if not given; points and blanks between thousands are then no problem either."""
-    non_negative: bool = False
-    """Forecast no number below 0, for counts and amounts: points and intervals are cut there."""
-    split: str = "train"
-    """Split of a TensorFlow Datasets set to read."""
 
     test_fraction: float = 0.2
     """Fraction of the rows, the last ones, held out for `evaluate`; 0 trains on all."""
@@ -112,19 +71,16 @@ class Config:
     """Seed of the initial weights, the order of the windows and the dropout."""
 
     def __post_init__(self):
-        for name in "time_column id_column series known leave_out missing calendar quantiles".split():
-            # JSON returns lists; older runs have one name, or none.
-            value = getattr(self, name) or ()
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+        super().__post_init__()
+        for name in ("calendar", "quantiles"):
+            # JSON returns lists; older runs have none.
+            object.__setattr__(self, name, tuple(getattr(self, name) or ()))
         require_training(self)
-        require_counts(self, "season horizon window_length segment_length max_gap units stride decay_patience")
+        require_counts(self, "horizon window_length segment_length units stride decay_patience")
         require_fractions(self, "dropout")
         require_proper_fractions(self, "decay")
         require(self, "quantiles", lambda levels: not levels or 0.5 in levels, "0.5 among them")
         require(self, "quantiles", _increasing, "increasing numbers between 0 and 1")
-        require(self, "decimal", lambda mark: mark in (None, ".", ","), "a point or a comma")
-        require(self, "known", lambda names: not set(names) & set(self.series), "none of the --series")
-        require(self, "resample", lambda step: not (step and self.frequency), "no --frequency with it")
 
     def train_rows(self, rows):
         """Return how many rows, the first ones, train."""

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from ..common.cli import UserError
 from ..common.files import read_json
-from .grid import season_length, step_seconds
-from .number_times import ROW
-from .windows import window_dataset, window_origins
+from ..common.series.grid import season_length, step_seconds
+from ..common.series.number_times import ROW
+from ..common.series.windows import window_dataset, window_origins
 
 # Length in seconds, and the start of one cycle in seconds since 1970, which began on a Thursday.
 CYCLES = {"day": (86_400, 0), "week": (7 * 86_400, -3 * 86_400), "year": (365.2425 * 86_400, 0)}

@@ -9,6 +9,7 @@ from ..common import runs
 from ..common.cli import UserError
 from ..common.files import write_json
 from ..common.reports import figure, table, verdict
+from ..common.series.windows import cut_windows, window_origins
 from ..common.words import counted
 from .baseline import THETA_FITS, error_quantiles, fit_baselines
 from .data import TimeSplit, unix_seconds
@@ -16,7 +17,6 @@ from .forecaster import Forecaster
 from .metrics import ForecastErrors
 from .plots import draw_intervals, place_legend
 from .reading import read_series
-from .windows import cut_windows, window_origins
 
 # Windows to forecast at a time.
 BATCH_SIZE = 64

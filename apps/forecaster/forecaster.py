@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from ..common import runs
 from ..common.cli import UserError
+from ..common.series.grid import step_seconds
 from .config import Config
 from .data import Scaling, calendar_features, unix_seconds
-from .grid import step_seconds
 from .model import load_model
 
 

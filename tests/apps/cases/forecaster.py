@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from apps.common.series.windows import cut_windows
 from apps.forecaster.forecaster import Forecaster
 from apps.forecaster.reading import read_series
 from apps.forecaster.sample_data.make_series import make_series
-from apps.forecaster.windows import cut_windows
 
 APP = "forecaster"
 # Few test and validation rows: Theta is fitted to each of their windows.

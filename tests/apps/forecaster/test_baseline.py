@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 
+from apps.common.series.reading import Series
+from apps.common.series.windows import cut_windows
 from apps.forecaster.baseline import Ridge, error_quantiles, fit_baselines, seasonal_mean, theta
 from apps.forecaster.config import Config
 from apps.forecaster.data import Scaling, TimeSplit
-from apps.forecaster.reading import Series
-from apps.forecaster.windows import cut_windows
 
 CONFIG = Config(horizon=5, window_length=12, segment_length=3, season=3)
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from apps.common.models import save_model
+from apps.common.series.reading import Series
 from apps.forecaster.calibration import FRACTIONS, best_fraction, calibrate
 from apps.forecaster.config import Config
 from apps.forecaster.data import Scaling, TimeSplit, make_dataset
 from apps.forecaster.model import build_model, load_model
-from apps.forecaster.reading import Series
 
 CONFIG = Config(horizon=4, window_length=12, segment_length=3, season=3, units=4)
 

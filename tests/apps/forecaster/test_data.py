@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from apps.common.cli import UserError
+from apps.common.series.reading import Series
 from apps.forecaster.config import Config
 from apps.forecaster.data import Scaling, TimeSplit, calendar_features, complete_config, make_dataset, unix_seconds
-from apps.forecaster.reading import Series
 
 CONFIG = Config(horizon=2, window_length=4, segment_length=2, season=3, batch_size=8, known=("k",))
 SPLIT = TimeSplit(50, CONFIG)

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from apps.common.cli import UserError
+from apps.common.series.gaps import fill_gaps
+from apps.common.series.grid import infer_frequency, season_length, step_seconds
 from apps.common.tables import TableFormat
 from apps.forecaster.config import Config
-from apps.forecaster.gaps import fill_gaps
-from apps.forecaster.grid import infer_frequency, season_length, step_seconds
 from apps.forecaster.reading import read_series
 
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from apps.common import cli, files
+from apps.common.series.windows import cut_windows
 from apps.forecaster.__main__ import forecaster as forecaster_story
 from apps.forecaster.calibration import FRACTIONS, best_fraction
 from apps.forecaster.data import TimeSplit, make_dataset, unix_seconds
@@ -20,7 +21,6 @@ from apps.forecaster.forecaster import Forecaster
 from apps.forecaster.predict import predict
 from apps.forecaster.reading import read_series
 from apps.forecaster.sample_data.make_series import make_series
-from apps.forecaster.windows import cut_windows
 from tests.apps.cases.forecaster import APP, ROWS
 from tests.conftest import ON_JAX, ROOT, assert_killed_training_resumes, assert_refused, run_module
 

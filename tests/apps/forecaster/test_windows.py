@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.forecaster.windows import cut_windows, window_dataset, window_origins
+from apps.common.series.windows import cut_windows, window_dataset, window_origins
 
 SERIES = np.arange(20)
 

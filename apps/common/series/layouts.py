@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
-from ..common.tables import Table
-from ..common.tables.columns import fold
-from ..common.tables.table import as_text
-from ..common.words import listed
+from ..cli import UserError
+from ..tables import Table
+from ..tables.columns import fold
+from ..tables.table import as_text
+from ..words import listed
 from .numbers import parse_numbers
 from .row_checks import place
 from .time_forms import MONTHS, take_apart

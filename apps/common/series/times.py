@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
-from ..common.tables.table import as_text
+from ..cli import UserError
+from ..tables.table import as_text
 from .number_times import NOT_A_TIME, Times, parse_number_times, times_of
 from .time_forms import full_year, take_apart
 

@@ -5,22 +5,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..common import tfds_sets
-from ..common.cli import UserError
-from ..common.tables import Table, read_table
+from .. import tfds_sets
+from ..cli import UserError
+from ..tables import Table, read_table
 from .columns import wanted_columns
-from .sample_data.make_series import make_series
 
 
-def open_table(name, config):
+def open_table(name, config, sample):
     """Return the `Table` of a data source.
+
+    Args:
+        name: of the source.
+        config: `SeriesOptions`.
+        sample: function that returns what `sample` is, in a few words, and its pandas table.
 
     Raises:
         UserError: it cannot be read as a table.
     """
     if name == "sample":
-        frame = make_series(holidays="holiday" in config.known)
-        return _table_of(name, "bicycles per hour at three counters, generated", frame, 2)
+        return _table_of(name, *sample(), 2)
     if name.startswith("tfds:"):
         return _read_tfds(name, config.split)
     if Path(name).is_dir():

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
-from ..common.tables.table import as_text
-from ..common.words import listed, shorten
+from ..cli import UserError
+from ..tables.table import as_text
+from ..words import listed, shorten
 from .numbers import parse_numbers
 
 # Rows of units below a header, and of sums or remarks at the end.

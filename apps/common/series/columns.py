@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..common.cli import UserError
-from ..common.tables import Column
-from ..common.tables.columns import fold
-from ..common.tables.table import as_text
-from ..common.words import listed
+from ..cli import UserError
+from ..tables import Column
+from ..tables.columns import fold
+from ..tables.table import as_text
+from ..words import listed
 from .number_times import ROW, Times, parse_clocks, parse_parts, row_times
 from .times import parse_times
 

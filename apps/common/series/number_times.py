@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..common.tables.table import as_text
+from ..tables.table import as_text
 from .time_forms import clock, full_year, month_of
 
 # Digits of a calendar time without marks, by their number; 13, 16 and 19 digits are fractions of seconds since 1970.

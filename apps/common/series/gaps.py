@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..common.cli import UserError
-from ..common.words import counted
+from ..cli import UserError
+from ..words import counted
 from .grid import ROWS
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
-from ..common.words import counted
+from ..cli import UserError
+from ..words import counted
 from .grid import DAY, USUAL_STEPS, advice, format_step, infer_frequency, step_seconds
 
 # Largest deviation of times that are rounded, in steps.

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
+from ..cli import UserError
 from .number_times import ROW
 
 MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()

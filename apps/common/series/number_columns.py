@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..common.cli import UserError
-from ..common.words import listed
+from ..cli import UserError
+from ..words import listed
 from .columns import is_counter
 from .numbers import parse_numbers
 

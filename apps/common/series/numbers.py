@@ -8,8 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from ..common.tables.table import as_text
-from ..common.words import counted, listed
+from ..tables.table import as_text
+from ..words import counted, listed
 
 # Words for a missing number; cells without letters and digits, such as ? or --, mean the same.
 MISSING = frozenset(

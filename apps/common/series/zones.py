@@ -5,7 +5,7 @@ import zoneinfo
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
+from ..cli import UserError
 
 
 def require_zone(zone):

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from ..common.cli import UserError
-from ..common.words import counted
+from ..cli import UserError
+from ..words import counted
 from .columns import read_times
 from .irregular import resampled
 from .number_columns import read_numbers
