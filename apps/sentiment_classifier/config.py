@@ -50,11 +50,11 @@ class Config:
     """Run directory of a language model, whose embedding and recurrent layers the new network is put on, or of a
     sentiment classifier, all of whose layers but the output are continued with."""
     unfreeze_epochs: float = 1.0
-    """With --start-from: epochs after which the next lower layer begins to learn, from the top down; 0 trains all from
-    the start (gradual unfreezing, Howard and Ruder 2018, section 3.3)."""
+    """With --start-from: epochs after which the next lower of the copied layers begins to learn; new layers learn from
+    the start; 0 trains all from the start (gradual unfreezing, Howard and Ruder 2018, section 3.3)."""
     layer_decay: float = 2.6
-    """With --start-from: divides the learning rate of each layer below the one above (discriminative fine-tuning,
-    Howard and Ruder 2018, section 3.2, which has this number)."""
+    """With --start-from: a copied layer learns at the rate of the one above divided by this (discriminative
+    fine-tuning, Howard and Ruder 2018, section 3.2, which has this number)."""
 
     cell: Literal["lstm", "gru"] = "lstm"
     """Recurrent layer."""

@@ -74,7 +74,8 @@ def fit_epochs(config, run, splits):
             model = build_model(config, vocabulary.size, prior, **(start.settings if start else {}))
             if start is not None:
                 print(f"{start.copy_to(model):,} of {model.count_params():,} weights are those of {config.start_from}")
-            compile_model(model, config, arguments["steps_per_epoch"])
+            copied = [layer.name for layer in start.layers] if start else []
+            compile_model(model, config, arguments["steps_per_epoch"], copied)
         checked = make_dataset(ids["validation"], validation.labels, weights, config)
         model.fit(
             batches,
@@ -84,11 +85,11 @@ def fit_epochs(config, run, splits):
         )
 
 
-def compile_model(model, config, steps_per_epoch):
-    """Compile; with `start_from` the layers begin to learn from the output down, the lower ones at lower rates."""
+def compile_model(model, config, steps_per_epoch, copied=()):
+    """Compile; layers that were copied begin to learn one after the other, the lower ones at lower rates."""
     rates, begins = None, None
-    if config.start_from:
-        rates, begins = layer_settings(model, config.layer_decay, config.unfreeze_epochs * steps_per_epoch)
+    if copied:
+        rates, begins = layer_settings(model, copied, config.layer_decay, config.unfreeze_epochs * steps_per_epoch)
     rate = schedule(config.learning_rate, steps_per_epoch * config.epochs)
     optimizer = LayerwiseAdam(rate, rates, begins, global_clipnorm=config.clip_norm)
     if config.ordered:

@@ -36,18 +36,23 @@ class LayerwiseAdam(Adam):
         return {**super().get_config(), "rates": self.rates, "begins": self.begins}
 
 
-def layer_settings(model, decay, steps):
+def layer_settings(model, copied, decay, steps):
     """Return `rates` and `begins` of `LayerwiseAdam`.
 
     Args:
-        model: a `DocumentClassifier`, whose `parts` begin one after the other.
+        model: a `DocumentClassifier`. What is new in it learns from the first step; of its `parts` with copied layers
+            one begins after the other, from the output down.
+        copied: names of the layers whose weights were copied.
         decay: divides the rate of each part.
         steps: between the beginnings of parts.
     """
-    part_of = {}
-    for number, part in enumerate(model.parts()):
+    part_of, number = {}, 0
+    for part in model.parts():
+        is_new = not any(layer.name in copied for layer in part)
         for layer in part:
-            part_of |= {id(variable): number for variable in layer.trainable_variables}
+            part_of |= {id(variable): 0 if is_new else number for variable in layer.trainable_variables}
+        # The head is the first part in any case.
+        number += not is_new or number == 0
     numbers = [part_of[id(variable)] for variable in model.trainable_variables]
     return [decay**-number for number in numbers], [int(number * steps) for number in numbers]
 
