@@ -45,7 +45,7 @@ NOTES = (
 
 
 def sentiment_quality(
-    data: Path,
+    imdb: Path,
     language_model: Path,
     sst2: Path | None = None,
     config: tyro.conf.OmitArgPrefixes[Config] = Config(),
@@ -55,16 +55,16 @@ def sentiment_quality(
     """Measure the sentiment classifier on IMDB and SST-2.
 
     Args:
-        data: Folder with IMDB's train.csv.gz and test_even.csv.gz.
+        imdb: Folder with IMDB's train.csv.gz and test_even.csv.gz.
         language_model: Run directory of a language model of reviews.
         sst2: Folder with SST-2's train.tsv, dev.tsv and test.tsv; not measured if not given.
         config: Settings of the app.
         sizes: Numbers of labelled rows to learn from.
         runs_dir: Folder for the trainings.
     """
-    reviews = dataclasses.replace(config, data=str(data / "train.csv.gz"), test_fraction=0.0)
+    reviews = dataclasses.replace(config, data=str(imdb / "train.csv.gz"), test_fraction=0.0)
     examples = read_examples(reviews)
-    test = read_examples(dataclasses.replace(reviews, data=str(data / "test_even.csv.gz")))
+    test = read_examples(dataclasses.replace(reviews, data=str(imdb / "test_even.csv.gz")))
     rows, curve = [], {name: [] for name in NAMES}
     for size in sizes:
         chosen = _sample(examples, size)
@@ -97,7 +97,7 @@ def sentiment_quality(
         ("tensorflow", "keras", "sklearn"),
         None,
         (*NOTES, _language_model_note(language_model), _long_note(runs_dir / f"imdb-{max(sizes)}-scratch", test)),
-        "--data IMDB_FOLDER --sst2 SST2_FOLDER --language-model RUN_DIR",
+        "--imdb IMDB_FOLDER --sst2 SST2_FOLDER --language-model RUN_DIR",
     )
 
 

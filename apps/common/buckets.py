@@ -4,6 +4,19 @@ import numpy as np
 import tensorflow as tf
 
 
+def lengths_to_pad_to(longest, first=16):
+    """Return ascending lengths up to the first that is `longest` or more, each 1.3 to 1.5 times the one before.
+
+    Args:
+        longest: length of the longest sequence.
+        first: shortest length, a multiple of 2.
+    """
+    edges = [first]
+    while edges[-1] < longest:
+        edges.append(edges[-1] * 3 // 2 if edges[-1] % 3 else edges[-1] * 4 // 3)
+    return edges
+
+
 def bucketed(parts, lengths, edges, batch_size, seed=0, epochs=None):
     """Make batches of rows of similar length, each padded with zeros to the next of a few lengths.
 

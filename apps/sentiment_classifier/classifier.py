@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from ..common import runs
+from ..common.buckets import lengths_to_pad_to
 from ..common.cli import UserError
 from ..common.files import read_json
 from ..common.vocabularies import load_vocabulary
@@ -104,7 +105,7 @@ class Classifier:
                 row = order.pop()
                 logits[row], weights[row] = self._long_reader(ids[row], masks[row])
                 continue
-            width = 1 << max(5, (longest - 1).bit_length())
+            width = lengths_to_pad_to(longest, 32)[-1]
             rows = order[-max(1, BATCH_TOKENS // width) :]
             del order[-len(rows) :]
             # Few numbers of rows, too, so that few shapes are compiled.

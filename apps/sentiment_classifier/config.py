@@ -87,14 +87,19 @@ class Config:
     """Largest norm of a step's gradient (Pascanu 2013)."""
     batch_size: int = 32
     """Documents in a batch."""
-    epochs: int = 5
-    """Largest number of epochs."""
+    epochs: int | None = None
+    """Largest number of epochs; 5, or 3 with --start-from, if not given."""
     epoch_rows: int = 3000
     """Documents of an epoch at least: fewer rows are read several times in one."""
     patience: int = 3
     """Epochs without a better validation loss after which training stops."""
     seed: int = 0
     """Seed of the split, the initial weights, the order of the rows and the dropout."""
+
+    @property
+    def most_epochs(self):
+        """Largest number of epochs."""
+        return self.epochs or (3 if self.start_from else 5)
 
     def __post_init__(self):
         # JSON returns lists.

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ..common.buckets import bucketed
+from ..common.buckets import bucketed, lengths_to_pad_to
 from ..common.cli import UserError
 from ..common.splits import split_labelled
 from ..common.text import SPACE
@@ -130,7 +130,7 @@ def passes(rows, config):
 
 
 def make_dataset(ids, labels, weights, config, epochs=None):
-    """Make batches of documents of similar length, padded to powers of two so that few shapes are compiled.
+    """Make batches of documents of similar length, padded to few lengths, each of which is compiled.
 
     Padding is before the tokens, so that the last tokens of all documents of a batch are read together, with gradients.
 
@@ -149,14 +149,13 @@ def make_dataset(ids, labels, weights, config, epochs=None):
     ids = [each[: config.max_tokens][::-1] for each in ids]
     longest = max(max(map(len, ids)), 1)
     tokens = tf.RaggedTensor.from_row_lengths(np.concatenate(ids), [len(each) for each in ids])
-    edges = [64]
-    while edges[-1] < min(longest, config.max_tokens):
-        edges.append(2 * edges[-1])
     targets = tf.one_hot(labels, len(weights))
     parts = tokens, targets, tf.gather(weights, labels)
     if epochs is not None:
         epochs = range(*(passes(len(ids), config) * epoch for epoch in (epochs.start, epochs.stop)))
-    batches = bucketed(parts, tokens.row_lengths(), edges, config.batch_size, config.seed, epochs)
+    batches = bucketed(
+        parts, tokens.row_lengths(), lengths_to_pad_to(longest, 64), config.batch_size, config.seed, epochs
+    )
     size = config.gradient_tokens
     is_cut = longest > size
 

@@ -59,7 +59,7 @@ def fit_epochs(config, run, splits):
     ids = {name: encoder.rows(part.texts) for name, part in (("train", train), ("validation", validation))}
     print_tokens(ids["train"], vocabulary, config)
     saving = run.save_epochs(config.patience)
-    epochs = saving.epochs_left(config.epochs)
+    epochs = saving.epochs_left(config.most_epochs)
     if not epochs:
         return
     weights = class_weights(train.labels, len(train.class_names), config.class_weight)
@@ -90,7 +90,7 @@ def compile_model(model, config, steps_per_epoch, copied=()):
     rates, begins = None, None
     if copied:
         rates, begins = layer_settings(model, copied, config.layer_decay, config.unfreeze_epochs * steps_per_epoch)
-    rate = schedule(config.learning_rate, steps_per_epoch * config.epochs)
+    rate = schedule(config.learning_rate, steps_per_epoch * config.most_epochs)
     optimizer = LayerwiseAdam(rate, rates, begins, global_clipnorm=config.clip_norm)
     if config.ordered:
         loss = OrderedCrossentropy(config.label_smoothing)
