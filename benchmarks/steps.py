@@ -87,7 +87,22 @@ def sentiment_classifier(batch_size):
     return model, ({"tokens": text, "before": text}, _shaped("float32", batch_size, 2), _shaped("float32", batch_size))
 
 
-APPS = spam_detector, translator, forecaster, video_captioner, language_model, sentiment_classifier
+def anomaly_detector(batch_size):
+    from apps.anomaly_detector.config import Config
+    from apps.anomaly_detector.fit import compile_model
+    from apps.anomaly_detector.model import build_model
+
+    config = Config()
+    model = build_model(config, 5)
+    compile_model(model, config, 1000)
+    rows = _shaped("float32", batch_size, config.chunk_length, 5)
+    return model, (rows, _shaped("float32", batch_size, 1), _shaped("float32", batch_size))
+
+
+APPS = (
+    *(spam_detector, translator, forecaster, video_captioner, language_model, sentiment_classifier),
+    anomaly_detector,
+)
 STEPS = {each.__name__: each for each in APPS}
 
 

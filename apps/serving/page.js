@@ -321,6 +321,36 @@ function forecastView(row, past, names) {
   ));
 }
 
+// Readings, one line a sensor, with the alarms above the score and its threshold.
+function alarmsView(row, past, names) {
+  const width = 800, height = 120, margin = 40;
+  const xOf = (step) => margin + ((width - margin) * step) / Math.max(1, past.length - 1);
+  const picture = (name, values, line) => {
+    const all = line === undefined ? values : [...values, line];
+    const min = Math.min(...all), max = Math.max(...all);
+    const yOf = (value) => height - 15 - ((height - 35) * (value - min)) / (max - min || 1);
+    const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
+    drawn.style.height = "7rem";
+    row.alarm.forEach((alarm, step) => {
+      if (alarm) drawn.append(svg("rect", { x: xOf(step - 0.5), y: 15, width: xOf(1) - xOf(0), height: height - 30, fill: "#c0392b", "fill-opacity": 0.3 }));
+    });
+    drawn.append(svg("polyline", { points: values.map((value, step) => `${xOf(step)},${yOf(value)}`).join(" "), fill: "none", stroke: "currentColor" }));
+    if (line !== undefined) drawn.append(svg("line", { x1: margin, x2: width, y1: yOf(line), y2: yOf(line), stroke: "#c0392b", "stroke-dasharray": "4" }));
+    drawn.append(svg("text", { x: 0, y: 24 }, max.toPrecision(4)), svg("text", { x: 0, y: height - 12 }, min.toPrecision(4)), svg("text", { x: margin, y: 12 }, name));
+    return drawn;
+  };
+  const alarms = row.alarm.filter(Boolean).length;
+  const worst = row.score.indexOf(Math.max(...row.score));
+  const parts = row.contributions[worst], total = parts.reduce((sum, part) => sum + part, 0) || 1;
+  const causes = [...names.keys()].sort((a, b) => parts[b] - parts[a]).slice(0, 2).map((index) => `${names[index]} ${Math.round((100 * parts[index]) / total)} %`);
+  const text = `${alarms} of ${past.length} rows are alarms; the highest score is in row ${worst + 1}, by ${causes.join(" and ")}`;
+  return [
+    make("p", { className: "answer" }, make("strong", {}, text)),
+    picture("score, and its threshold", row.score, row.threshold),
+    ...names.map((name, sensor) => picture(name, past.map((step) => step[sensor]))),
+  ];
+}
+
 function clipView(outputs, input) {
   const src = URL.createObjectURL(input.clip);
   const clip = input.video
@@ -336,6 +366,7 @@ function viewsOf(response, input) {
     return [make("pre", { className: "answer" }, input.prompt, make("strong", {}, rows[0]))];
   }
   if (input.lines && Array.isArray(rows)) return rows.map((row, index) => textView(input.lines[index], row));
+  if (input.past && rows?.[0]?.alarm) return alarmsView(rows[0], input.past, input.names);
   if (input.past && (Array.isArray(rows[0]) || rows[0].forecast)) return forecastView(rows[0], input.past, input.names);
   return [make("pre", {}, JSON.stringify(response, null, 1))];
 }

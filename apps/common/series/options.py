@@ -1,7 +1,7 @@
 """Options of an app that reads series; imports nothing slow, for `--help`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..options import Flat
 from ..settings import require, require_counts
@@ -11,6 +11,9 @@ from ..tables import TableFormat
 @dataclass(frozen=True)
 class SeriesOptions:
     """What the columns of a table of series mean, and how gaps are filled; a base of an app's `Config`."""
+
+    # Whether a series that is constant in the training rows is kept.
+    keeps_constant: ClassVar[bool] = False
 
     table: Flat[TableFormat] = TableFormat()
     time_column: tuple[str, ...] = ()

@@ -79,14 +79,14 @@ class Series:
         return times.as_unit("s").asi8 if self.frequency == ROW else times
 
 
-def read_series(config, data=None, like=None, sample=None):
+def read_series(config, data=None, like=None, opened=open_table):
     """Read and check a table.
 
     Args:
         config: `SeriesOptions` with `data`, and a method `train_rows` that returns how many of a number of rows train.
         data: the table; `config.data` if None.
         like: object with `names`, `frequency` and `read_as` of a trained model, which the series must have.
-        sample: function that makes the app's sample, see `sources.open_table`.
+        opened: function that returns the `Table` of a source, given its name and `config`.
 
     Returns:
         `Series`.
@@ -95,16 +95,16 @@ def read_series(config, data=None, like=None, sample=None):
         UserError: names the file, the row or the column, and what to do.
     """
     try:
-        return _read(str(data or config.data), config, like, sample)
+        return _read(str(data or config.data), config, like, opened)
     except UserError as error:
         if like is not None and "--" in str(error):
             raise UserError(f"{error} (options of train; other tables are read as the training's was)") from None
         raise
 
 
-def _read(name, config, like, sample):
+def _read(name, config, like, opened):
     require_zone(config.time_zone)
-    table = open_table(name, config, sample)
+    table = opened(name, config)
     summary = Summary(name, table.kind)
     for note in table.notes:
         summary.note(note)
@@ -205,7 +205,7 @@ def _filled(name, values, covariates, zone, frequency, config, summary, like):
     season = config.season or season_length(frequency)
     filled = fill_gaps(name, values, season if config.fill == "season" else 1, config.max_gap)
     known = fill_gaps(name, covariates, 1, config.max_gap)
-    if like is None:
+    if like is None and not config.keeps_constant:
         varies = np.ptp(filled[: config.train_rows(end - start)], axis=0) > 0
         _report_constant(name, values, filled, varies, config, summary)
         values, observed, filled = values.loc[:, varies], observed.loc[:, varies], filled[:, varies]

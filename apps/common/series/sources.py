@@ -1,4 +1,4 @@
-"""Open the table that `--data` names: a file, the sample, or a set of TensorFlow Datasets."""
+"""Open the table of a data source: a file, or a set of TensorFlow Datasets."""
 
 from pathlib import Path
 
@@ -11,19 +11,16 @@ from ..tables import Table, read_table
 from .columns import wanted_columns
 
 
-def open_table(name, config, sample):
+def open_table(name, config):
     """Return the `Table` of a data source.
 
     Args:
         name: of the source.
         config: `SeriesOptions`.
-        sample: function that returns what `sample` is, in a few words, and its pandas table.
 
     Raises:
         UserError: it cannot be read as a table.
     """
-    if name == "sample":
-        return _table_of(name, *sample(), 2)
     if name.startswith("tfds:"):
         return _read_tfds(name, config.split)
     if Path(name).is_dir():
@@ -34,7 +31,14 @@ def open_table(name, config, sample):
     return read_table(name, config.table, wanted_columns(config))
 
 
-def _table_of(name, kind, frame, first):
+def table_of_frame(name, kind, frame, first=2):
+    """Return a pandas table as a `Table`.
+
+    Args:
+        name, kind: of the table, for messages.
+        frame: pandas.DataFrame.
+        first: number of its first row.
+    """
     cells = [[None if cell is pd.NaT else cell for cell in row] for row in frame.itertuples(index=False, name=None)]
     return Table(name, kind, [str(column) for column in frame], True, list(range(first, len(frame) + first)), cells)
 
@@ -51,4 +55,4 @@ def _read_tfds(name, split):
         frame[column] = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in frame[column]]
         if frame[column].dtype == np.float32:
             frame[column] = frame[column].astype("float64")
-    return _table_of(name, f"TensorFlow Datasets, split {split}", frame, 1)
+    return table_of_frame(name, f"TensorFlow Datasets, split {split}", frame, 1)

@@ -1,0 +1,1 @@
+"""Learn the normal behaviour of sensors, and raise alarms on the rest."""
