@@ -1,8 +1,7 @@
 """Draw report.png: the whole time, and each event with what caused its alarm."""
 
 import numpy as np
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.ticker import MaxNLocator
+from matplotlib.dates import ConciseDateFormatter
 
 from ..common.reports import figure
 from ..common.series.number_times import ROW
@@ -78,14 +77,12 @@ def _shade(axes, judged, rows):
         axes.axvspan(times[first], times[last], color=GREY, lw=0, label="labelled" if number == 0 else None)
 
 
-def _few_ticks(axes, judged):
+def _few_ticks(axes, judged, rows):
     """Write few and short times, which do not overlap."""
-    if judged.recording.series.frequency == ROW:
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        return
-    locator = AutoDateLocator(maxticks=5)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    times = _axis(judged, rows)
+    axes.set_xticks(times[np.linspace(0, len(times) - 1, min(4, len(times))).astype(int)])
+    if judged.recording.series.frequency != ROW:
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
 
 
 def _draw_sensors(axes, judged, rows, sensors, detector):
@@ -95,7 +92,7 @@ def _draw_sensors(axes, judged, rows, sensors, detector):
         scaled = (values[:, index] - detector.scorer.loc[index]) / detector.scorer.scale[index]
         axes.plot(_axis(judged, rows), scaled, linewidth=0.9, label=detector.names[index])
     axes.set(ylabel="standardized")
-    _few_ticks(axes, judged)
+    _few_ticks(axes, judged, rows)
     axes.legend(loc="upper left", fontsize=7, ncols=4)
 
 
@@ -106,5 +103,5 @@ def _draw_score(axes, judged, rows, name, detector):
     axes.plot(times, scores, color="#3d405b", linewidth=0.9)
     axes.axhline(detector.threshold, color=RED, linestyle=":", linewidth=1, label="threshold")
     axes.plot(times, np.where(alarms, scores, np.nan), color=RED, marker=".", markersize=3, linewidth=0, label="alarm")
-    _few_ticks(axes, judged)
+    _few_ticks(axes, judged, rows)
     axes.legend(loc="upper left", fontsize=7, ncols=3)

@@ -49,12 +49,13 @@ class Config:
     start_from: str | None = None
     """Run directory of a language model, whose embedding and recurrent layers the new network is put on, or of a
     sentiment classifier, all of whose layers but the output are continued with."""
-    unfreeze_epochs: float = 1.0
-    """With --start-from: epochs after which the next lower of the copied layers begins to learn; new layers learn from
-    the start; 0 trains all from the start (gradual unfreezing, Howard and Ruder 2018, section 3.3)."""
-    layer_decay: float = 2.6
+    unfreeze_epochs: float = 0.0
+    """With --start-from: epochs after which the next lower of the copied layers begins to learn (gradual unfreezing,
+    Howard and Ruder 2018, section 3.3); new layers learn from the start. 0 trains all from the start (Dai and Le
+    2015)."""
+    layer_decay: float = 1.0
     """With --start-from: a copied layer learns at the rate of the one above divided by this (discriminative
-    fine-tuning, Howard and Ruder 2018, section 3.2, which has this number)."""
+    fine-tuning, Howard and Ruder 2018, section 3.2, where it is 2.6)."""
 
     cell: Literal["lstm", "gru"] = "lstm"
     """Recurrent layer."""

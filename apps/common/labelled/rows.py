@@ -194,8 +194,7 @@ def _find_columns(table, label, text):
     if label.name:
         label_index = table.find(label)
     elif len(table.names) == 2 and text_index is None:
-        # If neither repeats, labels are shorter.
-        label_index = int((kinds[1], lengths[1]) < (kinds[0], lengths[0]))
+        label_index = int(kinds[1] < kinds[0])
     else:
         longest = max(columns, key=lengths.__getitem__) if text_index is None else text_index
         likely = [index for index in columns if index != longest and 1 < kinds[index] <= MAX_LABELS]

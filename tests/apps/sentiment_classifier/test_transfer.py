@@ -112,7 +112,7 @@ def test_lower_layers_learn_at_lower_rates():
 
 
 def test_optimizer_survives_saving(tmp_path):
-    model, _, after = fitted(Config(units=5, dropout=0.0, token_dropout=0.0), 3)
+    model, _, after = fitted(Config(units=5, dropout=0.0, token_dropout=0.0, unfreeze_epochs=1.0), 3)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.optimizer.begins == model.optimizer.begins and loaded.optimizer.rates == model.optimizer.rates
