@@ -1,7 +1,8 @@
 """Draw report.png: the whole time, and each event with what caused its alarm."""
 
 import numpy as np
-from matplotlib.dates import ConciseDateFormatter
+import pandas as pd
+from matplotlib.dates import DateFormatter
 
 from ..common.reports import figure
 from ..common.series.number_times import ROW
@@ -82,7 +83,8 @@ def _few_ticks(axes, judged, rows):
     times = _axis(judged, rows)
     axes.set_xticks(times[np.linspace(0, len(times) - 1, min(4, len(times))).astype(int)])
     if judged.recording.series.frequency != ROW:
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        is_long = times[-1] - times[0] > pd.Timedelta(days=10)
+        axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d" if is_long else "%m-%d %H:%M"))
 
 
 def _draw_sensors(axes, judged, rows, sensors, detector):

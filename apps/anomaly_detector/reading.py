@@ -9,6 +9,8 @@ import pandas as pd
 
 from ..common.cli import UserError
 from ..common.series import reading
+from ..common.series.columns import find_roles, read_times
+from ..common.series.number_times import ROW
 from ..common.series.reading import Series
 from ..common.series.sources import open_table, table_of_frame
 from ..common.tables import Column, TableFormat, is_table_name, read_table
@@ -67,7 +69,7 @@ def read_recordings(config, sources=None, like=None):
         recordings.append(_read(file, config, windows, like))
         # The others are read as the first.
         like = like or _Like(recordings[0].series)
-    if windows is not None and all(not each.windows for each in recordings):
+    if windows is not None and not any(_spans_of(each.name, windows) is not None for each in recordings):
         raise UserError(
             f"{config.windows}: no window of {listed([Path(each.name).name for each in recordings], 3)}; it has "
             f"some of {listed(windows, 3)}"
@@ -124,7 +126,7 @@ def _read(name, config, windows, like):
         labels = series.known[: len(series), -1] > 0.5
         series = dataclasses.replace(series, known_names=series.known_names[:-1], known=series.known[:, :-1])
     if windows is not None:
-        rows = _rows_of(name, series, windows, config)
+        rows = _rows_of(name, _times_of(table, series, columns), windows, config)
         labels = np.zeros(len(series), bool)
         for first, last in rows:
             labels[first : last + 1] = True
@@ -228,12 +230,29 @@ def _span(path, name, pair):
     return first.tz_localize(None), last.tz_localize(None)
 
 
-def _rows_of(name, series, windows, config):
+def _spans_of(name, windows):
+    """Return the windows of a file; None if it is not named."""
+    path = Path(name).as_posix()
+    keys = [key for key in windows if key == "" or path == key or path.endswith(f"/{key}")]
+    return sorted(span for key in keys for span in windows[key]) if keys else None
+
+
+def _times_of(table, series, columns):
+    """Return the times of the rows of a series, those of the table if rows are only numbered."""
+    if series.frequency != ROW:
+        return series.times
+    columns = dataclasses.replace(columns, frequency=None)
+    roles = find_roles(table, columns)
+    found = read_times(table, roles, columns, {}).values if roles.time else []
+    if len(found) != len(series):
+        raise UserError(f"{table.name}: --windows needs a time in each row; found {len(found)} for {len(series)} rows")
+    return pd.DatetimeIndex(found)
+
+
+def _rows_of(name, times, windows, config):
     """Return the windows of a recording as (first row, last row), in their order."""
-    posix = Path(name).as_posix()
-    spans = [span for key, each in windows.items() if key == "" or posix.endswith(key) for span in each]
-    times, found = series.times, []
-    for first, last in sorted(spans):
+    found = []
+    for first, last in _spans_of(name, windows) or ():
         rows = np.flatnonzero((times >= first) & (times <= last))
         if not len(rows):
             raise UserError(f"{config.windows}: the window from {first} to {last} has no row of {name}")

@@ -120,6 +120,28 @@ def test_wrong_windows_are_refused(tmp_path, name):
         read(path, windows=str(tmp_path / "windows.json"))
 
 
+def test_windows_of_numbered_rows_are_those_of_their_times(tmp_path):
+    path = write(tmp_path / "a.csv")
+    times = TIMES.to_series().astype(str).to_numpy()
+    # A time twice, and a step of another length.
+    times[2], times[5] = times[1], "2026-01-02 07:13:00"
+    pd.DataFrame({"time": times, "flow": range(6)}).to_csv(path, index=False)
+    (tmp_path / "w.json").write_text('{"a.csv": [["2026-01-01 01:00", "2026-01-01 03:00"]]}')
+    (recording,) = read(path, windows=str(tmp_path / "w.json"), frequency="row")
+    assert recording.windows == [(1, 3)] and len(recording) == 6
+    (tmp_path / "b.csv").write_text("flow\n" + "".join(f"{each}.5\n" for each in (3, 1, 4, 1, 5)))
+    with pytest.raises(UserError, match=r"b\.csv: --windows needs a time in each row"):
+        (tmp_path / "w.json").write_text('{"b.csv": [["2026-01-01 01:00", "2026-01-01 03:00"]]}')
+        read(tmp_path / "b.csv", windows=str(tmp_path / "w.json"), frequency="row")
+
+
+def test_file_without_windows_has_no_anomalies(tmp_path):
+    path = write(tmp_path / "real" / "a.csv")
+    (tmp_path / "w.json").write_text('{"real/a.csv": [], "a.csv.gz": []}')
+    (recording,) = read(path, windows=str(tmp_path / "w.json"))
+    assert recording.windows == [] and not recording.labels.any()
+
+
 def test_windows_of_other_files_are_refused(tmp_path):
     path = write(tmp_path / "a.csv")
     (tmp_path / "windows.json").write_text('{"b.csv": [["2026-01-01", "2026-01-02"]]}')
