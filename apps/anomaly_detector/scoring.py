@@ -185,8 +185,7 @@ def _largest_so_far(values):
     """Return the largest value up to each step, int (batch, time, ...), of values of at least 0."""
     time = ops.shape(values)[1]
     for power in range(MOST_STEPS.bit_length()):
-        shift = ops.minimum(2**power, time)
-        earlier = ops.pad(values[:, : time - shift], [[0, 0], [shift, 0], [0, 0]])
+        earlier = ops.pad(values, [[0, 0], [2**power, 0], [0, 0]])[:, :time]
         values = ops.maximum(values, earlier)
     return values
 
