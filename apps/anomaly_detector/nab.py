@@ -97,7 +97,8 @@ def best_threshold(weighed, scores, profile="standard"):
         profile: of `PROFILES`.
 
     Returns:
-        The threshold, from which a row is an alarm, and `nab_score` with it.
+        The threshold, from which a row is an alarm, and `nab_score` with it. Without windows, or if any alarm costs
+        more than it brings, the threshold is infinite, and nothing is an alarm.
     """
     true, false, missed = PROFILES[profile]
     offsets = np.cumsum([0, *(each.windows for each in weighed)])
@@ -116,7 +117,11 @@ def best_threshold(weighed, scores, profile="standard"):
         gains[at] = max(inside[row] - best[windows[row]], 0)
         best[windows[row]] += gains[at]
     totals = np.cumsum(gains)
+    if not offsets[-1] or not len(order):
+        return float("inf"), 0.0 if offsets[-1] else float("nan")
     # All rows with the same value are alarms, or none.
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
     chosen = ends[np.argmax(totals[ends])]
+    if totals[chosen] < 0:
+        return float("inf"), 0.0
     return float(values[order[chosen]]), float(100 * totals[chosen] / ((true + missed) * offsets[-1]))

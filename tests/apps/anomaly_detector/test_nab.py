@@ -115,3 +115,12 @@ def test_detector_of_the_benchmark_gets_its_score_of_the_leaderboard():
         threshold, best = best_threshold(weighed, scores, profile)
         assert best == pytest.approx(published[name], abs=1e-6)
         assert nab_score(weighed, [each >= threshold for each in scores], profile) == pytest.approx(best)
+
+
+def test_no_alarm_is_best_if_every_alarm_costs():
+    scores = [np.r_[np.ones(100), np.zeros(100)]]
+    threshold, score = best_threshold([weigh(200, [])], scores)
+    assert threshold == np.inf and np.isnan(score)
+    # Each row of the window is among many false alarms with the same score.
+    threshold, score = best_threshold([weigh(200, [(195, 199)])], [np.r_[np.zeros(200)]])
+    assert (threshold, score) == (np.inf, 0.0)
