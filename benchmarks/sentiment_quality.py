@@ -162,7 +162,7 @@ def _language_model_note(run_dir):
 
 
 def _long_note(run_dir, test):
-    """Read one document of a megabyte, in a process of its own whose memory is that of this."""
+    """Measure time and peak memory for one document of a megabyte, in a separate process."""
     text = " ".join(test.texts[:2000])[:1_000_000]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=cli.import_tensorflow) as process:
         tokens, seconds, memory = process.submit(_read_long, run_dir, text).result()

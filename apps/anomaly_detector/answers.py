@@ -1,4 +1,4 @@
-"""Say what a detector found in words and tables."""
+"""Format the answers of a detector: tables of scores, causes of alarms, drift."""
 
 import numpy as np
 import pandas as pd

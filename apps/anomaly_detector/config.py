@@ -59,7 +59,7 @@ class Config(SeriesOptions):
     fewer false alarms, and later ones."""
     false_alarms: float = 0.1
     """False alarms a day that are accepted, or, if rows have no times, in 1,000 rows. The threshold follows from the
-    scores of the validation rows by extreme value theory (Siffer et al. 2017)."""
+    scores of normal rows by extreme value theory (Siffer et al. 2017)."""
 
     learning_rate: float = 2e-3
     """Initial learning rate of Adam; it falls to 0 along a cosine."""
@@ -81,7 +81,7 @@ class Config(SeriesOptions):
         for name in ("data", "normal"):
             # JSON returns lists.
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        require_counts(self, "units num_layers horizon window_length code_units stride batch_size epochs patience")
+        require_counts(self, "units num_layers horizon code_units stride batch_size epochs patience")
         require_counts(self, "chunk_length window_length", least=2)
         require_fractions(self, "dropout")
         require_proper_fractions(self, "validation_fraction")

@@ -5,8 +5,6 @@ several rows); Malhotra et al., "LSTM-based Encoder-Decoder for Multi-sensor Ano
 (reconstruction).
 """
 
-import math
-
 import keras
 from keras import ops
 
@@ -150,7 +148,7 @@ class Networks(keras.Model):
         rows: standardized readings, (batch, time, sensors).
 
     Returns:
-        Nats of each row, (batch, time), 0 for those that are not compared.
+        Nats, (batch, 1): the sum of the means over each forecast and over the reconstruction.
     """
 
     def __init__(self, kind, sensors, window_length, forecaster, reconstructor, **kwargs):
@@ -181,18 +179,12 @@ class Networks(keras.Model):
                 for ahead in range(1, horizon + 1)
             ]
         if self.reconstructor is not None:
-            windows = _cut(rows, self.window_length)
+            windows = rows[:, -self.window_length :]
             parts.append(_nats(windows, *self.reconstructor(windows, training=training)))
-        # The mean over the values of each part; the parts count the same.
         return sum(ops.mean(part, axis=tuple(range(1, len(part.shape)))) for part in parts)[:, None]
 
     def get_config(self):
         return {**super().get_config(), **self.settings}
-
-
-def _cut(rows, length):
-    """Return the last rows of each example, as many as a window has."""
-    return rows[:, -length:]
 
 
 def _nats(rows, means, spreads):
@@ -205,10 +197,6 @@ def _nats(rows, means, spreads):
 def nats_themselves(targets, nats):
     """Return the nats that `Networks` has computed: the loss to compile with."""
     return nats
-
-
-# Of the density of `_nats`, for those who want it whole.
-LOG_NORMALIZER = math.lgamma((FREEDOM + 1) / 2) - math.lgamma(FREEDOM / 2) - 0.5 * math.log(FREEDOM * math.pi)
 
 
 def build_model(config, sensors):

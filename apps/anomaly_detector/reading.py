@@ -23,7 +23,7 @@ LABEL_COLUMNS = (
     *("anomaly", "is anomaly", "anomalies", "anomalous", "outlier", "is outlier", "attack", "normal attack", "fault"),
     *("failure", "label", "labels", "is attack", "anomaly label", "ground truth"),
 )
-# Columns that say something of the labels, not of the machine.
+# Columns derived from the labels, which are no sensors.
 _ABOUT_LABELS = ("changepoint", "change point", "att flag")
 _NORMAL_WORDS = ("", "0", "0.0", "normal", "no", "false", "ok", "benign", "none", "healthy", "nominal", "nan")
 
@@ -141,7 +141,7 @@ class _Label:
     Attributes:
         name: of the column; None if there is none.
         marks: cells that say anomalous.
-        about: names of columns that tell of the labels, and are not read.
+        about: names of columns derived from the labels, which are not read.
     """
 
     name: str | None
@@ -150,7 +150,7 @@ class _Label:
 
     @classmethod
     def of(cls, table, config):
-        """Find it, and replace its cells by zeros and ones; remove columns that tell of it."""
+        """Find it, and replace its cells by zeros and ones; remove columns derived from it."""
         column = Column("label", config.label_column, LABEL_COLUMNS, "--label-column")
         is_named = config.label_column is not None
         index = table.find(column) if is_named else column.index(table.names if table.header else [])
@@ -187,7 +187,7 @@ def _note(series, labels, label, config):
         marks = listed(label.marks, 5) or "none"
         summary.use("label", f"column {label.name!r}, for evaluation only; anomalous: {marks}")
     if label.about:
-        summary.note(f"not read, it tells of the labels: {listed(label.about)}")
+        summary.note(f"not read, derived from the labels: {listed(label.about)}")
     if labels is not None:
         summary.note(f"{int(labels.sum()):,} of {counted(len(labels), 'row')} labelled anomalous")
 

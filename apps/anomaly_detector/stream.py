@@ -13,8 +13,8 @@ from .answers import causes
 def follow_rows(detector, lines, out, alarms_only=False):
     """Read CSV with a header from `lines`, and write a row with score and alarm to `out` after each.
 
-    A cell without a number is a missing reading. What is said of a row equals what `predict` says of the table of all
-    rows, if it has no gaps.
+    A cell without a number is a missing reading. The scores equal those of `predict` for the table of all rows, if it
+    has no gaps.
 
     Args:
         detector: `Detector`.

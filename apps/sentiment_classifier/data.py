@@ -85,7 +85,7 @@ class Encoder(tf.Module):
         return found
 
     def words(self, texts):
-        """Say which tokens are of which word.
+        """Split texts into words, and map each token to its word.
 
         A word ends at a space; in scripts without spaces each token is one.
 
@@ -102,15 +102,13 @@ class Encoder(tf.Module):
         starts = tf.strings.regex_full_match(flat, rf"^[ {SPACE}].*")
         starts |= tf.strings.regex_full_match(flat, _UNSPACED) & ~is_space
         # The first token of a text begins a word, too.
-        counts = tf.ragged.map_flat_values(tf.cast, pieces.with_flat_values(starts), tf.int32)
-        lengths = pieces.row_lengths()
-        first = tf.gather(pieces.row_starts(), tf.where(lengths > 0)[:, 0])
-        flat_counts = tf.tensor_scatter_nd_update(counts.flat_values, first[:, None], tf.ones_like(first, tf.int32))
-        number = tf.cumsum(flat_counts) - 1
+        first = tf.gather(pieces.row_starts(), tf.where(pieces.row_lengths() > 0))
+        starts = tf.tensor_scatter_nd_update(tf.cast(starts, tf.int32), first, tf.ones_like(first[:, 0], tf.int32))
+        number = tf.cumsum(starts) - 1
         rows = pieces.value_rowids()
         words = tf.strings.unsorted_segment_join(flat, number, tf.reduce_max(tf.concat([number, [-1]], 0)) + 1)
         words = tf.strings.strip(tf.strings.regex_replace(words, SPACE, " "))
-        of_rows = tf.math.unsorted_segment_sum(flat_counts, rows, pieces.nrows())
+        of_rows = tf.math.unsorted_segment_sum(starts, rows, pieces.nrows())
         words = tf.RaggedTensor.from_row_lengths(words, of_rows)
         before = tf.cumsum(of_rows, exclusive=True)
         return words, pieces.with_flat_values(number - tf.gather(before, rows))

@@ -56,7 +56,7 @@ def write_report(run_dir, data=None):
     print(table(_rows(results)))
     print(_classes(results[model], names, test.labels))
     print(
-        f"temperature {classifier.temperature:.2f} from the validation rows; without it the calibration error were "
+        f"temperature {classifier.temperature:.2f} from the validation rows; without it the calibration error would be "
         f"{100 * results[model]['ece_uncalibrated']:.1f} %"
     )
     values = {name: result["macro_f1"]["value"] for name, result in results.items()}

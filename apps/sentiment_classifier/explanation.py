@@ -1,4 +1,4 @@
-"""Say which words an answer depends on.
+"""Measure which words an answer depends on.
 
 Attention says where the network looked, which need not be what decided ("Attention is not Explanation", Jain and
 Wallace, NAACL 2019). So the effect of a word is measured, too: by how much the log-odds of the answer fall when the

@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _OF = re.compile(r"\s*(?:/|out of|of)\s*\d+\b.*")
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten".split()
 _STARS = re.compile(r"[\u2605\u2606\u2b50\ufe0f\s]+")
-# Words for an order, lowest first; those of one rank cannot be told apart.
+# Ordinal scales, lowest first. The words of one rank are synonyms.
 _SCALES = (
     (
         ("very negative", "extremely negative", "strongly negative"),

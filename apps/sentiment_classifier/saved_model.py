@@ -16,9 +16,7 @@ def write_export(run_dir, limits):
     """
     classifier = Classifier(run_dir)
     encoder, model = classifier.encoder, classifier.model
-    names = tf.constant(classifier.class_names)
-
-    temperature = classifier.temperature
+    names, temperature = tf.constant(classifier.class_names), classifier.temperature
 
     def read(ids, kept):
         return model.read([ids], masks=[kept])

@@ -7,6 +7,8 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from apps.common import cli
+
 
 class Visitor:
     """Opens the page, gives a model something and reads what comes.
@@ -88,3 +90,9 @@ def visitor(chromium):
     visitor = Visitor(*chromium)
     yield visitor
     assert visitor.complaints() == []
+
+
+@pytest.fixture
+def run():
+    """Function that runs a verb with arguments of any type."""
+    return lambda verb, *arguments: cli.run(verb, [str(argument) for argument in arguments])

@@ -24,7 +24,7 @@ LABEL_COLUMNS = (
     *("polarity", "airline sentiment", "emotion", "feeling", "stars", "star", "star rating", "rating", "overall"),
     *("score", "reviews rating", "review rating", "grade"),
 )
-# Longest form of a label whose column has no header.
+# Most different labels of a column without a header.
 MAX_LABELS = 20
 _SPLIT = Column("split", None, ("split", "subset", "partition"), "")
 

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from apps.anomaly_detector.detector import Detector
-from apps.common import cli
 from tests.apps.cases import anomaly_detector
 
 
@@ -34,9 +33,3 @@ def options(options_once):
 @pytest.fixture
 def table():
     return anomaly_detector.make_table()
-
-
-@pytest.fixture
-def run():
-    """Function that runs a verb with arguments of any type."""
-    return lambda verb, *arguments: cli.run(verb, [str(argument) for argument in arguments])

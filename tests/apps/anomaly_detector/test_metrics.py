@@ -160,7 +160,7 @@ def test_event_metrics_are_those_by_hand():
     labels = bits("0011100 0111100 0000000 0110000")
     alarms = bits("0000110 0010110 0110100 0000000")
     found = event_metrics(labels, alarms)
-    # Runs: one that goes on behind its event, two in the second event, two outside.
+    # Runs: one that extends past its event, two in the second event, two outside.
     assert found == pytest.approx({"precision": 3 / 5, "recall": 2 / 3, "f1": 2 * 0.6 / (0.6 * 1.5 + 1), "delay": 1.5})
     assert all(isinstance(value, float) for value in found.values())
 

@@ -72,7 +72,7 @@ def test_columns_about_the_labels_are_no_sensors(tmp_path):
     path = write(tmp_path / "a.csv", ";", anomaly=LABELS["numbers"], changepoint=[0, 0, 0, 1, 0, 1])
     (recording,) = read(path)
     assert recording.series.names == ["flow"]
-    assert any("not read, it tells of the labels: 'changepoint'" in line for line in recording.series.summary.lines())
+    assert any("not read, derived from the labels: 'changepoint'" in line for line in recording.series.summary.lines())
 
 
 def test_several_files_and_folders_are_recordings_of_the_same_sensors(tmp_path):

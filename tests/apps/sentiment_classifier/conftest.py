@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from apps.common import cli
 from apps.sentiment_classifier.config import Config
 from apps.sentiment_classifier.model import build_model
 from tests.apps.cases import language_model, sentiment_classifier
@@ -46,9 +45,3 @@ def small():
         return model
 
     return build
-
-
-@pytest.fixture
-def run():
-    """Function that runs a verb with arguments of any type."""
-    return lambda verb, *arguments: cli.run(verb, [str(argument) for argument in arguments])
