@@ -25,18 +25,18 @@ def score_table(detector, recording):
     """Score a recording.
 
     Returns:
-        A pandas table with a row for each row that was read, not for gaps, and float32 (rows,), smoothed scores.
+        A pandas table with a row for each row that was read, not for gaps, and float32 (rows,), all scores.
     """
     found = detector.score(observed_values(recording))
     kept = recording.series.observed.any(axis=1)
     table = {
         "recording": recording.name,
         "time": recording.series.format_times(recording.series.times),
-        "score": [float(f"{value:.6g}") for value in found.smoothed],
-        "alarm": detector.alarms(found.smoothed).astype(int),
+        "score": [float(f"{value:.6g}") for value in found.scores],
+        "alarm": detector.alarms(found.scores).astype(int),
         "sensors": [causes(detector.names, row) for row in found.contributions],
     }
-    return pd.DataFrame(table)[kept], found.smoothed
+    return pd.DataFrame(table)[kept], found.scores
 
 
 def drift(detector, scored):
@@ -44,7 +44,7 @@ def drift(detector, scored):
 
     Args:
         detector: `Detector`.
-        scored: list of float (rows,), smoothed scores of recordings.
+        scored: list of float (rows,), scores of recordings.
     """
     alarms = sum(len(events(detector.alarms(each))) for each in scored)
     last = np.concatenate([each[len(each) // 2 :] for each in scored])

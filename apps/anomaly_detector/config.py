@@ -54,6 +54,9 @@ class Config(SeriesOptions):
     dropout: float = 0.1
     """Dropout rate of the inputs of the recurrent layers."""
 
+    error_smoothing: float = 1.0
+    """Rows after which the weight of a row's errors in the smoothed errors has halved; 0 does not smooth. More rows
+    show weaker lasting faults."""
     smoothing: float = 2.0
     """Rows after which the weight of a row's score in the smoothed score has halved; 0 does not smooth. More rows give
     fewer false alarms, and later ones."""
@@ -87,7 +90,8 @@ class Config(SeriesOptions):
         require_proper_fractions(self, "validation_fraction")
         require_positive(self, "learning_rate clip_norm false_alarms")
         require(self, "train_fraction", lambda value: 0 < value <= 1, "a number above 0, at most 1")
-        require(self, "smoothing", lambda value: 0 <= value < math.inf, "a number from 0 up")
+        for name in ("error_smoothing", "smoothing"):
+            require(self, name, lambda value: 0 <= value < math.inf, "a number from 0 up")
         require(self, "seed", lambda value: 0 <= value < 2**31, "a whole number from 0 up to 2147483647")
         require(
             self,

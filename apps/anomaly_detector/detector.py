@@ -11,7 +11,7 @@ from ..common.cli import UserError
 from ..common.files import read_json
 from .config import Config
 from .model import load_model
-from .scoring import Errors, Scorer
+from .scoring import Normal, Scorer
 
 # Rows that are scored at once.
 CHUNK = 256
@@ -22,13 +22,12 @@ class Scores:
     """What a detector says of rows.
 
     Attributes:
-        scores, smoothed: float32 (rows,).
+        scores: float32 (rows,).
         contributions: float32 (rows, sensors), the part of each sensor in the score.
-        errors: {network: float32 (rows, errors)}.
+        errors: {network: float32 (rows, errors)}, smoothed.
     """
 
     scores: np.ndarray
-    smoothed: np.ndarray
     contributions: np.ndarray
     errors: dict
 
@@ -38,35 +37,33 @@ class Detector:
 
     Args:
         run_dir: folder of a trained run.
-        errors: {network: `Errors`}, in place of those of the run; independent ones for networks that are not in it.
+        normal: `Normal`, in place of the run's.
 
     Attributes:
         config: the run's Config.
         names: of the sensors.
         frequency: step between rows, by pandas' name.
         read_as: what the columns of its tables meant, see `Series`.
-        threshold: smoothed score above which a row is an alarm; None before calibration.
-        usual: median smoothed score of normal rows.
+        threshold: score above which a row is an alarm; None before calibration.
+        usual: median score of normal rows.
         scorer: `Scorer`.
     """
 
-    def __init__(self, run_dir, errors=None):
+    def __init__(self, run_dir, normal=None):
         saved = runs.open_run(run_dir, __package__)
         self.config = runs.settings_of(saved, Config)
         self.names, self.frequency, self.read_as = saved["names"], saved["step"], saved["read_as"]
         self.threshold = self.usual = None
-        if errors is None:
+        if normal is None:
             path = Path(run_dir) / "scoring.json"
             if not path.exists():
                 raise UserError(f"{path}: no such file; finish the training with the same command")
             scoring = read_json(path)
-            errors = {name: Errors.of_json(values) for name, values in scoring["errors"].items()}
-            self.threshold, self.usual = scoring["threshold"], scoring["median"]
+            normal, self.threshold, self.usual = Normal.of_json(scoring), scoring["threshold"], scoring["median"]
         scaling = read_json(Path(run_dir) / "scaling.json")
         networks = load_model(Path(run_dir) / "model.keras")
-        sizes = {"forecaster": self.config.horizon * len(self.names), "reconstructor": len(self.names)}
-        errors = {name: errors.get(name) or Errors.unknown(size) for name, size in sizes.items()}
-        self.scorer = Scorer(networks, scaling["loc"], scaling["scale"], errors, self.config.smoothing)
+        smoothing = self.config.error_smoothing, self.config.smoothing
+        self.scorer = Scorer(networks, scaling["loc"], scaling["scale"], normal, *smoothing)
 
     def score(self, values):
         """Score a recording from its first row on.
@@ -87,7 +84,7 @@ class Detector:
             *outputs, state = self.advance(chunk, state)
             found.append([output[0, : len(part)] for output in outputs])
         joined = [np.concatenate(each) for each in zip(*found, strict=True)]
-        return Scores(*joined[:3], dict(zip(self.scorer.parts, joined[3:], strict=True)))
+        return Scores(*joined[:2], dict(zip(self.scorer.parts, joined[2:], strict=True)))
 
     def advance(self, values, state):
         """Score further rows.
@@ -100,9 +97,9 @@ class Detector:
             List of outputs, see `Scorer`, and the new state.
         """
         results = [ops.convert_to_numpy(each) for each in self.scorer.predict_on_batch([values, *state])]
-        count = 3 + len(self.scorer.parts)
+        count = 2 + len(self.scorer.parts)
         return [*results[:count], results[count:]]
 
-    def alarms(self, smoothed):
-        """Return which smoothed scores are alarms."""
-        return smoothed > self.threshold
+    def alarms(self, scores):
+        """Return which scores are alarms."""
+        return scores > self.threshold

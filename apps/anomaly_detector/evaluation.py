@@ -141,7 +141,7 @@ def _judge(detector, run_dir, data):
 
 def _judged(detector, baselines, thresholds, recording, rows):
     found = detector.score(observed_values(recording))
-    scores = {NAMES[detector.config.model]: found.smoothed}
+    scores = {NAMES[detector.config.model]: found.scores}
     scores |= {name: each.score(recording.series.values) for name, each in baselines.items()}
     scores = {name: each[rows.start : rows.stop] for name, each in scores.items()}
     alarms = {name: each > thresholds[name] for name, each in scores.items()}

@@ -13,8 +13,11 @@ from ..common.words import counted
 from .data import Scaling, make_dataset, split_recordings
 from .detector import Detector
 from .model import build_model, nats_themselves
-from .scoring import Errors
+from .scoring import Errors, Normal
 from .threshold import choose_threshold, runs_per_row
+
+# Validation rows for each error, from which on they alone have a covariance.
+ENOUGH = 20
 
 
 def fit(config, options, recordings):
@@ -86,44 +89,44 @@ def compile_model(model, config, steps):
 
 
 def calibrate(run, recordings, parts):
-    """Write scoring.json: the distribution of the errors on the validation rows, and the threshold."""
-    detector = Detector(run.folder, {})
-    errors = [detector.score(_learned(each, part)).errors for each, part in zip(recordings, parts, strict=True)]
-    starts = [max(part.validation.start, detector.scorer.warm_up) for part in parts]
-    known = {
-        name: _distribution(np.concatenate([each[name][start:] for each, start in zip(errors, starts, strict=True)]))
-        for name in detector.scorer.parts
-    }
+    """Write scoring.json: what normal rows are like, and the threshold."""
+    learned = [each.series.values[: part.validation.stop] for each, part in zip(recordings, parts, strict=True)]
+    detector = Detector(run.folder, Normal.of(np.concatenate(learned), {}))
+    warm_up = detector.scorer.warm_up
+    starts = [max(part.validation.start, warm_up) for part in parts]
+    found = [detector.score(values).errors for values in learned]
+    errors = {name: _distribution([each[name] for each in found], starts, warm_up) for name in detector.scorer.parts}
+    known = Normal.of(np.concatenate(learned), errors)
     detector = Detector(run.folder, known)
-    scored = [detector.score(_learned(each, part)).smoothed for each, part in zip(recordings, parts, strict=True)]
-    validation = np.concatenate([each[start:] for each, start in zip(scored, starts, strict=True)])
-    normal = [_as_validation(each, start, detector.scorer.warm_up) for each, start in zip(scored, starts, strict=True)]
+    scored = [detector.score(values).scores for values in learned]
+    normal = [_as_validation(each, start, warm_up) for each, start in zip(scored, starts, strict=True)]
     rate = runs_per_row(detector.config.false_alarms, step_seconds(recordings[0].series.frequency))
-    scoring = {
-        "errors": {name: each.to_json() for name, each in known.items()},
-        "threshold": choose_threshold([each for each in normal if len(each)], rate),
-        "median": float(np.median(validation)),
-    }
-    run.write_json("scoring.json", scoring)
+    threshold = choose_threshold([each for each in normal if len(each)], rate)
+    validation = np.concatenate([each[start:] for each, start in zip(scored, starts, strict=True)])
+    scoring = {"threshold": threshold, "median": float(np.median(validation))}
+    run.write_json("scoring.json", known.to_json() | scoring)
 
 
-def _learned(recording, part):
-    return recording.series.values[: part.validation.stop]
-
-
-def _as_validation(smoothed, start, warm_up):
+def _as_validation(scores, start, warm_up):
     """Return all scores of normal rows of a recording, those of the training rows raised to the validation's level.
 
     The networks know the training rows, but few validation rows alone say little of rare scores.
     """
-    train, validation = smoothed[warm_up:start], smoothed[start:]
+    train, validation = scores[warm_up:start], scores[start:]
     if not len(train) or not len(validation):
-        return smoothed[warm_up:]
+        return scores[warm_up:]
     return np.concatenate([train * max(1.0, np.median(validation) / max(np.median(train), 1e-9)), validation])
 
 
-def _distribution(errors):
-    """Return the `Errors` of float (rows, errors), from which the farthest hundredth is left out."""
+def _distribution(recordings, starts, warm_up):
+    """Return the `Errors` of recordings, list of float (rows, errors), without the farthest hundredth.
+
+    The networks know the training rows, but a covariance of few rows holds for no others: all rows count, unless the
+    validation has enough of them, from `starts` on.
+    """
+    errors = np.concatenate([each[start:] for each, start in zip(recordings, starts, strict=True)])
+    if len(errors) < ENOUGH * errors.shape[1]:
+        errors = np.concatenate([each[warm_up:] for each in recordings])
     far = np.abs(errors - np.median(errors, axis=0)).max(axis=1)
     kept = errors[far <= np.quantile(far, 0.99)]
     # Shrinkage keeps the covariance of many sensors invertible.

@@ -13,7 +13,7 @@ def predict(
     alarms_only: bool = False,
     output: Path | None = None,
 ):
-    """Score rows; print CSV: recording, time, smoothed score, alarm, and the sensors with the largest parts in it.
+    """Score rows; print CSV: recording, time, score, alarm, and the sensors with the largest parts in it.
 
     Args:
         run_dir: Folder of a trained run.
@@ -41,9 +41,9 @@ def predict(
     for recording in read_recordings(detector.config, data or None, like=detector):
         # Standard output has only the CSV.
         recording.series.summary.print(sys.stderr)
-        frame, smoothed = score_table(detector, recording)
+        frame, scores = score_table(detector, recording)
         tables.append(frame[frame["alarm"] == 1] if alarms_only else frame)
-        scored.append(smoothed)
+        scored.append(scores)
     for number, frame in enumerate(tables):
         text = frame.to_csv(index=False, header=number == 0)
         if output is None:

@@ -24,8 +24,8 @@ def write_export(run_dir):
     threshold, parts = np.float32(detector.threshold), len(scorer.parts)
 
     def outputs(found):
-        scores, smoothed, contributions = found[:3]
-        return {"score": smoothed, "row_score": scores, "alarm": smoothed > threshold, "contributions": contributions}
+        scores, contributions = found[:2]
+        return {"score": scores, "alarm": scores > threshold, "contributions": contributions}
 
     def answer(values):
         few = tf.debugging.Assert(
@@ -42,7 +42,7 @@ def write_export(run_dir):
         split = tf.split(state, sizes, axis=1)
         split = [tf.reshape(each, [-1, *shape]) for each, shape in zip(split, shapes, strict=True)]
         found = scorer([values[:, None], *split])
-        new = tf.concat([tf.reshape(each, [-1, size]) for each, size in zip(found[3 + parts :], sizes, strict=True)], 1)
+        new = tf.concat([tf.reshape(each, [-1, size]) for each, size in zip(found[2 + parts :], sizes, strict=True)], 1)
         return {name: value[:, 0] for name, value in outputs(found).items()} | {"state": new}
 
     values = tf.TensorSpec([None, None, count], tf.float32, "values")

@@ -1,5 +1,6 @@
 """Score rows one after the other, with the state carried: the same for a table, a stream and the exported model."""
 
+import math
 from dataclasses import dataclass
 
 import keras
@@ -8,6 +9,8 @@ from keras import ops
 
 # Largest error, in predicted spreads: what is farther off is no more anomalous.
 LARGEST = 30.0
+# What lies outside the range so far by this part of it is as anomalous as `LARGEST` in all sensors; less counts less.
+OUTSIDE = 0.05
 # Rows that can be scored at once: memory grows with their square.
 MOST_STEPS = 2048
 
@@ -39,38 +42,76 @@ class Errors:
         return cls(np.zeros(size, "float32"), np.eye(size, dtype="float32"))
 
 
+@dataclass(frozen=True)
+class Normal:
+    """What normal rows are like.
+
+    Attributes:
+        low, high: range of their readings, float (sensors,).
+        errors: {network: `Errors`}, of the networks that were measured.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    errors: dict
+
+    @classmethod
+    def of(cls, values, errors):
+        """Find the range of float (rows, sensors), without the farthest thousandth on each side."""
+        return cls(*np.quantile(values, [0.001, 0.999], axis=0), errors)
+
+    def to_json(self):
+        """Return plain values."""
+        errors = {name: each.to_json() for name, each in self.errors.items()}
+        return {"low": self.low.tolist(), "high": self.high.tolist(), "errors": errors}
+
+    @classmethod
+    def of_json(cls, values):
+        """Return what `to_json` described."""
+        errors = {name: Errors.of_json(each) for name, each in values["errors"].items()}
+        return cls(np.array(values["low"]), np.array(values["high"]), errors)
+
+
 class Scorer(keras.Model):
     """Score the rows of recordings, given the state after the rows before them.
 
-    The errors e of a row, of all sensors and all forecasts of it or of its reconstruction, in predicted spreads, count
-    as a sample of a multivariate Student's t distribution with as many degrees of freedom as errors:
+    The errors of a row, of all sensors and all forecasts of it or of its reconstruction, in predicted spreads, are
+    smoothed by an exponential moving average: the errors of a lasting fault add up, noise cancels out (the multivariate
+    control chart of Lowry et al., Technometrics 34(1), 1992). The average e counts as a sample of a multivariate
+    Student's t distribution with as many degrees of freedom as errors:
 
-        score = 1/2 log(1 + (e - mean)' precision (e - mean) / errors)
+        1/2 log(1 + (e - mean)' precision (e - mean) / errors)
 
-    which is its negative logarithm up to constants, for each error. With two networks the score is their mean. The
-    smoothed score is an exponential moving average.
+    which is its negative logarithm up to constants, for each error. With two networks it is their mean, and it is
+    smoothed again. To it is added how far the readings lie outside the range of all rows before, those of the training
+    included, 0 to 1 for each sensor, the mean of which weighs as the largest error, as in the detector that Numenta
+    published with its benchmark.
 
     Args:
         networks: a `model.Networks`.
         loc, scale: float (sensors,), of the standardization.
-        errors: {"forecaster", "reconstructor"}: `Errors`, of the networks that there are.
-        smoothing: rows after which a weight has halved.
+        normal: `Normal`.
+        error_smoothing, smoothing: rows after which the weight of an error, and of a score, has halved.
 
     Call arguments:
         inputs: list of readings (batch, time, sensors), NaN where missing, and the tensors of the state, which
             `initial_state` returns first.
 
     Returns:
-        List of the scores and the smoothed scores, (batch, time) each, the parts of the sensors in the score, (batch,
-        time, sensors), the errors of each network, (batch, time, errors), and the tensors of the new state.
+        List of the scores, (batch, time), the parts of the sensors in the score, (batch, time, sensors), the smoothed
+        errors of each network, (batch, time, errors), and the tensors of the new state.
     """
 
-    def __init__(self, networks, loc, scale, errors, smoothing):
+    def __init__(self, networks, loc, scale, normal, error_smoothing, smoothing):
         super().__init__()
         self.networks, self.sensors = networks, networks.settings["sensors"]
         self.loc, self.scale = (np.asarray(each, "float32") for each in (loc, scale))
-        self.errors = errors
-        self.decay = 0.5 ** (1 / smoothing) if smoothing else 0.0
+        self.low, self.high = (((each - loc) / scale).astype("float32") for each in (normal.low, normal.high))
+        sizes = {"reconstructor": self.sensors}
+        if networks.forecaster is not None:
+            sizes["forecaster"] = networks.forecaster.horizon * self.sensors
+        self.errors = {name: normal.errors.get(name) or Errors.unknown(size) for name, size in sizes.items()}
+        self.error_decay, self.decay = (0.5 ** (1 / each) if each else 0.0 for each in (error_smoothing, smoothing))
         # The recurrent layers are compiled anyway.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
@@ -92,7 +133,8 @@ class Scorer(keras.Model):
     @property
     def state_shapes(self):
         """Shapes of the tensors of the state, without the batch."""
-        shapes = [(1,), (self.sensors,), (1,)]
+        shapes = [(1,), (self.sensors,), (2 * self.sensors,), (self.sensors,)]
+        shapes += [(len(self.errors[name].mean),) for name in self.parts]
         if (forecaster := self.networks.forecaster) is not None:
             shapes += [(size,) for size in forecaster.state_sizes]
             shapes += [(forecaster.horizon, forecaster.horizon, self.sensors)] * 2
@@ -105,27 +147,49 @@ class Scorer(keras.Model):
         return [np.zeros((batch, *shape), "float32") for shape in self.state_shapes]
 
     def call(self, inputs):
-        values, seen, last, smooth, *state = inputs
+        values, seen, last, beyond, before, *state = inputs
         rows, observed = self._filled((values - self.loc) / self.scale, last)
+        smooth, state = dict(zip(self.parts, state, strict=False)), state[len(self.parts) :]
         time = ops.shape(rows)[1]
-        number = seen + ops.cast(ops.arange(time), "float32")
-        parts, errors, state_of = [], [], []
+        ready = ops.cast(seen + ops.cast(ops.arange(time), "float32") >= self.warm_up, "float32")[..., None]
+        found, new = self._errors(rows, state)
+        errors = [
+            _smoothed(_masked(found[name], observed) * ready, smooth[name], self.error_decay) for name in self.parts
+        ]
+        parts = sum(self._parts(name, each) for name, each in zip(self.parts, errors, strict=True)) / len(self.parts)
+        parts = _smoothed(parts * ready, before, self.decay)
+        outside, beyond = self._outside(rows, beyond)
+        seen, last = seen + ops.cast(time, "float32"), [each[:, -1] for each in (rows, parts, *errors)]
+        parts = parts + outside * ready
+        return [ops.sum(parts, axis=-1), parts, *errors, seen, last[0], beyond, *last[1:], *new]
+
+    def _errors(self, rows, state):
+        """Return {network: errors (batch, time, errors)}, and the networks' new states."""
+        found, new = {}, []
         if (forecaster := self.networks.forecaster) is not None:
             count = len(forecaster.state_sizes)
-            found, own = self._forecast_errors(rows, state[:count], state[count : count + 2])
-            state, state_of = state[count + 2 :], [*state_of, *own]
-            errors.append(_masked(found, observed, forecaster.horizon))
-            parts.append(self._parts("forecaster", errors[-1]))
+            found["forecaster"], new = self._forecast_errors(rows, state[:count], state[count : count + 2])
+            state = state[count + 2 :]
         if self.networks.reconstructor is not None:
-            found, window = self._reconstruction_errors(rows, state[0])
-            state_of.append(window)
-            errors.append(_masked(found, observed, 1))
-            parts.append(self._parts("reconstructor", errors[-1]))
-        ready = ops.cast(number >= self.warm_up, "float32")
-        scores, contributions = _combined(parts, ready)
-        smoothed = self._smoothed(scores, smooth)
-        new = [seen + ops.cast(time, "float32"), rows[:, -1], smoothed[:, -1:], *state_of]
-        return [scores, smoothed, contributions, *errors, *new]
+            found["reconstructor"], window = self._reconstruction_errors(rows, state[0])
+            new = [*new, window]
+        return found, new
+
+    def _outside(self, rows, beyond):
+        """Return how far rows lie outside the range so far, (batch, time, sensors), and how far it reaches after them.
+
+        Args:
+            rows: standardized readings.
+            beyond: how far the rows before lay above and below the range of normal readings, (batch, 2 * sensors).
+        """
+        new = ops.maximum(ops.concatenate([rows - self.high, self.low - rows], axis=-1), 0.0)
+        reached = _largest_so_far(ops.concatenate([beyond[:, None], new], axis=1))
+        before = reached[:, :-1]
+        width = np.maximum(self.high - self.low, 1e-6) + before[..., : self.sensors] + before[..., self.sensors :]
+        farther = ops.maximum(new - before, 0.0)
+        farther = farther[..., : self.sensors] + farther[..., self.sensors :]
+        part = ops.minimum(farther / (OUTSIDE * width), 1.0)
+        return 0.5 * math.log1p(LARGEST**2) / self.sensors * part, reached[:, -1]
 
     def _filled(self, rows, last):
         """Return rows with missing values replaced by the last ones, and which were not missing."""
@@ -161,7 +225,7 @@ class Scorer(keras.Model):
         return ops.reshape(found, (batch, time, self.sensors)), known[:, 1 - length :]
 
     def _parts(self, name, errors):
-        """Return the score of a network, (batch, time), and the part of each sensor in it."""
+        """Return the parts of the sensors in the score of a network, (batch, time, sensors)."""
         known = self.errors[name]
         centered = errors - known.mean
         each = centered * ops.matmul(centered, known.precision)
@@ -169,16 +233,17 @@ class Scorer(keras.Model):
         shape = (*ops.shape(each)[:2], -1, self.sensors)
         by_sensor = ops.maximum(ops.sum(ops.reshape(each, shape), axis=2), 0.0)
         total = ops.maximum(ops.sum(by_sensor, axis=-1, keepdims=True), 1e-6)
-        return score, score[..., None] * by_sensor / total
+        return score[..., None] * by_sensor / total
 
-    def _smoothed(self, scores, before):
-        """Return the exponential moving average of scores, (batch, time), after the average `before`, (batch, 1)."""
-        if not self.decay:
-            return scores
-        steps = ops.cast(ops.arange(ops.shape(scores)[1]), "float32")
-        distance = steps[:, None] - steps[None]
-        weights = ops.where(distance >= 0, (1 - self.decay) * self.decay ** ops.maximum(distance, 0.0), 0.0)
-        return ops.matmul(scores, ops.transpose(weights)) + before * self.decay ** (steps + 1)
+
+def _smoothed(values, before, decay):
+    """Return the exponential moving average of values (batch, time, ...) after the average `before`."""
+    if not decay:
+        return values
+    steps = ops.cast(ops.arange(ops.shape(values)[1]), "float32")
+    distance = steps[:, None] - steps[None]
+    weights = ops.where(distance >= 0, (1 - decay) * decay ** ops.maximum(distance, 0.0), 0.0)
+    return ops.matmul(weights, values) + before[:, None] * (decay ** (steps + 1))[:, None]
 
 
 def _largest_so_far(values):
@@ -190,12 +255,7 @@ def _largest_so_far(values):
     return values
 
 
-def _masked(errors, observed, times):
+def _masked(errors, observed):
     """Return errors, 0 for missing values, none larger than `LARGEST`."""
-    observed = ops.tile(ops.cast(observed, "float32"), (1, 1, times))
+    observed = ops.tile(ops.cast(observed, "float32"), (1, 1, errors.shape[-1] // observed.shape[-1]))
     return ops.clip(errors, -LARGEST, LARGEST) * observed
-
-
-def _combined(parts, ready):
-    scores = sum(score for score, _ in parts) / len(parts) * ready
-    return scores, sum(each for _, each in parts) / len(parts) * ready[..., None]

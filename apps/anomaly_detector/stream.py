@@ -43,11 +43,11 @@ def follow_rows(detector, lines, out, alarms_only=False):
             continue
         values = np.array([_number(row, column, mark, number, header) for column in columns], "float32")
         *outputs, state = detector.advance(values[None, None], state)
-        smoothed, contributions = float(outputs[1][0, 0]), outputs[2][0, 0]
-        is_alarm = smoothed > detector.threshold
+        score, contributions = float(outputs[0][0, 0]), outputs[1][0, 0]
+        is_alarm = score > detector.threshold
         if is_alarm or not alarms_only:
             time = " ".join(row[index] for index in times) or number - 1
-            writer.writerow([time, f"{smoothed:.6g}", int(is_alarm), causes(detector.names, contributions)])
+            writer.writerow([time, f"{score:.6g}", int(is_alarm), causes(detector.names, contributions)])
             out.flush()
 
 

@@ -8,7 +8,7 @@ from keras import ops
 from apps.anomaly_detector import model as networks
 from apps.anomaly_detector.config import Config
 from apps.anomaly_detector.model import FREEDOM, LIMIT, build_model, load_model, nats_themselves
-from apps.anomaly_detector.scoring import Errors, Scorer
+from apps.anomaly_detector.scoring import LARGEST, OUTSIDE, Errors, Normal, Scorer
 
 SENSORS = 3
 SMALL = {"units": 6, "code_units": 4, "window_length": 5, "chunk_length": 12, "horizon": 2}
@@ -24,13 +24,14 @@ def small(seed=0, **settings):
     return model
 
 
-def scorer_of(model, smoothing=2.0, seed=3):
-    """Return a scorer with correlated errors."""
+def scorer_of(model, error_smoothing=1.0, smoothing=2.0, reach=100.0, seed=3):
+    """Return a scorer with correlated errors, and a range of `reach` on both sides of 0."""
     draw, errors = np.random.default_rng(seed), {}
     for name, size in (("forecaster", 2 * SENSORS), ("reconstructor", SENSORS)):
         root = draw.normal(0, 0.3, (size, size))
         errors[name] = Errors(draw.normal(0, 0.2, size), (root @ root.T + np.eye(size)).astype("float32"))
-    return Scorer(model, [1.0, 2.0, 3.0], [1.0, 0.5, 2.0], errors, smoothing)
+    normal = Normal(np.full(SENSORS, -reach), np.full(SENSORS, reach), errors)
+    return Scorer(model, [1.0, 2.0, 3.0], [1.0, 0.5, 2.0], normal, error_smoothing, smoothing)
 
 
 def readings(rows=40, seed=1):
@@ -41,7 +42,7 @@ def score(scorer, values, state=None):
     """Return outputs and the new state, as arrays."""
     found = scorer.predict_on_batch([values, *(state or scorer.initial_state(len(values)))])
     found = [ops.convert_to_numpy(each) for each in found]
-    count = 3 + len(scorer.parts)
+    count = 2 + len(scorer.parts)
     return found[:count], found[count:]
 
 
@@ -75,8 +76,8 @@ def test_scores_do_not_depend_on_later_rows(kind):
 
 
 def test_score_is_that_of_the_distribution_of_the_errors():
-    scorer = scorer_of(small())
-    (scores, smoothed, contributions, forecasts, reconstructions), _ = score(scorer, readings())
+    scorer = scorer_of(small(), smoothing=0.0)
+    (scores, contributions, forecasts, reconstructions), _ = score(scorer, readings())
     expected = []
     for name, errors in (("forecaster", forecasts), ("reconstructor", reconstructions)):
         known = scorer.errors[name]
@@ -88,17 +89,46 @@ def test_score_is_that_of_the_distribution_of_the_errors():
     np.testing.assert_allclose(scores[:, warm:], np.mean(expected, axis=0)[:, warm:], rtol=1e-4)
     assert np.all(scores[:, :warm] == 0)
     np.testing.assert_allclose(contributions.sum(axis=-1), scores, atol=1e-5)
-    decay, average = 0.5**0.5, 0.0
-    for row in range(40):
-        average = decay * average + (1 - decay) * scores[0, row]
-        assert abs(smoothed[0, row] - average) < 1e-5
-    unsmoothed = score(scorer_of(small(), smoothing=0.0), readings())[0]
-    np.testing.assert_array_equal(unsmoothed[0], unsmoothed[1])
+
+
+def test_errors_and_score_are_moving_averages():
+    single, _ = score(scorer_of(small(), error_smoothing=0.0), readings())
+    errors, _ = score(scorer_of(small(), smoothing=0.0), readings())
+    both, _ = score(scorer_of(small()), readings())
+    for one, other, rows in (
+        *((*each, 1.0) for each in zip(single[2:], errors[2:], strict=True)),
+        (errors[1], both[1], 2),
+    ):
+        decay, average = 0.5 ** (1 / rows), 0.0
+        assert np.all(one[0, :4] == 0)
+        for row in range(40):
+            average = decay * average + (1 - decay) * one[0, row]
+            np.testing.assert_allclose(other[0, row], average, atol=1e-5)
+
+
+def test_readings_outside_the_range_so_far_raise_the_score_once():
+    inside, outside = scorer_of(small()), scorer_of(small(), reach=10.0)
+    values = readings()
+    values[0, 20:22, 1], values[0, 25, 1], values[0, 30, 1] = 11.0, 11.5, 12.0 - 1e-3
+    values[0, 35, 2] = -10.0 - 0.5 * OUTSIDE * 20
+    (before, parts, *_), _ = score(inside, values)
+    (after, other, *_), _ = score(outside, values)
+    most = 0.5 * np.log1p(LARGEST**2) / SENSORS
+    expected = np.zeros((40, SENSORS))
+    # The range is 20 wide at first, then 21 and 21.5.
+    expected[20, 1], expected[25, 1], expected[30, 1], expected[35, 2] = (
+        1,
+        0.5 / 21 / OUTSIDE,
+        0.499 / 21.5 / OUTSIDE,
+        0.5,
+    )
+    np.testing.assert_allclose((other - parts)[0], most * expected, atol=1e-4)
+    np.testing.assert_allclose((after - before)[0], most * expected.sum(axis=1), atol=1e-4)
 
 
 def test_errors_are_those_of_the_networks():
     model = small()
-    scorer, values = scorer_of(model), readings()
+    scorer, values = scorer_of(model, error_smoothing=0.0), readings()
     outputs, _ = score(scorer, values)
     rows = ((values - scorer.loc) / scorer.scale).astype("float32")
     means, spreads, _ = (
@@ -107,24 +137,24 @@ def test_errors_are_those_of_the_networks():
     for ahead in (1, 2):
         expected = (rows[:, 10] - means[:, 10 - ahead, ahead - 1]) / spreads[:, 10 - ahead, ahead - 1]
         part = slice((ahead - 1) * SENSORS, ahead * SENSORS)
-        np.testing.assert_allclose(outputs[3][:, 10, part], expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(outputs[2][:, 10, part], expected, rtol=1e-3, atol=1e-4)
     means, spreads = map(ops.convert_to_numpy, model.reconstructor(rows[:, 6:11]))
-    np.testing.assert_allclose(outputs[4][:, 10], (rows[:, 10] - means[:, -1]) / spreads[:, -1], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(outputs[3][:, 10], (rows[:, 10] - means[:, -1]) / spreads[:, -1], rtol=1e-3, atol=1e-4)
 
 
 def test_missing_readings_count_as_the_last_ones_without_an_error():
-    scorer = scorer_of(small())
+    scorer = scorer_of(small(), error_smoothing=0.0)
     values = readings()
     values[0, 15:20, 1] = np.nan
     values[0, 0] = np.nan
     outputs, _ = score(scorer, values)
     assert all(np.isfinite(each).all() for each in outputs)
-    assert np.all(outputs[3][0, 15:20, [1, 4]] == 0) and np.all(outputs[4][0, 15:20, 1] == 0)
-    assert np.all(outputs[3][0, 15:20, 0] != 0)
+    assert np.all(outputs[2][0, 15:20, [1, 4]] == 0) and np.all(outputs[3][0, 15:20, 1] == 0)
+    assert np.all(outputs[2][0, 15:20, 0] != 0)
     filled = np.where(np.isnan(values), 0, values)
     filled[0, 15:20, 1], filled[0, 0] = values[0, 14, 1], scorer.loc
     other, _ = score(scorer, filled)
-    np.testing.assert_allclose(outputs[3][0, 16, [0, 2, 3, 5]], other[3][0, 16, [0, 2, 3, 5]], atol=1e-5)
+    np.testing.assert_allclose(outputs[2][0, 16, [0, 2, 3, 5]], other[2][0, 16, [0, 2, 3, 5]], atol=1e-5)
 
 
 def test_far_readings_do_not_saturate_the_networks():

@@ -76,7 +76,7 @@ def answers(run_dir, inputs):
     detector = Detector(run_dir)
     found = [detector.score(values) for values in inputs["values"]]
     return {
-        "score": np.stack([each.smoothed for each in found]),
+        "score": np.stack([each.scores for each in found]),
         "contributions": np.stack([each.contributions for each in found]),
         "threshold": np.full(len(found), detector.threshold, "float32"),
     }
