@@ -1,4 +1,4 @@
-"""Load what a language model has learned about text, to begin another model with it."""
+"""Load what a language model has learned about text, to use it in another app."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ TRUNK = "trunk.keras"
 
 @dataclass(frozen=True)
 class Trunk:
-    """The lower part of a trained language model.
+    """A trained language model.
 
     Attributes:
-        model: keras.Model of an embedding, `embedding`, and recurrent layers, `recurrent_0` and so on, each of which
-            returns its sequence and its states: int (batch, time) -> (batch, time, units).
+        model: keras.Model, int (batch, time) -> logits (batch, time, tokens), of an embedding, `embedding`, recurrent
+            layers, `recurrent_0` and so on, each of which returns its sequence and its states, perhaps a Dense
+            `projection`, and a Dense `logits`.
         vocabulary: `Vocabulary` that gives the ids.
         config: config.json of the run.
     """
@@ -31,7 +32,7 @@ class Trunk:
 
 
 def load_trunk(run_dir):
-    """Load the embedding and the recurrent layers of a language model.
+    """Load the layers of a language model.
 
     The caller must have imported `layers`, whose classes they are.
 

@@ -83,7 +83,7 @@ def fit_epochs(config, run, corpus):
 
 
 def save_trunk(run_dir):
-    """Write trunk.keras, the embedding and the recurrent layers, which other apps can load."""
+    """Write trunk.keras, which other apps can load."""
     with replacing(run_dir / TRUNK) as part:
         build_trunk(load_model(run_dir / "model.keras")).save(part)
 

@@ -205,12 +205,12 @@ class LanguageModel(keras.Model):
         return ops.cast(drawn >= self.embedding_dropout, "float32") / (1 - self.embedding_dropout)
 
     @property
-    def _output_weights(self):
+    def output_weights(self):
         return self.embedding.embeddings if self.output_kernel is None else self.output_kernel
 
     def logits(self, outputs):
         """Return the logits of the next tokens, float32 (..., vocabulary_size), of outputs (..., embedding_dim)."""
-        weights = ops.cast(self._output_weights, outputs.dtype)
+        weights = ops.cast(self.output_weights, outputs.dtype)
         return ops.cast(ops.matmul(outputs, ops.transpose(weights)), "float32") + self.output_bias
 
     def nats(self, outputs, targets):
@@ -228,7 +228,7 @@ class LanguageModel(keras.Model):
         ids = ops.clip(ids, 0, self.vocabulary_size - 1)
         # How often each was to be expected in the sample.
         counts = self.sampled * ops.log1p(1 / (ops.cast(ids, "float32") + 1)) / log_range
-        weights, bias = ops.cast(self._output_weights, outputs.dtype), self.output_bias
+        weights, bias = ops.cast(self.output_weights, outputs.dtype), self.output_bias
         own = ops.sum(outputs * ops.take(weights, targets, axis=0), axis=-1)
         own = ops.cast(own, "float32") + ops.take(bias, targets)
         others = ops.matmul(outputs, ops.transpose(ops.take(weights, ids, axis=0)))
@@ -273,16 +273,24 @@ def build_model(config, vocabulary_size):
 
 
 def build_trunk(model):
-    """Return the embedding and the recurrent layers of a `LanguageModel`, which share its weights.
+    """Return a `LanguageModel` without what only its training needs.
 
     Returns:
-        A keras.Model of Keras' and this project's layers only: int (batch, time) -> (batch, time, units).
+        A keras.Model of Keras' and this project's layers only, int (batch, time) -> logits of the next tokens (batch,
+        time, vocabulary_size): `embedding`, `recurrent_0` and so on, perhaps `projection`, and `logits`.
     """
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = model.embedding(tokens)
     for layer in model.stack:
         x, *_ = layer(x)
-    return keras.Model(tokens, x, name="trunk")
+    if model.projection is not None:
+        x = model.projection(x)
+    head = keras.layers.Dense(model.vocabulary_size, dtype="float32", name="logits")
+    trunk = keras.Model(tokens, head(x), name="trunk")
+    head.set_weights(
+        [ops.convert_to_numpy(weights) for weights in (ops.transpose(model.output_weights), model.output_bias)]
+    )
+    return trunk
 
 
 def load_model(path):
