@@ -8,7 +8,7 @@ from .phonemes import CONSONANTS, SCHWA, VOWELS
 
 PAUSE = "|"
 # Level of the voice in each manner of articulation, with vowels at 1.
-VOICE_LEVELS = {"glide": 0.7, "nasal": 0.55, "fricative": 0.35, "aspirate": 0.0, "stop": 0.3, "affricate": 0.3}
+VOICE_LEVELS = {"glide": 0.7, "nasal": 0.45, "fricative": 0.35, "aspirate": 0.0, "stop": 0.3, "affricate": 0.3}
 
 
 @dataclass
