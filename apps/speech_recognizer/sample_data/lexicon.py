@@ -197,7 +197,8 @@ zero: Z IH1 R OW0
 
 
 def _entries(text):
-    return [(words.split(), phonemes.split()) for words, phonemes in (line.split(": ") for line in text.split("\n")[1:-1])]
+    lines = [line.split(": ") for line in text.strip().splitlines()]
+    return [(words.split(), phonemes.split()) for words, phonemes in lines]
 
 
 CONFUSABLE = [tuple(words) for words, _ in _entries(ALIKE)]

@@ -99,8 +99,8 @@ TEMPLATES = {
         the sun is {quality} | {my} son is {quality} | {subject} is {quality} | this is {subject}
         this is {object} | where is {subject} | where is {object} | what is the time
         is this {object} | {who} can meet {place} | we meet {when} | they need one hour | {who} need {span}
-        {few} books and one letter | no | no thank you | yes please | no that is {object} | yes you can
-        no it's on the left | that is right | you can turn right here | this way is the right way | thank you
+        {few} books and one letter | no {food} {when} | no | no thank you | yes please | no that is {object}
+        yes you can | no it's on the left | that is right | you can turn right here | this way is the right way | thank you
         {he} can write very good music | can you write it down | they can wait for {span}
         """,
     ),

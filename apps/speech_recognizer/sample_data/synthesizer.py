@@ -9,6 +9,7 @@ have no state, so changing them causes no clicks, and all frames are computed at
 import numpy as np
 import scipy.fft
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+from scipy.signal import lfilter
 
 from .articulation import articulate
 from .voices import Voice
@@ -17,7 +18,7 @@ HOP = 0.005  # seconds between frames
 BANDWIDTHS = (70.0, 90.0, 140.0, 220.0)
 HIGHER_FORMANTS = ((4500, 300), (5500, 400), (6500, 500), (7500, 600))
 NASAL_POLE = 270.0
-# Gains that bring vowels to an RMS of about 0.1 and noise into its usual proportion to them.
+# Gains that bring noise into its usual proportion to vowels.
 ASPIRATION_GAIN, FRICATION_GAIN = 0.35, 3.0
 
 
@@ -185,9 +186,8 @@ def _record(speech, rate, generator):
     before, after = (generator.uniform(0.08, 0.3, 2) * rate).astype(int)
     signal = np.pad(speech, (before, after))
     loudness = np.sqrt(np.mean(speech**2)) + 1e-6
-    noise = generator.standard_normal(len(signal), "float32")
     # Rooms hum more than they hiss.
-    noise = uniform_filter1d(noise, generator.integers(1, 6))
-    noise *= loudness * 10 ** (-generator.uniform(25, 45) / 20) / np.std(noise)
+    noise = lfilter([1.0], [1.0, -generator.uniform(0.3, 0.95)], generator.standard_normal(len(signal)))
+    noise *= loudness * 10 ** (-generator.uniform(15, 40) / 20) / np.std(noise)
     level = 10 ** (-generator.uniform(16, 28) / 20)
     return np.clip((signal + noise) / loudness * level, -1, 1).astype("float32")

@@ -76,7 +76,9 @@ def _spread(count, generator):
 
 
 def _voice(kind, number, places, generator):
-    f0, scale, breathiness = (low + place * (high - low) for (low, high), place in zip(KINDS[kind], places, strict=True))
+    f0, scale, breathiness = (
+        low + place * (high - low) for (low, high), place in zip(KINDS[kind], places, strict=True)
+    )
     draw = generator.uniform
     return Voice(
         name=f"{kind}_{number:02d}",
