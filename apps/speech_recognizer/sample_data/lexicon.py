@@ -22,6 +22,7 @@ knew new: N UW1
 PLAIN = """
 a: AH0
 again: AH0 G EH1 N
+an: AE1 N
 and: AH0 N D
 april: EY1 P R AH0 L
 at: AE1 T

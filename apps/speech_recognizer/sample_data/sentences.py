@@ -46,7 +46,7 @@ SLOTS = {
     "when": ["today", "tomorrow", "again", "on {day}", "this week", "at {hour}"],
     "then": ["yesterday", "on {day}", "this week", "at {hour}"],
     "place": ["by the sea", "in the {room}", "by the {fitting}", "at the station", "in our street"],
-    "span": ["one hour", "one week", "{few} minutes", "a minute"],
+    "span": ["one hour", "an hour", "half an hour", "one week", "{few} minutes", "a minute"],
     "few": ["two", "three", "four", "five", "eight", "ten"],
 }
 
@@ -100,7 +100,8 @@ TEMPLATES = {
         this is {object} | where is {subject} | where is {object} | what is the time
         is this {object} | {who} can meet {place} | we meet {when} | they need one hour | {who} need {span}
         {few} books and one letter | no {food} {when} | no | no thank you | yes please | no that is {object}
-        yes you can | no it's on the left | that is right | you can turn right here | this way is the right way | thank you
+        yes you can | no it's on the left | that is right
+        you can turn right here | this way is the right way | thank you
         {he} can write very good music | can you write it down | they can wait for {span}
         """,
     ),

@@ -131,7 +131,7 @@ def test_words_that_sound_alike_differ_in_context(texts):
     for group in CONFUSABLE:
         assert len({tuple(LEXICON[word]) for word in group}) == 1
         for word in group:
-            assert len(contexts[word]) >= 3
+            assert len(contexts[word]) >= 2
             assert not any(contexts[word] & contexts[other] for other in group if other != word)
 
 
