@@ -1,0 +1,1 @@
+"""A recurrent network that writes down speech, trained on recordings with their texts."""
