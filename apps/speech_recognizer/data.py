@@ -97,13 +97,14 @@ def _frames_needed(tokens):
     return len(tokens) + int(np.sum(tokens[1:] == tokens[:-1]))
 
 
-def make_dataset(utterances, config, epochs=None):
+def make_dataset(utterances, width, config, epochs=None):
     """Make batches of utterances of similar length, padded to few lengths.
 
     In training they are changed at random, each time differently: speed, level and noise.
 
     Args:
         utterances: `Utterances`.
+        width: tokens to pad to; the same for training and validation, as TensorFlow compiles the loss once.
         config: a `Config`.
         epochs: range of epochs. The order and the changes of each depend only on the seed and the epoch. None gives the
             utterances once, unchanged.
@@ -118,12 +119,11 @@ def make_dataset(utterances, config, epochs=None):
     # Few lengths are compiled; the shortest is a second.
     edges = lengths_to_pad_to(int(lengths.max()), config.rate)
     rows = bucketed((tf.range(len(utterances)),), lengths, edges, config.batch_size, config.seed, epochs)
-    longest = max(map(len, utterances.tokens))
     first = 0 if not training else epochs.start * (int(rows.cardinality()) // max(1, len(epochs)))
 
     def load(number, rows):
         edge = edges[np.searchsorted(edges, lengths[rows].max())]
-        samples, tokens = np.zeros((len(rows), edge), "float32"), np.zeros((len(rows), longest), "int32")
+        samples, tokens = np.zeros((len(rows), edge), "float32"), np.zeros((len(rows), width), "int32")
         count = np.zeros(len(rows), "int32")
         for place, row in enumerate(rows):
             own = utterances.sounds[row]
@@ -138,7 +138,7 @@ def make_dataset(utterances, config, epochs=None):
         samples, count, tokens = tf.numpy_function(load, [number, *parts], [tf.float32, tf.int32, tf.int32])
         samples.set_shape([None, None])
         count.set_shape([None])
-        tokens.set_shape([None, longest])
+        tokens.set_shape([None, width])
         return {"samples": samples, "lengths": count, "tokens": tokens}, tf.zeros([tf.size(count), 1])
 
     cardinality = rows.cardinality()

@@ -1,8 +1,8 @@
 """Decode the distributions of connectionist temporal classification into tokens.
 
 Graves and Jaitly, "Towards End-to-End Speech Recognition with Recurrent Neural Networks", ICML 2014, algorithm 1
-(prefix search); Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs",
-arXiv:1408.2873, 2014 (with a language model and a bonus for length).
+(prefix search); Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional
+Recurrent DNNs", arXiv:1408.2873, 2014 (with a language model and a bonus for length).
 """
 
 from keras import ops

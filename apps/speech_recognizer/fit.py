@@ -58,12 +58,13 @@ def fit_epochs(config, run, splits):
     utterances = {name: Utterances(splits[name], encoder, config) for name in ("train", "validation")}
     print_utterances(splits, utterances, vocabulary, config)
     train, validation = utterances["train"], utterances["validation"]
+    width = max(len(tokens) for part in utterances.values() for tokens in part.tokens)
     saving = run.save_epochs(config.patience)
     epochs = saving.epochs_left(config.epochs)
     if not epochs:
         return utterances
     with run.scope():
-        batches = run.batches(make_dataset(train, config, epochs), len(train) * len(epochs))
+        batches = run.batches(make_dataset(train, width, config, epochs), len(train) * len(epochs))
         arguments = run.fit_arguments(batches, epochs)
         model = run.restored()
         if model is None:
@@ -76,7 +77,7 @@ def fit_epochs(config, run, splits):
             print(f"{model.count_params():,} weights", flush=True)
         model.fit(
             batches,
-            validation_data=run.batches(make_dataset(validation, config), len(validation)),
+            validation_data=run.batches(make_dataset(validation, width, config), len(validation)),
             callbacks=[saving, *run.callbacks()],
             **arguments,
         )

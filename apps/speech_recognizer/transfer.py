@@ -26,7 +26,9 @@ def require_runs(config):
     if saved.get("app") != __package__.rpartition(".")[2]:
         raise UserError(f"--start-from {config.start_from}: a run of {saved.get('app')}, expected one of a recogniser")
     if not runs.is_finished(config.start_from):
-        raise UserError(f"--start-from {config.start_from}: its training has not ended; finish it with the same command")
+        raise UserError(
+            f"--start-from {config.start_from}: its training has not ended; finish it with the same command"
+        )
     for name in _SHARED:
         asked = getattr(config, name)
         if asked != saved[name]:

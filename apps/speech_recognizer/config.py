@@ -1,0 +1,81 @@
+"""Settings of the speech recogniser, each with its unit and the reason for its value."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..common.options import Flat
+from ..common.settings import require, require_counts, require_fractions, require_positive, require_training
+from ..common.tables import TableFormat
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the data, the network and its training."""
+
+    data: str = "sample"
+    """Recordings with transcripts: `sample`."""
+    file_column: str | None = None
+    text_column: str | None = None
+    speaker_column: str | None = None
+    pattern: str | None = None
+    table: Flat[TableFormat] = TableFormat()
+    lowercase: bool = True
+    keep_punctuation: bool = False
+    rate: int = 16_000
+
+    test_fraction: float = 0.15
+    validation_fraction: float = 0.1
+    seed: int = 0
+
+    max_seconds: float = 20.0
+    """Longest recording to learn from, in seconds; the verbs cut longer ones where it is silent."""
+
+    unit: Literal["characters", "subwords"] = "characters"
+    """Unit of writing. Subwords need hours of sound."""
+    vocabulary_size: int = 256
+    """Largest number of subwords; characters are not limited."""
+    language_model: str | None = None
+    """Run directory of a language model of the same tokens, which decides between what sounds alike. Its weight is set
+    on the validation recordings."""
+    start_from: str | None = None
+    """Run directory of a recogniser of the same settings, whose weights and characters are continued with."""
+
+    streaming: bool = False
+    """Transcribe while someone speaks: no output depends on what is said later. It makes more errors."""
+    cell: Literal["gru", "lstm"] = "gru"
+    """Recurrent layer."""
+    units: int = 128
+    """Units of each recurrent layer, in each direction."""
+    num_layers: int = 3
+    """Number of recurrent layers, bidirectional unless --streaming."""
+    filters: int = 64
+    """Mel filters from 60 Hz to half the rate."""
+    channels: int = 32
+    """Channels of the two convolutions."""
+    dropout: float = 0.2
+    """Dropout rate of the inputs of the recurrent layers and of the output layer."""
+    spec_augment: bool = True
+    """Hide some frequencies and some moments of each recording in training (Park et al. 2019)."""
+    speed_change: float = 0.1
+    """Largest change of the speed of a recording in training, as a fraction (Ko et al. 2015)."""
+    noise: bool = True
+    """Change the level of recordings in training, and add noise to half of them."""
+
+    learning_rate: float = 1e-3
+    """Largest learning rate of Adam, reached after a tenth of the training; it then falls to 0 along a cosine."""
+    clip_norm: float = 1.0
+    """Largest norm of a step's gradient (Pascanu 2013)."""
+    batch_size: int = 16
+    """Recordings in a batch."""
+    epochs: int = 30
+    """Largest number of epochs."""
+    patience: int = 6
+    """Epochs without a better validation loss after which training stops."""
+
+    def __post_init__(self):
+        require_training(self)
+        require_counts(self, "units num_layers channels")
+        require_counts(self, "filters vocabulary_size", least=8)
+        require_fractions(self, "dropout speed_change")
+        require_positive(self, "clip_norm")
+        require(self, "max_seconds", lambda value: 1 <= value <= 600, "seconds from 1 to 600")
