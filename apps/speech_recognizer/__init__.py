@@ -1,0 +1,1 @@
+"""A recurrent network that recognizes speech, trained on recordings with transcripts."""
