@@ -161,16 +161,17 @@ def _found(rows, data, config, cache, folder, summary):
             summary.count("empty transcript, left out", row.where)
         elif path not in found.rows:
             found.rows[path] = (row, text)
-        elif found.rows[path][1] == text and row.split in (found.rows[path][0].split, None):
-            summary.count("repeated row, left out", row.where)
-        elif found.rows[path][1] == text:
-            raise UserError(
-                f"{data}: {row.where}: {row.file!r} is of split {row.split!r} here and {found.rows[path][0].split!r} in "
-                f"{found.rows[path][0].where}; a recording has one"
-            )
-        else:
+        elif found.rows[path][1] != text:
             first, own = found.rows[path]
             found.conflicts.setdefault(path, f"{first.where} has {shorten(own)}, {row.where} {shorten(text)}")
+        elif row.split in (found.rows[path][0].split, None):
+            summary.count("repeated row, left out", row.where)
+        else:
+            first = found.rows[path][0]
+            raise UserError(
+                f"{data}: {row.where}: {row.file!r} is of split {row.split!r} here and {first.split!r} in "
+                f"{first.where}; a recording has one"
+            )
     return found
 
 
@@ -190,8 +191,10 @@ def _checked(found, data, folder, summary):
         raise UserError(_why_none(found, data, folder))
     if folder.guessed:
         path, name = next(iter(folder.guessed.items()))
-        summary.note(f"{counted(len(folder.guessed), 'recording')} found by the name of the file in another folder than "
-                     f"the transcripts say, such as {name!r} as {folder.name_of(path)!r}")  # fmt: skip
+        summary.note(
+            f"{counted(len(folder.guessed), 'recording')} found in another folder than the transcripts say, such as "
+            f"{name!r} as {folder.name_of(path)!r}"
+        )
     splits = _splits(kept, folder, summary)
     speakers = _speakers(kept, folder, summary)
     summary.use("read", f"{counted(len(kept), 'recording')} with transcripts")

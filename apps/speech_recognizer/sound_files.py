@@ -52,7 +52,7 @@ class SoundFolder:
         return [path for path in self._files if path.suffix.lower() not in SUFFIXES]
 
     @functools.cached_property
-    def _bywithout_suffix(self):
+    def _by_stem(self):
         """{stem without case: [(folders and stem, suffix, path)]}."""
         index = {}
         for path in self.sounds:

@@ -150,7 +150,7 @@ def _rank(key, paths, folder):
     if _UNSURE.fullmatch(base):
         return 5
     splits = set().union(*(_splits(path, folder) for path in paths))
-    if len(splits) > 1 and not suffix == ".txt":
+    if len(splits) > 1 and suffix != ".txt":
         return 0
     if _KNOWN.fullmatch(base):
         return 1

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..common.cli import UserError
-from ..common.splits import hold_out
+from ..common.splits import hold_out, unlike_asked
 
 
 def split_recordings(recordings, config):
@@ -33,6 +33,8 @@ def split_recordings(recordings, config):
         rest, parts["validation"] = hold_out(rest, groups, fraction, config.seed)
     parts["train"] = rest
     _require_all(recordings, parts, config, by_speaker)
+    if not any(recordings.splits) and (unlike := unlike_asked(parts, config)):
+        _note(recordings, unlike)
     return {name: recordings.take(rows) for name, rows in parts.items()}
 
 
@@ -55,6 +57,11 @@ def _groups(recordings, parts):
             )
         return alone, False
     return groups, True
+
+
+def _note(recordings, text):
+    if recordings.summary is not None:
+        recordings.summary.note(text)
 
 
 def _require_all(recordings, parts, config, by_speaker):
