@@ -227,11 +227,11 @@ def _splits(kept, folder, summary):
         splits = [_split_of_folder(folder, path) for path in kept]
     if any(splits) and not all(splits):
         where = next(row.where for (row, _), split in zip(kept.values(), splits, strict=True) if not split)
-        summary.note(f"{origin} names no split for all recordings, not for {where}, so they are split at random")
+        summary.note(f"{origin} names no split for all recordings, not for {where}, so they are split anew")
         splits = [None] * len(splits)
     counts = Counter(splits)
     if any(splits) and len(counts) == 1:
-        summary.note(f"all recordings are of the split {splits[0]!r}, so they are split at random")
+        summary.note(f"all recordings are of the split {splits[0]!r}, so they are split anew")
         splits = [None] * len(splits)
     if any(splits):
         summary.use("split", f"{origin}: " + ", ".join(f"{counts[each]} {each}" for each in counts))
