@@ -14,7 +14,7 @@ def open_set(name, split):
 
     Args:
         name: name of the data set.
-        split: name of a split, which must exist.
+        split: name of a split, which must exist; None for any.
 
     Raises:
         UserError: there is no such data set or split, or it is not on disk and there is no network.
@@ -36,7 +36,7 @@ def open_set(name, split):
         except refusals as error:
             first = str(error).strip().splitlines()[0]
             raise UserError(f"tfds:{name}: cannot be downloaded ({first}); see {builder.info.homepage}") from error
-    if split not in builder.info.splits:
+    if split is not None and split not in builder.info.splits:
         raise UserError(f"tfds:{name}: no split {split!r}; --split takes {', '.join(builder.info.splits)}")
     return builder
 
