@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ..common.cli import UserError
 from ..common.options import Flat
 from ..common.settings import require, require_counts, require_fractions, require_positive, require_training
-from ..common.tables import TableFormat
+from ..common.tables.columns import TableFormat
+from .patterns import compile_pattern
 
 
 @dataclass(frozen=True)
@@ -13,19 +15,29 @@ class Config:
     """Settings of the data, the network and its training."""
 
     data: str = "sample"
-    """Recordings with transcripts: `sample`."""
+    """Recordings: `sample` (generated, offline), a folder of recordings with their transcripts, a table that names
+    both, or `tfds:NAME`. README.md lists the layouts."""
     file_column: str | None = None
+    """Column or field of the recording, or its number without a header; found by common names if not given."""
     text_column: str | None = None
+    """Column or field of the transcript; found by common names if not given."""
     speaker_column: str | None = None
+    """Column or field of the speaker; found by common names if not given."""
     pattern: str | None = None
+    """Form of the names of the files, if these hold the transcripts, such as `{text}_{speaker}_{n}.wav`. `{split}`,
+    and `/` between folders, are allowed."""
     table: Flat[TableFormat] = TableFormat()
     lowercase: bool = True
+    """Convert transcripts to lower case."""
     keep_punctuation: bool = False
-    rate: int = 16_000
+    """Keep punctuation; by default only apostrophes remain, since the others are not spoken."""
+    rate: int = 16000
+    """Samples a second to which recordings are converted; 8000 for telephone calls."""
 
     test_fraction: float = 0.15
+    """Fraction of the recordings held out for `evaluate`, if the data names no test split; 0 trains on all."""
     validation_fraction: float = 0.1
-    seed: int = 0
+    """Fraction of the recordings for early stopping, if the data names no validation split."""
 
     max_seconds: float = 20.0
     """Longest recording to learn from, in seconds; the verbs cut longer ones where it is silent."""
@@ -71,11 +83,20 @@ class Config:
     """Largest number of epochs."""
     patience: int = 6
     """Epochs without a better validation loss after which training stops."""
+    seed: int = 0
+    """Seed of the split, the initial weights, the order of the recordings, their changes and the dropout."""
 
     def __post_init__(self):
+        require(self, "rate", lambda value: 4000 <= value <= 48000, "samples a second, from 4000 to 48000")
         require_training(self)
         require_counts(self, "units num_layers channels")
         require_counts(self, "filters vocabulary_size", least=8)
         require_fractions(self, "dropout speed_change")
         require_positive(self, "clip_norm")
-        require(self, "max_seconds", lambda value: 1 <= value <= 600, "seconds from 1 to 600")
+        require(self, "max_seconds", lambda value: 1 <= value <= 600, "seconds, from 1 to 600")
+        if self.pattern is not None:
+            compile_pattern(self.pattern)
+            columns = [name for name in ("file_column", "text_column") if getattr(self, name) is not None]
+            if columns:
+                option = f"--{columns[0].replace('_', '-')}"
+                raise UserError(f"--pattern reads the names of files, {option} a table; give one of them")

@@ -7,12 +7,12 @@ Recurrent DNNs", arXiv:1408.2873, 2014 (with a language model and a bonus for le
 
 from keras import ops
 
+from .model import BLANK
+
 # Log probability of what is impossible. Sums of a few must be finite.
 _NEVER = -1e9
 # Factor of the hash of a prefix.
 _PRIME = 1_000_003
-# Token that stands for none.
-BLANK = 0
 
 
 def greedy_search(logits, lengths):

@@ -19,6 +19,7 @@ CELLS = {"lstm": layers.LSTM, "gru": layers.GRU}
 # Frames of features for each frame of output: two convolutions of stride 2.
 STRIDE, KERNEL = 2, 3
 FRAMES = STRIDE * STRIDE
+# Token that stands for none.
 BLANK = 0
 
 

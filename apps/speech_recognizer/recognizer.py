@@ -13,7 +13,7 @@ from ..common.vocabularies import load_vocabulary
 from .alignment import words_of
 from .config import Config
 from .data import Encoder
-from .decoding import beam_search, greedy_search
+from .decoding import BLANK, beam_search, greedy_search
 from .language import TokenModel
 from .metrics import count_errors
 from .model import load_model
@@ -88,7 +88,7 @@ class Transcript:
     Attributes:
         text: string.
         words: list of `Word`.
-        confidence: mean of the words'; 0 without a word.
+        confidence: mean probability of the likeliest tokens, in frames with a token; 0 without one.
         seconds: of the recording.
     """
 
@@ -144,19 +144,22 @@ class Recognizer:
         pieces = [cut_at_silence(samples, self.config.rate, self.config.max_seconds) for samples in recordings]
         flat = [(row, start, part) for row, own in enumerate(pieces) for start, part in own]
         answers = self.read([part for _, _, part in flat])
-        words = [[] for _ in recordings]
+        words, likely = ([[] for _ in recordings] for _ in range(2))
         for (row, start, _), (tokens, logits) in zip(flat, answers, strict=True):
-            offset = start / self.config.rate
-            texts = self.encoder.vocabulary.texts
-            words[row] += words_of(_log_softmax(logits), tokens, texts, self.seconds_per_frame, offset)
+            log_probabilities = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+            texts, offset = self.encoder.vocabulary.texts, start / self.config.rate
+            words[row] += words_of(log_probabilities, tokens, texts, self.seconds_per_frame, offset)
+            said = log_probabilities.argmax(axis=1) != BLANK
+            likely[row].append(np.exp(log_probabilities.max(axis=1))[said])
+        likely = [np.concatenate(own) for own in likely]
         return [
             Transcript(
-                " ".join(word.text for word in own),
-                own,
-                float(np.mean([word.confidence for word in own])) if own else 0.0,
+                " ".join(word.text for word in words[row]),
+                words[row],
+                float(likely[row].mean()) if len(likely[row]) else 0.0,
                 len(samples) / self.config.rate,
             )
-            for own, samples in zip(words, recordings, strict=True)
+            for row, samples in enumerate(recordings)
         ]
 
     def read(self, recordings):
@@ -206,7 +209,3 @@ class Recognizer:
         self.decoder.weight.assign(best["weight"])
         self.decoder.bonus.assign(best["bonus"])
         return best
-
-
-def _log_softmax(logits):
-    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..common import exports
+from .decoding import BLANK
 from .model import FRAMES
 from .recognizer import Recognizer
 
@@ -29,7 +30,7 @@ def write_export(run_dir, beam):
         samples = tf.pad(samples, [[0, 0], [0, tf.maximum(0, model.hop - tf.shape(samples)[1])]])
         tokens, scores, logits, frames = recognizer.transcriber((samples, lengths))
         likely = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
-        said = tf.cast(tf.argmax(logits, axis=-1) != 0, tf.float32)
+        said = tf.cast(tf.argmax(logits, axis=-1) != BLANK, tf.float32)
         said *= tf.sequence_mask(frames, tf.shape(logits)[1], tf.float32)
         confidence = tf.math.divide_no_nan(tf.reduce_sum(likely * said, axis=1), tf.reduce_sum(said, axis=1))
         text = tf.strings.strip(tf.strings.regex_replace(vocabulary.decode(tokens), " +", " "))
@@ -87,7 +88,7 @@ def _step(recognizer):
         logits, new = model.step(samples, parts)
         path = tf.cast(tf.argmax(logits, axis=-1), tf.int32)
         known = tf.concat([last[:, None], path], axis=1)
-        tokens = tf.where(known[:, 1:] == known[:, :-1], 0, path)
+        tokens = tf.where(known[:, 1:] == known[:, :-1], BLANK, path)
         new = tf.concat([tf.reshape(part, [-1, size]) for part, size in zip(new, sizes, strict=True)], axis=1)
         return {"text": vocabulary.decode(tokens), "state": new, "last": known[:, -1]}
 
