@@ -76,7 +76,10 @@ def read_source(path, folder, config, split=None):
     if table is None:
         columns = wanted(config)
         table = table_of(path, content, config.table, columns)
-        if table.header and any(name.lower().endswith(SUFFIXES) or folder.holds(name) for name in table.names):
+        unknown = not any(column.index(table.names) is not None for column in columns)
+        if table.header and any(
+            name.lower().endswith(SUFFIXES) or (unknown and folder.holds(name)) for name in table.names
+        ):
             # The first row names a recording, so it is no header.
             table = table_of(path, content, dataclasses.replace(config.table, header=False), columns)
     if not table.cells:
