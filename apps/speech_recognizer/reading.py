@@ -222,12 +222,14 @@ def _splits(kept, folder, summary):
     """Return the split of each recording, as the rows or else the folders say; None for all if not all have one."""
     splits = [row.split for row, _ in kept.values()]
     origin = summary.roles.pop("split", "the names of the files of transcripts")
+    if any(splits) and not all(splits):
+        where = next(row.where for (row, _), split in zip(kept.values(), splits, strict=True) if not split)
+        raise UserError(f"{summary.name}: some recordings have a split and that of {where} has none; give all or none")
     if not any(splits):
         origin = "the folder of each recording"
         splits = [_split_of_folder(folder, path) for path in kept]
     if any(splits) and not all(splits):
-        where = next(row.where for (row, _), split in zip(kept.values(), splits, strict=True) if not split)
-        summary.note(f"{origin} names no split for all recordings, not for {where}, so they are split anew")
+        summary.note("not all recordings are in folders called train, validation or test, so they are split anew")
         splits = [None] * len(splits)
     counts = Counter(splits)
     if any(splits) and len(counts) == 1:

@@ -8,6 +8,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote, urlsplit
 
 from ..common.cli import UserError
 from ..common.words import listed
@@ -100,7 +101,7 @@ class SoundFolder:
 
     def _listed(self, name, base):
         """Return the only path that ends as the name does, or else one of the same file name in other folders."""
-        text = re.sub(r"^\w+://", "", name.replace("\\", "/"))
+        text = unquote(urlsplit(name).path) if re.match(r"\w+://", name) else name.replace("\\", "/")
         whole = without_suffix(_folded(text)).strip("/")
         found = self._by_stem.get(whole.rpartition("/")[2], [])
         if not found:

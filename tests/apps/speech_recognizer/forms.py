@@ -105,6 +105,52 @@ FORMS = [
         AB,
         {},
     ),
+    ("json of transcripts", {"t.json": json.dumps({"a.wav": "A cat", "b.wav": "a dog"})}, list(AB), {}, AB, {}),
+    (
+        "speechbrain json",
+        {
+            "t.json": json.dumps(
+                {
+                    "u1": {"wav": "{root}/a.wav", "length": 1.0, "words": "A CAT"},
+                    "u2": {"wav": "{root}/b.wav", "length": 1.0, "words": "a dog"},
+                }
+            )
+        },
+        list(AB),
+        {},
+        AB,
+        {},
+    ),
+    (
+        "speechbrain csv",
+        {
+            "train.csv": "ID,duration,wav,spk_id,wrd\nu1,3,$data_root/a.wav,s,A CAT\n",
+            "test.csv": "ID,duration,wav,spk_id,wrd\nu2,3,$data_root/b.wav,t,A DOG\n",
+        },
+        list(AB),
+        {},
+        AB,
+        {"a.wav": ("s", "train"), "b.wav": ("t", "test")},
+    ),
+    (
+        "wenet",
+        {
+            f"{split}/data.list": json.dumps({"key": "u", "wav": f"/x/{name}", "txt": text})
+            for split, name, text in (("train", "a.wav", "a cat"), ("dev", "b.wav", "a dog"))
+        },
+        list(AB),
+        {},
+        AB,
+        {},
+    ),
+    (
+        "urls",
+        {"t.csv": "audio,text\nhttps://x.org/d/a.wav?t=1,a cat\nhttps://x.org/d/b.wav,a dog\n"},
+        list(AB),
+        {},
+        AB,
+        {},
+    ),
     (
         "librispeech",
         {

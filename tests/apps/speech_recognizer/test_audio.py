@@ -25,7 +25,7 @@ def frequency_of(samples, rate):
 
 def assert_is_tone(samples, frequency=440, level=0.5, seconds=0.5, rate=RATE, tolerance=0.02):
     assert samples.dtype == np.float32 and samples.ndim == 1
-    assert len(samples) == pytest.approx(seconds * rate, rel=0.15)
+    assert len(samples) == pytest.approx(seconds * rate, rel=0.2)
     found, height = frequency_of(samples, rate)
     assert found == pytest.approx(frequency, abs=3)
     assert height == pytest.approx(level, rel=3 * tolerance)
@@ -90,7 +90,8 @@ def test_common_formats_are_decoded(tmp_path, name, codec, rate, form):
     assert_is_tone(samples, tolerance=0.1)
     np.testing.assert_array_equal(decode(path.read_bytes(), RATE), samples)
     found = probe(path)
-    assert (found.rate, found.channels) == (rate, 1)
+    # Opus always decodes to 48 kHz.
+    assert (found.rate, found.channels) == (48000 if codec == "libopus" else rate, 1)
     assert found.seconds is None or found.seconds == pytest.approx(0.5, abs=0.1)
 
 
@@ -98,7 +99,7 @@ def test_common_formats_are_decoded(tmp_path, name, codec, rate, form):
 @pytest.mark.parametrize("target", [8000, 16000])
 def test_rate_is_converted_and_the_tone_kept(tmp_path, rate, target):
     write_wav(tmp_path / "a.wav", tone(rate), rate)
-    assert probe(tmp_path / "a.wav") == Sound(rate, 1, 0.5)
+    assert probe(tmp_path / "a.wav") == Sound(rate, 1, round(rate / 2) / rate)
     samples = decode(tmp_path / "a.wav", target)
     assert len(samples) == pytest.approx(0.5 * target, abs=2)
     assert_is_tone(samples, rate=target)
@@ -129,7 +130,8 @@ def test_silent_clipped_and_short_sounds_are_decoded(tmp_path):
     write_wav(path, tone(8000, seconds=0.01), 8000)
     assert len(decode(path, RATE)) == 160
     write_wav(path, tone(8000)[:1], 8000)
-    assert 1 <= len(decode(path, RATE)) <= 2
+    with pytest.raises(UserError, match="no samples in it, or too few"):
+        decode(path, RATE)
 
 
 def test_wav_whose_header_has_no_size_is_decoded(tmp_path):
@@ -143,8 +145,8 @@ def test_sound_of_a_video_is_decoded(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as container:
         video, sound = container.add_stream("libx264", rate=10), container.add_stream("aac", rate=16000)
+        sound.layout, video.pix_fmt = "mono", "yuv420p"
         video.width = video.height = 32
-        video.pix_fmt = "yuv420p"
         for _ in range(5):
             picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), "uint8"), format="rgb24")
             container.mux(video.encode(picture))

@@ -177,6 +177,7 @@ def test_names_of_folders_that_exist_are_kept_apart(tmp_path):
         ({}, ["a.wav"], {"file": "a.wav"}, "a sound file, expected a folder or a table"),
         ({"x.zip": "x"}, [], {"file": "x.zip"}, "an archive, expected a folder or a table of transcripts; unpack it"),
         ({"t.csv": ""}, ["a.wav"], {"file": "t.csv"}, "t.csv: no rows in it"),
+        ({"t.csv": "file,text,split\na.wav,x,train\nb.wav,x,\n"}, AB, {}, "that of row 3 has none; give all or none"),
     ],
 )
 def test_mistakes_are_named(tmp_path, texts, sounds, settings, words):
