@@ -42,11 +42,11 @@ def read_folder(folder, config, summary):
     if (rows := _rows_of_files(folder, config, summary, refusals)) is not None:
         return rows
     _require_sounds(folder)
-    if config.text_column is None and config.file_column is None:
-        if rows := rows_beside(folder, config, summary) or rows_of_words(folder, summary):
-            for error in refusals[:2]:
-                summary.note(f"not read: {error}")
-            return rows
+    has_table = config.text_column is not None or config.file_column is not None
+    if not has_table and (rows := rows_beside(folder, config, summary) or rows_of_words(folder, summary)):
+        for error in refusals[:2]:
+            summary.note(f"not read: {error}")
+        return rows
     if refusals:
         raise refusals[0]
     raise UserError(

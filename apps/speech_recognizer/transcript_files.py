@@ -133,7 +133,7 @@ def _require_whole(table, columns):
     if len(set(names)) == len(names):
         return
     for row, start in zip(table.rows, starts, strict=True):
-        if start.strip() and float(start if re.fullmatch(r"[\d.]*\d[\d.]*", start) else 1):
+        if start.strip() and not re.fullmatch(r"[0.:,]*", start.strip()):
             raise UserError(
                 f"{table.name}: row {row}: {table.origin(columns.start)} is {start}, so rows describe parts of "
                 "recordings; expected a file for each row: cut the recordings, for example with ffmpeg -ss -to"

@@ -1,6 +1,7 @@
 """Reading recordings with transcripts: layouts, what is left out, mistakes, and splits."""
 
-import io
+import sys
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ def test_layouts_are_read(tmp_path, texts, sounds, settings, expected, named):
 
 
 def test_parquet_with_sounds_is_read(tmp_path):
-    folder, sound = tmp_path / "corpus", io.BytesIO()
+    folder = tmp_path / "corpus"
     folder.mkdir()
     write_wav(tmp_path / "x.wav", TONE, 8000)
     sound = (tmp_path / "x.wav").read_bytes()
@@ -110,6 +111,22 @@ def test_tensorflow_datasets_are_read(tmp_path, monkeypatch, features, row, text
     monkeypatch.setattr(Builder.info, "features", {"image": 0, "label": 0})
     with pytest.raises(UserError, match=r"tfds:x: not speech recognition.*found image"):
         read_recordings(Config(), "tfds:x", cache=tmp_path)
+
+
+def test_sample_is_made_once(tmp_path, monkeypatch):
+    package, module = ModuleType("sample_data"), ModuleType("make_recordings")
+    package.make_recordings, module.__file__, made = module, __file__, []
+
+    def write_recordings(folder):
+        made.append(folder)
+        make(folder, {"transcripts.csv": "file,text,speaker,split\nclips/a.wav,a cat,x,\n"}, ["clips/a.wav"])
+
+    module.write_recordings = write_recordings
+    monkeypatch.setitem(sys.modules, "apps.speech_recognizer.sample_data", package)
+    for _ in range(2):
+        recordings = read_recordings(Config(), cache=tmp_path / "cache")
+        assert (recordings.texts, recordings.speakers) == (["a cat"], ["x"])
+    assert len(made) == 1
 
 
 def test_what_is_left_out_is_counted(tmp_path):
