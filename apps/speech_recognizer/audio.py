@@ -191,7 +191,7 @@ def _mix(source, rate, channel):
         if seconds is None and len(container.streams) == 1 and container.duration:
             seconds = container.duration / av.time_base
     samples = np.frombuffer(buffer, "float32")
-    _require_samples(name, samples, rate, seconds, damaged, packets)
+    _require_samples(name, samples, energies, rate, seconds, damaged, packets)
     return samples, energies
 
 
@@ -205,7 +205,7 @@ def _append(buffer, frames, channels, channel):
     return energies
 
 
-def _require_samples(name, samples, rate, seconds, damaged, packets):
+def _require_samples(name, samples, energies, rate, seconds, damaged, packets):
     found = len(samples) / rate
     if seconds and found < COMPLETE * seconds - 0.1:
         raise UserError(
@@ -213,8 +213,8 @@ def _require_samples(name, samples, rate, seconds, damaged, packets):
             "download it again"
         )
     if not len(samples):
-        raise UserError(f"{name}: no samples in it; record or download it again")
+        raise UserError(f"{name}: no samples in it, or too few to convert; record or download it again")
     if damaged > max(1, 0.02 * packets):
         raise UserError(f"{name}: damaged: {damaged} of {packets} packets cannot be decoded; download it again")
-    if not np.isfinite(samples).all():
+    if not np.isfinite(energies).all():
         raise UserError(f"{name}: samples that are no finite numbers; write the file again")

@@ -19,7 +19,7 @@ TEXT_NAMES = (
     *"sentence|normalized text|normalised text|normalized transcription|normalized transcript|normalized|text|"
     "transcript|transcription|transcripts|transcriptions|transcribed text|text normalized|trans|reference|"
     "ground truth|target text|utterance text|sentences|prompt|prompts|phrase|caption|raw transcription|raw text|"
-    "raw transcript|orthographic|orthography|content|words|word|label|labels|command|target|txt".split("|"),
+    "raw transcript|orthographic|orthography|content|words|word|wrd|label|labels|command|target|txt".split("|"),
 )
 SPEAKER_NAMES = (
     *"speaker|speaker id|speakerid|client id|spk|spk id|spkid|spkr|spkr id|speaker name|speakers|user id|userid|user|"
@@ -123,7 +123,7 @@ def _text_column(table, column, taken):
     names = ["" if index in taken else name for index, name in enumerate(table.names)]
     if table.header and (index := column.index(names)) is not None:
         if names.count(names[index]) > 1:
-            return column.find(table.name, names)
+            return table.find(column)
         return index
     others = [index for index in range(len(names)) if index not in taken and any(table.texts(index))]
     if len(others) == 1 and not table.header:
@@ -132,7 +132,7 @@ def _text_column(table, column, taken):
     if table.header:
         if len(sentences) == 1:
             return sentences[0]
-        return column.find(table.name, names)
+        raise UserError(f"{table.name}: {column.absent()}; the columns are {listed(table.names)}")
     if sentences:
         return sentences[min(1, len(sentences) - 1)]
     words = [index for index in others if _share(table, index, lambda cell: re.search(r"[^\W\d_]", cell)) > 0.5]

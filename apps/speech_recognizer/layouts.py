@@ -182,6 +182,9 @@ def rows_of_words(folder, summary):
         rows.append(Row(name, name, _spaced(word), who if mark else None, split))
     summary.kind = "a folder of recordings for each word"
     summary.use("transcript", "the name of the folder")
+    summary.note(
+        "there is no table of transcripts, so a folder's name is what its recordings say; if it is not, add a table"
+    )
     if any(row.speaker for row in rows):
         summary.use("speaker", "the part before _nohash_ of the name of each file")
     if listed_splits:

@@ -14,7 +14,7 @@ from ..common.words import counted, listed, shorten
 from .columns import split_of
 from .embedded import rows_of_tfds, write_content
 from .layouts import speaker_of_folder
-from .sound_files import ARCHIVES, SUFFIXES, SoundFolder
+from .sound_files import SUFFIXES, SoundFolder
 from .sources import read_file, read_folder
 from .texts import normalize_text
 
@@ -118,9 +118,9 @@ def _folder_of_file(data, path, config):
     advice = ", expected a folder or a table of transcripts"
     if path.suffix.lower() in SUFFIXES:
         raise UserError(f"--data {data}: a sound file{advice}")
-    if path.suffix.lower() in (".zip", ".tar", ".tgz", ".rar", ".7z") or path.name.lower().endswith((".tar.gz",)):
-        raise UserError(f"--data {data}: an archive{advice}; unpack it ({listed(ARCHIVES, 0).strip() or path.name})")
-    return path.absolute().parent if not path.is_absolute() and path.parent == Path() else path.parent
+    if path.is_file() and path.name.lower().endswith((".zip", ".tar", ".tgz", ".rar", ".7z", ".tar.gz", ".tar.bz2")):
+        raise UserError(f"--data {data}: an archive{advice}; unpack it")
+    return path.parent
 
 
 @dataclass
@@ -222,12 +222,14 @@ def _splits(kept, folder, summary):
     """Return the split of each recording, as the rows or else the folders say; None for all if not all have one."""
     splits = [row.split for row, _ in kept.values()]
     origin = summary.roles.pop("split", "the names of the files of transcripts")
+    if any(splits) and not all(splits):
+        where = next(row.where for (row, _), split in zip(kept.values(), splits, strict=True) if not split)
+        raise UserError(f"{summary.name}: some recordings have a split and that of {where} has none; give all or none")
     if not any(splits):
         origin = "the folder of each recording"
         splits = [_split_of_folder(folder, path) for path in kept]
     if any(splits) and not all(splits):
-        where = next(row.where for (row, _), split in zip(kept.values(), splits, strict=True) if not split)
-        summary.note(f"{origin} names no split for all recordings, not for {where}, so they are split anew")
+        summary.note("not all recordings are in folders called train, validation or test, so they are split anew")
         splits = [None] * len(splits)
     counts = Counter(splits)
     if any(splits) and len(counts) == 1:

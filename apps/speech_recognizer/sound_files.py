@@ -8,6 +8,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote, urlsplit
 
 from ..common.cli import UserError
 from ..common.words import listed
@@ -100,14 +101,14 @@ class SoundFolder:
 
     def _listed(self, name, base):
         """Return the only path that ends as the name does, or else one of the same file name in other folders."""
-        text = re.sub(r"^\w+://", "", name.replace("\\", "/"))
+        text = unquote(urlsplit(name).path) if re.match(r"\w+://", name) else name.replace("\\", "/")
         whole = without_suffix(_folded(text)).strip("/")
         found = self._by_stem.get(whole.rpartition("/")[2], [])
         if not found:
             return None
         folders = [part for part in whole.split("/")[:-1] if part not in ("", ".", "..")]
-        lengths = [_common(folders, own.split("/")[:-1]) for own, _ in found]
-        best = [path for (_, path), length in zip(found, lengths, strict=True) if length == max(lengths)]
+        scores = [_likeness(folders, own.split("/")[:-1]) for own, _ in found]
+        best = [path for (_, path), score in zip(found, scores, strict=True) if score == max(scores)]
         if len(best) > 1:
             suffix = PureWindowsPath(text).suffix.lower()
             best = [path for path in best if base is not None and path.is_relative_to(base)] or best
@@ -120,10 +121,10 @@ class SoundFolder:
                     "or keep one of them"
                 )
             best.sort(key=lambda path: SUFFIXES.index(path.suffix.lower()))
-        if max(lengths) < len(folders) and folders[-1 - max(lengths)] in self._folder_names:
-            # The folder that is named is there, but the file is not in it.
+        if set(folders) & self._folder_names - set(_folded(best[0].parent.as_posix()).split("/")):
+            # A folder that is named is there, but the file is not in it.
             return None
-        if folders and not max(lengths) and best[0].parent != self.folder:
+        if folders and not max(scores)[0] and best[0].parent != self.folder:
             self.guessed.setdefault(best[0], name)
         return best[0]
 
@@ -146,14 +147,14 @@ def _folded(text):
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _common(folders, others):
-    """Return the number of folders that two paths share at the end."""
+def _likeness(folders, others):
+    """Return how many folders two paths share at the end, and how many in all."""
     count = 0
     for one, other in zip(reversed(folders), reversed(others), strict=False):
         if one != other:
             break
         count += 1
-    return count
+    return count, len(set(folders) & set(others))
 
 
 def _files_below(folder):

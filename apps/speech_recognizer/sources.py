@@ -14,7 +14,7 @@ from .transcript_files import read_source, rows_of
 
 _ANY_SPLIT = "|".join(sorted(SPLITS, key=len, reverse=True))
 _SPLIT_WORD = re.compile(rf"(?<![a-z])({_ANY_SPLIT})(?![a-z])")
-_TEXTS = (".txt", ".trn", ".trans", ".transcription", ".transcript", ".tsv", "")
+_TEXTS = (".txt", ".trn", ".trans", ".transcription", ".transcript", ".tsv", ".list", ".lst", "")
 _KNOWN = re.compile(
     r"transcripts?|transcriptions?|metadata|manifest|trans|.*transcript.*|line.?index|prompts.*|validated|labels?|data|"
     r"sentences|captions?|dataset|index|"
@@ -42,12 +42,11 @@ def read_folder(folder, config, summary):
     if (rows := _rows_of_files(folder, config, summary, refusals)) is not None:
         return rows
     _require_sounds(folder)
-    if config.text_column is None and config.file_column is None:
-        for rows in (rows_beside(folder, config, summary), rows_of_words(folder, summary)):
-            if rows:
-                for error in refusals[:2]:
-                    summary.note(f"not read: {error}")
-                return rows
+    has_table = config.text_column is not None or config.file_column is not None
+    if not has_table and (rows := rows_beside(folder, config, summary) or rows_of_words(folder, summary)):
+        for error in refusals[:2]:
+            summary.note(f"not read: {error}")
+        return rows
     if refusals:
         raise refusals[0]
     raise UserError(
@@ -98,7 +97,7 @@ def _rows_of_sources(sources, groups, folder, summary):
     others = [folder.name_of(path) for paths in groups.values() for path in paths if path not in used]
     if others:
         summary.note(f"not read: {listed(others, 5)}")
-    kinds = listed(dict.fromkeys(source.table.kind for source in sources)).replace("'", "")
+    kinds = ", ".join(dict.fromkeys(source.table.kind for source in sources))
     names = listed([folder.name_of(source.path) for source in sources], 4)
     summary.kind = f"transcripts in {names}: {kinds}"
     if len(sources) > 1 and any(source.split for source in sources):

@@ -1,13 +1,14 @@
 """Read the rows of a file of transcripts: a table, or lines of a recording and its transcript."""
 
 import dataclasses
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.cli import UserError
 from ..common.tables import SPLITS, Table, decode, fold, read_lines, stored_bytes, table_of
-from ..common.tables.structured import is_excel
+from ..common.tables.structured import flatten, is_excel
 from ..common.tables.table import as_text
 from ..common.words import listed
 from .columns import Columns, find_columns, split_of, wanted
@@ -74,9 +75,14 @@ def read_source(path, folder, config, split=None):
     content = stored_bytes(path)
     table = _table_of_lines(path, content, folder, config)
     if table is None:
+        table = _table_of_object(path, content, config)
+    if table is None:
         columns = wanted(config)
         table = table_of(path, content, config.table, columns)
-        if table.header and any(name.lower().endswith(SUFFIXES) or folder.holds(name) for name in table.names):
+        unknown = not any(column.index(table.names) is not None for column in columns)
+        if table.header and any(
+            name.lower().endswith(SUFFIXES) or (unknown and folder.holds(name)) for name in table.names
+        ):
             # The first row names a recording, so it is no header.
             table = table_of(path, content, dataclasses.replace(config.table, header=False), columns)
     if not table.cells:
@@ -127,7 +133,7 @@ def _require_whole(table, columns):
     if len(set(names)) == len(names):
         return
     for row, start in zip(table.rows, starts, strict=True):
-        if start.strip() and float(start if re.fullmatch(r"[\d.]*\d[\d.]*", start) else 1):
+        if start.strip() and not re.fullmatch(r"[0.:,]*", start.strip()):
             raise UserError(
                 f"{table.name}: row {row}: {table.origin(columns.start)} is {start}, so rows describe parts of "
                 "recordings; expected a file for each row: cut the recordings, for example with ffmpeg -ss -to"
@@ -151,6 +157,33 @@ def _splits(source, summary):
             raise UserError(f"{table.name}: row {row}: split {name!r}, expected train, validation or test")
     summary.use("split", table.origin(index))
     return found
+
+
+def _table_of_object(path, content, config):
+    """Return the `Table` of a JSON object {recording: transcript}, or {recording: fields}; None if it is another file.
+
+    The key of an object of fields names the recording only if no field does.
+    """
+    if content.lstrip()[:1] != b"{":
+        return None
+    try:
+        document = json.loads(decode(path, content, config.table.encoding).text)
+    except (ValueError, RecursionError):
+        return None
+    values = list(document.values())
+    if len(values) > 1 and all(isinstance(value, str) for value in values):
+        keys = any(key.lower().endswith(SUFFIXES) for key in document)
+        records = [{"key": key, "text": value} for key, value in document.items()] if keys else []
+    elif values and all(isinstance(value, dict) for value in values):
+        text = wanted(config)[1]
+        found = [text.index(list(value)) is not None for value in values]
+        records = [{**flatten(value), "key": key} for key, value in document.items()] if all(found) else []
+    else:
+        return None
+    names = list(dict.fromkeys(name for record in records for name in record))
+    cells = [[record.get(name) for name in names] for record in records]
+    kind = "a JSON object of recordings"
+    return Table(str(path), kind, names, True, list(range(1, len(cells) + 1)), cells) if records else None
 
 
 def _table_of_lines(path, content, folder, config):
