@@ -6,6 +6,9 @@ from pathlib import Path
 from .cli import UserError
 from .files import read_json
 
+# File of the run directory of a language model.
+TRUNK = "trunk.keras"
+
 
 def open_run(run_dir, package=None):
     """Read config.json of a run.

@@ -8,10 +8,8 @@ import keras
 from . import runs
 from .cli import UserError
 from .models import load_model
+from .runs import TRUNK
 from .vocabularies import Vocabulary, load_vocabulary
-
-# File of a run directory.
-TRUNK = "trunk.keras"
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,73 @@ function clipForm() {
   };
 }
 
+// A WAV file of 16 bits with one channel.
+function wavOf(sound) {
+  const channels = Array.from({ length: sound.numberOfChannels }, (_, index) => sound.getChannelData(index));
+  const bytes = new DataView(new ArrayBuffer(44 + 2 * sound.length));
+  const text = (at, value) => [...value].forEach((letter, index) => bytes.setUint8(at + index, letter.charCodeAt(0)));
+  text(0, "RIFF"); text(8, "WAVEfmt "); text(36, "data");
+  [[4, 36 + 2 * sound.length], [16, 16], [24, sound.sampleRate], [28, 2 * sound.sampleRate], [40, 2 * sound.length]]
+    .forEach(([at, value]) => bytes.setUint32(at, value, true));
+  [[20, 1], [22, 1], [32, 2], [34, 16]].forEach(([at, value]) => bytes.setUint16(at, value, true));
+  // A channel that is silent must not halve the level.
+  const alive = channels.filter((channel) => channel.some((value) => value !== 0));
+  for (let index = 0; index < sound.length; index += 1) {
+    const value = alive.reduce((sum, channel) => sum + channel[index], 0) / Math.max(1, alive.length);
+    bytes.setInt16(44 + 2 * index, Math.round(32767 * Math.max(-1, Math.min(1, value))), true);
+  }
+  return bytes.buffer;
+}
+
+// A recording that is dropped in, chosen, or made with the microphone.
+function soundForm() {
+  const { zone, field } = dropZone("A recording: any sound or video file", "audio/*,video/*");
+  const button = make("button", { type: "button" }, "Record");
+  const note = make("small", { ariaLive: "polite" });
+  let recorder, recorded;
+  button.addEventListener("click", async () => {
+    if (recorder?.state === "recording") return recorder.stop();
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+      const parts = [];
+      recorder = new MediaRecorder(stream);
+      recorder.ondataavailable = (event) => parts.push(event.data);
+      recorder.onstop = () => {
+        stream.getTracks().forEach((track) => track.stop());
+        recorded = new Blob(parts, { type: recorder.mimeType });
+        field.value = "";
+        button.textContent = "Record";
+        note.textContent = " recorded";
+      };
+      recorder.start();
+      button.textContent = "Stop";
+      note.textContent = " recording";
+    } catch (error) {
+      // Browsers give a microphone only to pages of https and of this machine.
+      note.textContent = ` no microphone (${error.message})`;
+    }
+  });
+  field.addEventListener("change", () => { recorded = undefined; note.textContent = ""; });
+  return {
+    element: make("div", {}, zone, button, note),
+    async read() {
+      const sound = field.files[0] ?? recorded;
+      if (!sound) throw new Error("nothing to send: choose a recording, or make one");
+      const context = new AudioContext();
+      let decoded;
+      try {
+        decoded = await context.decodeAudioData(await sound.arrayBuffer());
+      } catch {
+        throw new Error("this browser cannot decode the recording; choose a WAV, MP3 or OGG file");
+      } finally {
+        context.close();
+      }
+      const wav = wavOf(decoded);
+      return { body: { signature_name: "wav", inputs: { wav: [{ b64: base64(wav) }] } }, wav };
+    },
+  };
+}
+
 function jsonForm(inputs) {
   const field = make("textarea", { placeholder: '{"instances": [...]}' });
   const specs = Object.entries(inputs).map(([name, spec]) => `${name}: ${spec.dtype} [${spec.shape.map((n) => n ?? "?")}]`);
@@ -196,6 +263,7 @@ function formFor(model) {
   const [name, ...more] = Object.keys(others);
   const only = more.length ? undefined : others[name];
   if (model.signatures.encoded?.inputs.encoded?.dtype === "string") return clipForm();
+  if (model.signatures.wav?.inputs.wav?.dtype === "string") return soundForm();
   if (inputs.prompt && model.signatures.complete) return writingForm(model);
   if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(detailedSignature(model.signatures));
   if (only?.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(name, only, Boolean(time));
@@ -359,8 +427,29 @@ function clipView(outputs, input) {
   return [make("figure", { className: "frames" }, clip, make("figcaption", {}, make("strong", {}, outputs.caption[0])))];
 }
 
+// The text, the waveform, and the recording to play.
+function soundView(outputs, wav) {
+  const samples = new Int16Array(wav, 44), width = 800, height = 90, columns = 400;
+  const points = Array.from({ length: columns }, (_, column) => {
+    const part = samples.subarray((column * samples.length) / columns, ((column + 1) * samples.length) / columns);
+    return part.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [0, 0]);
+  });
+  const at = (value) => height / 2 - (value / 32768) * (height / 2);
+  const drawn = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "waveform" });
+  drawn.style.height = "5rem";
+  points.forEach(([low, high], column) => {
+    const x = ((column + 0.5) * width) / columns;
+    drawn.append(svg("line", { x1: x, x2: x, y1: at(high), y2: at(low) + 0.5, stroke: "#2f6fb3" }));
+  });
+  const src = URL.createObjectURL(new Blob([wav], { type: "audio/wav" }));
+  const sure = outputs.confidence ? ` (confidence ${(100 * outputs.confidence[0]).toFixed(0)} %)` : "";
+  const heard = outputs.text[0] ? make("strong", {}, outputs.text[0]) : make("em", {}, "no words");
+  return [make("p", { className: "answer" }, heard, make("small", {}, sure)), drawn, make("audio", { src, controls: true })];
+}
+
 function viewsOf(response, input) {
   const rows = response.predictions;
+  if (input.wav && response.outputs?.text) return soundView(response.outputs, input.wav);
   if (input.clip && response.outputs?.caption) return clipView(response.outputs, input);
   if (input.prompt !== undefined && typeof rows?.[0] === "string") {
     return [make("pre", { className: "answer" }, input.prompt, make("strong", {}, rows[0]))];

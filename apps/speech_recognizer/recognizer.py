@@ -49,6 +49,7 @@ class Decoder(keras.Model):
         self.weight, self.bonus = (keras.Variable(0.0, trainable=False, name=name) for name in ("weight", "bonus"))
         # XLA would compile TensorFlow's loop again for every length.
         self.supports_jit = keras.backend.backend() != "tensorflow"
+        self.built = self.supports_masking = True
 
     def call(self, inputs):
         logits, lengths = inputs
@@ -74,7 +75,7 @@ class Transcriber(keras.Model):
     def __init__(self, model, decoder):
         super().__init__()
         self.model, self.decoder = model, decoder
-        self.supports_jit = decoder.supports_jit
+        self.supports_jit, self.built = decoder.supports_jit, True
 
     def call(self, inputs):
         logits, lengths = self.model.logits(*inputs)

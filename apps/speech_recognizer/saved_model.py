@@ -11,7 +11,7 @@ from .model import FRAMES
 from .recognizer import Recognizer
 
 # Zero crossings on each side of the kernel that resamples, and the largest ratio of rates.
-CROSSINGS, MOST = 16, 12.0
+CROSSINGS, MOST = 16, 12
 
 
 @exports.by_tensorflow
@@ -26,20 +26,23 @@ def write_export(run_dir, beam):
     model, vocabulary, rate = recognizer.model, recognizer.encoder.vocabulary, recognizer.config.rate
 
     def transcribe(samples, lengths):
-        # A recording shorter than a frame is silent.
-        samples = tf.pad(samples, [[0, 0], [0, tf.maximum(0, model.hop - tf.shape(samples)[1])]])
+        # TensorFlow's fused convolutions fail on an empty batch, and on a recording without a frame.
+        rows, count = tf.shape(samples)[0], tf.shape(samples)[1]
+        missing = tf.maximum(0, 1 - rows)
+        samples = tf.pad(samples, [[0, missing], [0, tf.maximum(0, model.hop - count)]])
+        lengths = tf.pad(lengths, [[0, missing]])
         tokens, scores, logits, frames = recognizer.transcriber((samples, lengths))
         likely = tf.reduce_max(tf.nn.softmax(logits), axis=-1)
         said = tf.cast(tf.argmax(logits, axis=-1) != BLANK, tf.float32)
         said *= tf.sequence_mask(frames, tf.shape(logits)[1], tf.float32)
         confidence = tf.math.divide_no_nan(tf.reduce_sum(likely * said, axis=1), tf.reduce_sum(said, axis=1))
         text = tf.strings.strip(tf.strings.regex_replace(vocabulary.decode(tokens), " +", " "))
-        return {"text": text, "confidence": confidence, "score": scores}
+        return {name: value[:rows] for name, value in (("text", text), ("confidence", confidence), ("score", scores))}
 
     def answer(samples, own_rate):
         few = tf.debugging.Assert(
             tf.reduce_all((own_rate >= 1000) & (own_rate <= MOST * rate)),
-            [tf.strings.format("rate {}: expected samples a second, 1000 to " + f"{MOST * rate:.0f}", [own_rate])],
+            [tf.strings.format("rate {}: expected samples a second, 1000 to " + f"{MOST * rate}", [own_rate])],
         )
         with tf.control_dependencies([few]):
             count = tf.fill([tf.shape(samples)[0]], tf.shape(samples)[1])
@@ -66,9 +69,7 @@ def write_export(run_dir, beam):
     more = {"wav": (from_wav, [tf.TensorSpec([None], tf.string, "wav")])}
     if recognizer.config.streaming:
         more["step"] = _step(recognizer)
-    folder = exports.write_saved_model(
-        run_dir, answer, [samples, rates], [recognizer.transcriber, recognizer.decoder, vocabulary], more
-    )
+    folder = exports.write_saved_model(run_dir, answer, [samples, rates], [recognizer.transcriber, vocabulary], more)
     print(f"written: {folder} (samples, rate -> text, confidence; wav -> text, confidence; beam {beam})")
 
 
@@ -117,7 +118,7 @@ def resampled(samples, lengths, own, rate):
     def convert():
         step = tf.cast(own[0], tf.float64) / rate
         # Below half of both rates nothing is lost or folded.
-        cutoff = tf.cast(tf.minimum(1.0, 1 / step), tf.float32)
+        cutoff = tf.cast(1 / tf.maximum(step, 1), tf.float32)
         count = tf.cast(tf.math.ceil(tf.cast(tf.shape(samples)[1], tf.float64) / step), tf.int32)
         reach = tf.cast(tf.math.ceil(CROSSINGS / cutoff), tf.int32)
         position = tf.cast(tf.range(count), tf.float64) * step

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from ..common import runs
 from ..common.cli import UserError
-from ..common.transfer import TRUNK
 from .config import Config
 
 # Settings that a run shares with the one it starts from.
@@ -17,7 +16,7 @@ def require_runs(config):
     Raises:
         UserError: there is no such run, it has not ended, or the user asked for something else than it has.
     """
-    if config.language_model and not (Path(config.language_model) / TRUNK).exists():
+    if config.language_model and not (Path(config.language_model) / runs.TRUNK).exists():
         runs.open_run(config.language_model)
         raise UserError(f"--language-model {config.language_model}: expected a trained run of a language model")
     if not config.start_from:

@@ -24,7 +24,7 @@ class Visitor:
     def open(self, url):
         """The page of a server."""
         self.driver.get(f"{url}/")
-        self._until(lambda: self.all("main section") or self.all(".error"))
+        self.until(lambda: self.all("main section") or self.all(".error"))
 
     def all(self, selector):
         """The elements of the page that a CSS selector names."""
@@ -43,16 +43,16 @@ class Visitor:
 
     def submit(self):
         """Asks with what has been given."""
-        (button,) = self.all("main section button")
+        (button,) = self.all("main section button[type=submit]")
         button.click()
-        self._until(lambda: button.is_enabled() and (self.all(".error") or self.all(".same pre")))
+        self.until(lambda: button.is_enabled() and (self.all(".error") or self.all(".same pre")))
 
     def download(self, name):
         """The content of a file that a link of this name gives."""
         file = self.downloads / name
         file.unlink(missing_ok=True)
         self.driver.find_element(By.LINK_TEXT, name).click()
-        self._until(file.exists)
+        self.until(file.exists)
         return file.read_bytes()
 
     def run(self, script, *arguments):
@@ -63,7 +63,8 @@ class Visitor:
         """What the browser says of the page's own mistakes."""
         return [entry["message"] for entry in self.driver.get_log("browser") if "status of 4" not in entry["message"]]
 
-    def _until(self, condition):
+    def until(self, condition):
+        """Waits for a condition."""
         WebDriverWait(self.driver, 60).until(lambda driver: condition())
 
 

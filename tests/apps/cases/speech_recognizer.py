@@ -8,10 +8,10 @@ from apps.speech_recognizer.audio import write_wav
 from apps.speech_recognizer.recognizer import Recognizer
 
 APP = "speech_recognizer"
-OPTIONS = ["--rate", "8000", "--epochs", "12", "--units", "24", "--num-layers", "1", "--filters", "16", "--channels", "4",
-           "--batch-size", "8", "--learning-rate", "0.01", "--dropout", "0", "--patience", "12"]  # fmt: skip
+OPTIONS = ["--rate", "8000", "--epochs", "12", "--units", "24", "--num-layers", "1", "--filters", "16",
+           "--channels", "4", "--batch-size", "8", "--learning-rate", "0.01", "--dropout", "0", "--patience", "12"]  # fmt: skip
 FILES = {"vocabulary.json", "search.json"}
-SHOWN = "text 'ab"
+SHOWN = "transcript 'ab'"
 BASELINE = "nearest training recording"
 SETTINGS = [
     (["--epochs", "0"], ["--epochs 0", "from 1 up"]),
@@ -99,6 +99,6 @@ def inputs(run_dir):
 def answers(run_dir, inputs):
     found = Recognizer(run_dir)(list(inputs["samples"]))
     return {
-        "text": np.array([each.text for each in found]),
+        "text": np.array([each.text for each in found], object),
         "confidence": np.array([each.confidence for each in found], "float32"),
     }
