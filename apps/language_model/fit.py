@@ -4,8 +4,8 @@ import keras
 
 from ..common import training
 from ..common.files import replacing
-from ..common.training.optimizers import Adam, built
 from ..common.runs import TRUNK
+from ..common.training.optimizers import Adam, built
 from ..common.vocabularies import load_vocabulary
 from ..common.words import counted
 from .data import (

@@ -9,7 +9,8 @@ from apps.speech_recognizer.recognizer import Recognizer
 
 APP = "speech_recognizer"
 OPTIONS = ["--rate", "8000", "--epochs", "12", "--units", "24", "--num-layers", "1", "--filters", "16",
-           "--channels", "4", "--batch-size", "8", "--learning-rate", "0.01", "--dropout", "0", "--patience", "12"]  # fmt: skip
+           "--channels", "4", "--batch-size", "8", "--learning-rate", "0.01", "--dropout", "0",
+           "--patience", "12"]  # fmt: skip
 FILES = {"vocabulary.json", "search.json"}
 SHOWN = "transcript 'ab'"
 BASELINE = "nearest training recording"

@@ -18,20 +18,20 @@ def test_page_completes_what_is_typed_and_continues_it(visitor, trained, writer)
         (field,) = visitor.all("main section textarea")
         field.send_keys("At the harb")
         expected = [word for word, _ in words]
-        visitor._until(lambda: suggested(visitor) == expected)
+        visitor.until(lambda: suggested(visitor) == expected)
         visitor.all(".words button")[0].click()
         text = f"At the {expected[0]} "
         assert field.get_property("value") == text
-        visitor._until(lambda: suggested(visitor) not in ([], expected))
+        visitor.until(lambda: suggested(visitor) not in ([], expected))
         length = visitor.driver.find_element(By.NAME, "length")
         length.clear()
         length.send_keys("30")
         visitor.all("main section button[type=submit]")[0].click()
-        visitor._until(lambda: visitor.all(".answer"))
+        visitor.until(lambda: visitor.all(".answer"))
         continuation = "".join(writer.generate(text, Sampling(length=30)))
         assert visitor.run("document.querySelector('.answer').textContent") == text + continuation
         length.clear()
         length.send_keys("1000000")
         visitor.all("main section button[type=submit]")[0].click()
-        visitor._until(lambda: visitor.all(".error"))
+        visitor.until(lambda: visitor.all(".error"))
         assert "length 1000000, expected 1 to 1000" in visitor.texts(".error")[0]

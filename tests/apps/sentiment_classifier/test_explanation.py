@@ -108,7 +108,7 @@ def test_page_shows_the_words_colored(visitor, trained):
     with serving(trained) as server:
         visitor.open(server.http)
         visitor.ask(TEXT)
-        visitor._until(lambda: visitor.all(".explained span"))
+        visitor.until(lambda: visitor.all(".explained span"))
         assert visitor.texts(".explained span") == TEXT.split()
         titles = [span.get_attribute("title") for span in visitor.all(".explained span")]
         assert all("effect" in title and "attention" in title for title in titles)

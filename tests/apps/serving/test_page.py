@@ -61,7 +61,7 @@ def test_token_field_is_shown_if_needed(visitor, trained, tmp_path):
         (field,) = visitor.all("input[type=password]")
         assert field.is_displayed()
         field.send_keys("s3cret\t")
-        visitor._until(lambda: visitor.all("main section"))
+        visitor.until(lambda: visitor.all("main section"))
         visitor.ask("hello")
         assert visitor.texts(".answer > strong")
         assert "-H 'Authorization: Bearer TOKEN'" in visitor.texts(".same pre")[0]

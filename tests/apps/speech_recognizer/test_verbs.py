@@ -1,5 +1,6 @@
 """The verbs on recordings of tones, and the parts of their answers."""
 
+import csv
 import io
 import json
 import shutil
@@ -9,7 +10,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from apps.common.files import read_csv, read_json
+from apps.common.files import read_json
 from apps.speech_recognizer.audio import decode, write_wav
 from apps.speech_recognizer.config import Config
 from apps.speech_recognizer.data import Encoder, Utterances, changed, make_dataset
@@ -76,11 +77,12 @@ def test_report_compares_with_baselines_by_speaker(run, trained, tmp_path, capsy
     assert "word error rate" in shown and "nearest training recording" in shown and "hidden Markov models" in shown
     found = read_json(folder / "metrics.json")
     assert (folder / "report.png").stat().st_size > 20_000
-    rows = read_csv(folder / "transcripts.csv")
+    with open(folder / "transcripts.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
     assert len(rows) == found["recordings"]
     ours = next(iter(found["results"].values()))
     assert ours["wer_interval"][0] <= ours["wer"] <= ours["wer_interval"][1]
-    assert sum(row["errors"] for row in rows) == ours["substitutions"] + ours["deletions"] + ours["insertions"]
+    assert sum(int(row["errors"]) for row in rows) == ours["substitutions"] + ours["deletions"] + ours["insertions"]
     assert sum(each["recordings"] for each in found["speakers"].values()) == len(rows)
     assert run(evaluate, folder, "--beam", "0") == 2
 
