@@ -129,7 +129,15 @@ def write(memory, weightings, erase, vectors):
 
 
 def read(memory, weightings):
-    """Return the weighted means of the slots: (batch, slots, slot_size), (batch, heads, slots) -> (batch, heads, slot_size)."""
+    """Return the weighted sum of the slots for each head (NTM, equation 2).
+
+    Args:
+        memory: (batch, slots, slot_size).
+        weightings: (batch, heads, slots).
+
+    Returns:
+        (batch, heads, slot_size).
+    """
     return ops.matmul(weightings, memory)
 
 

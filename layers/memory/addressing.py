@@ -1,8 +1,8 @@
 """Weightings over the slots of a memory.
 
 Graves, Wayne and Danihelka, "Neural Turing Machines", arXiv:1410.5401, 2014, section 3.3, with locations (NTM); Graves
-et al., "Hybrid computing using a neural network with dynamic external memory", Nature 538, 2016, Methods, with usage and
-temporal links (DNC); and the changes of Csordas and Schmidhuber, "Improving Differentiable Neural Computers Through
+et al., "Hybrid computing using a neural network with dynamic external memory", Nature 538, 2016, Methods, with usage
+and temporal links (DNC); and the changes of Csordas and Schmidhuber, "Improving Differentiable Neural Computers Through
 Memory Masking, De-allocation, and Link Distribution Sharpness Control", ICLR 2019.
 
 A weighting is a tensor (batch, slots) or (batch, heads, slots) of numbers from 0 to 1, whose sum over the slots is at
@@ -33,8 +33,8 @@ def content_weighting(memory, keys, strengths, masks=None):
         memory: (batch, slots, slot_size).
         keys: (batch, heads, slot_size).
         strengths: (batch, heads), positive.
-        masks: None, or (batch, heads, slot_size) from 0 to 1, by which both the key and the slots are multiplied, so that
-            only a part of a slot is compared (Csordas and Schmidhuber, section 3.1).
+        masks: None, or (batch, heads, slot_size) from 0 to 1, by which both the key and the slots are multiplied, so
+            that only a part of a slot is compared (Csordas and Schmidhuber, section 3.1).
 
     Returns:
         (batch, heads, slots), whose sum over the slots is 1.
@@ -217,9 +217,7 @@ def shift(weightings, shifts):
     # Slots -reach to slots + reach.
     around = ops.concatenate([weightings[:, :, slots - reach :], weightings, weightings[:, :, :reach]], axis=-1)
     starts = range(2 * reach, -1, -1)
-    return sum(
-        shifts[:, :, index, None] * around[:, :, start : start + slots] for index, start in zip(range(count), starts)
-    )
+    return sum(shifts[:, :, index, None] * around[:, :, start : start + slots] for index, start in enumerate(starts))
 
 
 def sharpen(weightings, exponents):
