@@ -1,8 +1,8 @@
 """Differentiable neural computer.
 
 Graves et al., "Hybrid computing using a neural network with dynamic external memory", Nature 538, 2016; with the
-options of Csordas and Schmidhuber, "Improving Differentiable Neural Computers Through Memory Masking, De-allocation, and
-Link Distribution Sharpness Control", ICLR 2019.
+options of Csordas and Schmidhuber, "Improving Differentiable Neural Computers Through Memory Masking, De-allocation,
+and Link Distribution Sharpness Control", ICLR 2019.
 """
 
 import keras
