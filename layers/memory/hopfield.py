@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .machine import check_positive_integers
+from .machine import check_positive_integers, fresh_initializer
 
 RULES = ("hebbian", "pseudo_inverse")
 MODES = ("association", "pooling", "lookup")
@@ -43,10 +43,10 @@ class HopfieldNetwork:
         update           s_i = sign(sum over j of W_ij s_j), unchanged if the sum is 0
         energy           E(s) = -1/2 s^T W s
 
-    Asynchronous updates, of one unit after the other, never increase the energy and so end in a fixed point. Synchronous
-    updates, of all units at once, end in a fixed point or alternate between two states. Hebbian storage recalls about
-    0.138 * units random patterns with few errors (Amit, Gutfreund and Sompolinsky, Physical Review Letters 55(14),
-    1985); the pseudo-inverse stores up to `units` linearly independent patterns exactly.
+    Asynchronous updates, of one unit after the other, never increase the energy and so end in a fixed point.
+    Synchronous updates, of all units at once, end in a fixed point or alternate between two states. Hebbian storage
+    recalls about 0.138 * units random patterns with few errors (Amit, Gutfreund and Sompolinsky, Physical Review
+    Letters 55(14), 1985); the pseudo-inverse stores up to `units` linearly independent patterns exactly.
 
     Args:
         units: number of units, the length of a pattern.
@@ -154,15 +154,15 @@ class Hopfield(keras.layers.Layer):
     too, have its shapes and order. More steps move the states to fixed points: with a large beta single stored
     patterns, with a small one the mean of similar ones.
 
-    | mode | called with | xi | K, V | output |
-    |---|---|---|---|---|
-    | "association" | patterns (batch, queries, features), stored (batch, slots, stored_features), by default the same | patterns W_query | stored W_key, stored W_value | (batch, queries, units) |
-    | "pooling" | patterns (batch, slots, features) | weights | patterns W_key, patterns W_value | (batch, units), or (batch, num_queries, units) |
-    | "lookup" | patterns (batch, queries, features) | patterns W_query | weights | (batch, queries, units) |
+    Mode "association" compares `patterns` (batch, queries, features) with `stored` (batch, slots, stored_features), by
+    default with themselves: xi = patterns W_query, K = stored W_key, V = stored W_value.
+    Mode "pooling" compares weights with `patterns` (batch, slots, features): xi is learned, K = patterns W_key,
+    V = patterns W_value.
+    Mode "lookup" compares `patterns` (batch, queries, features) with weights: xi = patterns W_query, K and V are learned.
 
-    These are the authors' layers `Hopfield`, `HopfieldPooling` and `HopfieldLayer`, without their layer normalization of
-    the patterns, for which `keras.layers.LayerNormalization` can be put before this layer. Where weights take the place
-    of patterns, they are in the heads' space; a projection would add nothing.
+    These are the authors' layers `Hopfield`, `HopfieldPooling` and `HopfieldLayer`, without their layer normalization
+    of the patterns, for which `keras.layers.LayerNormalization` can be put before this layer. Where weights take the
+    place of patterns, they are in the heads' space; a projection would add nothing.
 
     Args:
         units: size of an output.
@@ -177,14 +177,15 @@ class Hopfield(keras.layers.Layer):
         kernel_initializer, bias_initializer: of the weights.
 
     Call arguments:
-        patterns, stored: see the table.
+        patterns, stored: see above.
         mask: (batch, queries or slots), True = keep; of `patterns`. A masked stored pattern is never retrieved; if all
             are masked, Z is zero.
         patterns_mask, stored_mask: masks of both arguments, when the layer is called with both; Keras passes them.
         return_attention_scores: whether to also return the last softmax, (batch, num_heads, queries, slots).
 
     Returns:
-        The output; or a tuple of the output and the softmax.
+        (batch, queries, units); in mode "pooling" (batch, units), or (batch, num_queries, units) if that is set. With
+        `return_attention_scores` a tuple of this and the softmax.
     """
 
     def __init__(
@@ -253,10 +254,7 @@ class Hopfield(keras.layers.Layer):
         self.output_kernel, self.output_bias = self._add_projection("output", (*space, self.units), (self.units,))
 
     def _add_kernel(self, name, shape):
-        # A clone, because an initializer with a seed returns the same values for the same shape.
-        initializer = self.kernel_initializer
-        initializer = initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
-        return self.add_weight(name=name, shape=shape, initializer=initializer)
+        return self.add_weight(name=name, shape=shape, initializer=fresh_initializer(self.kernel_initializer))
 
     def _add_projection(self, name, shape, bias_shape):
         kernel = self._add_kernel(f"{name}_kernel", shape)
@@ -318,7 +316,7 @@ class Hopfield(keras.layers.Layer):
         if mask is None:
             return ops.softmax(scores, axis=-1)
         mask = mask[:, None, None]
-        scores = ops.softmax(ops.where(mask, scores, -1e4 if self.compute_dtype == "float16" else -1e30), axis=-1)
+        scores = ops.softmax(ops.where(mask, scores, -6e4 if self.compute_dtype == "float16" else -1e30), axis=-1)
         return ops.where(mask, scores, ops.zeros_like(scores))
 
     def compute_mask(self, patterns, mask=None):

@@ -11,6 +11,8 @@ from ..lstm import LSTMCell
 from ..recurrent import LAYER_OPTIONS, RecurrentLayer, cell_parameters
 from . import access
 
+LAYER_OPTIONS_WITHOUT_CUDNN = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}
+
 
 def check_positive_integers(**values):
     """Raise ValueError for a value that is not a positive integer."""
@@ -19,6 +21,11 @@ def check_positive_integers(**values):
             raise ValueError(
                 f"Received an invalid value for argument `{name}`, expected a positive integer, got {value!r}."
             )
+
+
+def fresh_initializer(initializer):
+    """Return a copy of an initializer, because one instance always draws the same values."""
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
 class MemoryCell(DropoutRNNCell, keras.layers.Layer):
@@ -138,7 +145,8 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
         return getattr(self.controller, "output_size", None) or keras.tree.flatten(self.controller.state_size)[0]
 
     def _add_dense(self, name, rows, columns):
-        kernel = self.add_weight(name=f"{name}_kernel", shape=(rows, columns), initializer=self.kernel_initializer)
+        initializer = fresh_initializer(self.kernel_initializer)
+        kernel = self.add_weight(name=f"{name}_kernel", shape=(rows, columns), initializer=initializer)
         return kernel, self.add_weight(name=f"{name}_bias", shape=(columns,), initializer=self.bias_initializer)
 
     def call(self, inputs, states, training=False, return_trace=False):
@@ -206,9 +214,7 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
             cell.reset_recurrent_dropout_mask()
 
     def _dropout_cells(self):
-        cells = (
-            self.controller.cells if isinstance(self.controller, keras.layers.StackedRNNCells) else [self.controller]
-        )
+        cells = getattr(self.controller, "cells", [self.controller])
         return [cell for cell in cells if isinstance(cell, DropoutRNNCell)]
 
     def get_config(self):
@@ -258,7 +264,7 @@ class MemoryLayer(RecurrentLayer):
     """
 
     cell_class = MemoryCell
-    layer_options = {name: default for name, default in LAYER_OPTIONS.items() if name != "use_cudnn"}
+    layer_options = LAYER_OPTIONS_WITHOUT_CUDNN
 
     def unpack_states(self, states):
         """Return states by name, (batch, *shape) each.
