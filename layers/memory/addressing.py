@@ -101,9 +101,17 @@ def allocation_weighting(used):
         (batch, slots), whose sum is at most 1.
     """
     order = ops.argsort(used, axis=-1)
-    ascending = ops.take_along_axis(used, order, axis=-1)
+    ascending = _take_slots(used, order)
     allocated = (1 - ascending) * _exclusive_product(ascending)
-    return ops.take_along_axis(allocated, ops.argsort(order, axis=-1), axis=-1)
+    return _take_slots(allocated, ops.argsort(order, axis=-1))
+
+
+def _take_slots(values, slots):
+    """Return values[b, slots[b, i]] for all b and i; values and slots are (batch, slots)."""
+    # `ops.take_along_axis` has a gradient on TensorFlow that XLA cannot compile.
+    count = values.shape[-1]
+    rows = ops.arange(ops.shape(values)[0], dtype="int32")[:, None]
+    return ops.take(ops.reshape(values, (-1,)), rows * count + ops.cast(slots, "int32"))
 
 
 def _exclusive_product(x):

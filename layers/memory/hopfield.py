@@ -158,7 +158,8 @@ class Hopfield(keras.layers.Layer):
     default with themselves: xi = patterns W_query, K = stored W_key, V = stored W_value.
     Mode "pooling" compares weights with `patterns` (batch, slots, features): xi is learned, K = patterns W_key,
     V = patterns W_value.
-    Mode "lookup" compares `patterns` (batch, queries, features) with weights: xi = patterns W_query, K and V are learned.
+    Mode "lookup" compares `patterns` (batch, queries, features) with weights: xi = patterns W_query; K and V are
+    learned.
 
     These are the authors' layers `Hopfield`, `HopfieldPooling` and `HopfieldLayer`, without their layer normalization
     of the patterns, for which `keras.layers.LayerNormalization` can be put before this layer. Where weights take the
