@@ -3,6 +3,7 @@
 Graves et al., Nature 538, 2016, Methods, "Interface parameters" and "Reading and writing to memory".
 """
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -38,12 +39,11 @@ def split_interface(vector, parts):
     Returns:
         Dict of tensors (batch, *shape).
     """
-    values, start = {}, 0
-    for name, (shape, activation) in parts.items():
-        stop = start + math.prod(shape)
-        value = ops.reshape(vector[:, start:stop], (-1, *shape))
-        values[name] = activation(value) if activation else value
-        start = stop
+    ends = list(itertools.accumulate(math.prod(part.shape) for part in parts.values()))
+    values = {}
+    for (name, part), value in zip(parts.items(), ops.split(vector, ends[:-1], axis=-1), strict=True):
+        value = ops.reshape(value, (-1, *part.shape))
+        values[name] = part.activation(value) if part.activation else value
     return values
 
 

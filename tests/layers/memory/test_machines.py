@@ -272,6 +272,8 @@ OWN_ARGUMENTS = {
 
 def plain(config):
     """Return a configuration without the shapes by which nested layers are built."""
+    if isinstance(config, (list, tuple)):
+        return [plain(value) for value in config]
     if not isinstance(config, dict):
         return config
     return {name: plain(value) for name, value in config.items() if name != "build_config"}
@@ -313,13 +315,29 @@ CONTROLLERS = {
 def test_any_controller_trains_and_survives_save_and_load(kind, controller, tmp_path, sequences):
     layer = kind(controller=CONTROLLERS[controller](), return_sequences=True, name="memory")
     model = keras.Sequential([keras.Input((None, FEATURES)), keras.layers.Masking(), layer, keras.layers.Dense(1)])
-    model.compile("adam", "mse", jit_compile=False if not JAX else "auto")
-    model.fit(sequences, np.zeros((BATCH, TIME, 1)), epochs=2, verbose=0)
+    before = model.get_weights()
+    # Not in a graph, which takes seconds to trace.
+    model.compile("adam", "mse", run_eagerly=not JAX, jit_compile=False)
+    model.fit(sequences, np.ones((BATCH, TIME, 1)), verbose=0)
+    assert not any(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert_equal(loaded.predict(sequences[:1], verbose=0), model.predict(sequences[:1], verbose=0))
+    assert_equal(loaded(sequences), model(sequences))
     assert plain(loaded.get_layer("memory").get_config()) == plain(layer.get_config())
     assert type(loaded.get_layer("memory").controller) is type(layer.controller)
+
+
+@pytest.mark.parametrize(
+    "name, controller",
+    [("DNC", "GRUCell"), *(pytest.param("NTM", name, marks=pytest.mark.slow) for name in ("keras.LSTMCell", "stack"))],
+)
+def test_dropout_of_the_controller_trains_in_a_graph(name, controller, sequences):
+    layer_class, _, sizes, _ = KINDS[name]
+    layer = layer_class(UNITS, SLOTS, WIDTH, controller=CONTROLLERS[controller](), **sizes)
+    model = keras.Sequential([keras.Input((None, FEATURES)), layer])
+    model.compile("sgd", "mse", jit_compile=False)
+    losses = model.fit(sequences, np.ones((BATCH, UNITS)), epochs=3, verbose=0).history["loss"]
+    assert len(set(losses)) == 3
 
 
 def test_dropout_of_the_controller_is_active_only_in_training(kind, sequences):
@@ -331,21 +349,35 @@ def test_dropout_of_the_controller_is_active_only_in_training(kind, sequences):
     assert not np.allclose(one, other)
 
 
-def test_compiled_training_equals_uncompiled(kind, generator):
-    """With a batch of 5 in batches of 4 and 1."""
-    sequences = generator.normal(size=(5, 7, FEATURES)).astype("float32")
-    targets = generator.normal(size=(5, UNITS)).astype("float32")
-    initial, losses, predictions = None, [], []
+# XLA takes long to compile these on TensorFlow.
+@pytest.mark.parametrize("name", ["DNC", pytest.param("NTM", marks=[] if JAX else pytest.mark.slow)])
+def test_compiled_training_equals_uncompiled(name, generator):
+    layer_class, _, sizes, _ = KINDS[name]
+    sequences = generator.normal(size=(2, 3, FEATURES)).astype("float32")
+    targets = generator.normal(size=(2, UNITS)).astype("float32")
+    initial, trained = None, []
     for jit_compile in (True, False):
-        model = keras.Sequential([keras.Input((7, FEATURES)), kind()])
+        layer = layer_class(UNITS, SLOTS, WIDTH, controller_units=5, **sizes)
+        model = keras.Sequential([keras.Input((3, FEATURES)), layer])
         initial = initial or model.get_weights()
         model.set_weights(initial)
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
-        history = model.fit(sequences, targets, batch_size=4, epochs=2, shuffle=False, verbose=0)
-        losses.append(history.history["loss"])
-        predictions.append([model.predict(sequences[:rows], verbose=0) for rows in (1, 5)])
-    np.testing.assert_allclose(*losses, rtol=1e-4)
-    assert_equal(*predictions, rtol=1e-3, atol=1e-5)
+        losses = model.fit(sequences, targets, epochs=3, verbose=0).history["loss"]
+        trained.append([np.array(losses), *model.get_weights()])
+    assert_equal(*trained, rtol=1e-3, atol=1e-5)
+    assert not np.allclose(trained[0][1], initial[0])
+
+
+def test_fit_and_predict_take_any_batch_and_time(kind, generator):
+    """Batches of 4 and 1, and other lengths."""
+    sequences = generator.normal(size=(5, 7, FEATURES)).astype("float32")
+    layer = kind()
+    model = keras.Sequential([keras.Input((None, FEATURES)), layer])
+    model.compile("sgd", "mse", jit_compile=False)
+    model.fit(sequences, np.zeros((5, UNITS)), batch_size=4, verbose=0)
+    for rows, time in ((1, 7), (5, 7), (5, 2)):
+        given = sequences[:rows, :time]
+        assert_equal(model.predict(given, batch_size=4, verbose=0), layer(given), rtol=1e-4)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
