@@ -66,8 +66,11 @@ def expected_history(variant, layer, sequences, states, mask=None):
     return reference.run(step, sequences.astype("float64"), states, layer.get_weights(), mask, **options)
 
 
-@pytest.mark.parametrize("mask", [None, "right", "holes", "empty row"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant, mask",
+    [(variant, mask) for variant in VARIANTS for mask in (None, "holes")]
+    + [(variant, mask) for variant in ("all options", "NTM") for mask in ("right", "empty row")],
+)
 def test_values_equal_the_equations(variant, mask, generator, sequences):
     mask = MASKS.get(mask)
     layer = make_layer(variant, generator, return_state=True)
