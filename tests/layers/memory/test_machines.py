@@ -320,7 +320,7 @@ def test_any_controller_trains_and_survives_save_and_load(kind, controller, tmp_
     model = keras.Sequential([keras.Input((None, FEATURES)), keras.layers.Masking(), layer, keras.layers.Dense(1)])
     before = model.get_weights()
     # Not in a graph, which takes seconds to trace.
-    model.compile("adam", "mse", run_eagerly=not JAX, jit_compile=False)
+    model.compile("adam", "mse", run_eagerly=not JAX, jit_compile=JAX)
     model.fit(sequences, np.ones((BATCH, TIME, 1)), verbose=0)
     assert not any(np.array_equal(*pair) for pair in zip(before, model.get_weights(), strict=True))
     model.save(tmp_path / "model.keras")
@@ -338,7 +338,7 @@ def test_dropout_of_the_controller_trains_in_a_graph(name, controller, sequences
     layer_class, _, sizes, _ = KINDS[name]
     layer = layer_class(UNITS, SLOTS, WIDTH, controller=CONTROLLERS[controller](), **sizes)
     model = keras.Sequential([keras.Input((None, FEATURES)), layer])
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=JAX)
     losses = model.fit(sequences, np.ones((BATCH, UNITS)), epochs=3, verbose=0).history["loss"]
     assert len(set(losses)) == 3
 
@@ -352,8 +352,8 @@ def test_dropout_of_the_controller_is_active_only_in_training(kind, sequences):
     assert not np.allclose(one, other)
 
 
-# XLA takes long to compile these on TensorFlow.
-@pytest.mark.parametrize("name", ["DNC", pytest.param("NTM", marks=[] if JAX else pytest.mark.slow)])
+# XLA takes long to compile these.
+@pytest.mark.parametrize("name", ["DNC", pytest.param("NTM", marks=pytest.mark.slow)])
 def test_compiled_training_equals_uncompiled(name, generator):
     layer_class, _, sizes, _ = KINDS[name]
     sequences = generator.normal(size=(2, 3, FEATURES)).astype("float32")
@@ -376,7 +376,7 @@ def test_fit_and_predict_take_any_batch_and_time(kind, generator):
     sequences = generator.normal(size=(5, 7, FEATURES)).astype("float32")
     layer = kind()
     model = keras.Sequential([keras.Input((None, FEATURES)), layer])
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse", jit_compile=JAX)
     model.fit(sequences, np.zeros((5, UNITS)), batch_size=4, verbose=0)
     for rows, time in ((1, 7), (5, 7), (5, 2)):
         given = sequences[:rows, :time]
