@@ -251,7 +251,7 @@ def test_shapes_fit_and_batch_of_one(mode, generator, sequences):
     # In a graph only once, because tracing takes seconds.
     model.compile(keras.optimizers.Adam(0.05), "mse", run_eagerly=not JAX and mode != "association")
     targets = generator.normal(size=(BATCH, *expected))
-    losses = model.fit(sequences, targets, epochs=8, batch_size=2, verbose=0).history["loss"]
+    losses = model.fit(sequences, targets, epochs=4, batch_size=2, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     predicted = model.predict(sequences, batch_size=1, verbose=0)
     assert predicted.shape == (BATCH, *expected)
