@@ -12,6 +12,7 @@ from .deep_rnn import DeepRNN
 from .gru import GRU, GRUCell
 from .kernels import set_warm_up, use_kernel
 from .lstm import LSTM, LSTMCell
+from .memory import DNC, NTM, DNCCell, Hopfield, HopfieldNetwork, NTMCell
 from .recurrent import which_kernel
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 from .variants import (
@@ -29,18 +30,24 @@ from .variants import (
 get_custom_objects()["engram>Bidirectional"] = Bidirectional
 
 __all__ = [
+    "DNC",
     "GRU",
     "LSTM",
+    "NTM",
     "Bidirectional",
     "CoupledLSTM",
     "CoupledLSTMCell",
+    "DNCCell",
     "DeepRNN",
     "GRUCell",
+    "Hopfield",
+    "HopfieldNetwork",
     "LSTMCell",
     "LayerNormGRU",
     "LayerNormGRUCell",
     "LayerNormLSTM",
     "LayerNormLSTMCell",
+    "NTMCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
     "SimpleRNN",

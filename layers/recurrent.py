@@ -40,7 +40,7 @@ def _keras_module(option):
     return _KERAS_MODULES.get(option.rpartition("_")[2])
 
 
-def _cell_parameters(cell_class):
+def cell_parameters(cell_class):
     """Return the parameters of a cell's constructor by name, without `self` and `**kwargs`."""
     parameters = inspect.signature(cell_class.__init__).parameters.values()
     return {p.name: p for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD}
@@ -148,7 +148,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     seeds_before_initializers = False
 
     def __init__(self, *, implementation=2, **arguments):
-        options = {name: arguments.pop(name) for name in _cell_parameters(type(self)) if name in arguments}
+        options = {name: arguments.pop(name) for name in cell_parameters(type(self)) if name in arguments}
         super().__init__(**arguments)
         # Keras chooses between two orders of the same sums by it. It is only stored here.
         self.implementation = implementation
@@ -292,7 +292,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
 
     def get_config(self):
         config = super().get_config()
-        for option in _cell_parameters(type(self)):
+        for option in cell_parameters(type(self)):
             module, value = _keras_module(option), getattr(self, option)
             config[option] = module.serialize(value) if module else value
         # Keras' layers do not have this argument, so they can load the configuration only without it.
@@ -326,7 +326,7 @@ class RecurrentLayer(keras.layers.RNN):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        options = _cell_parameters(cls.cell_class)
+        options = cell_parameters(cls.cell_class)
         for option in options:
             setattr(cls, option, property(lambda self, option=option: getattr(self.cell, option)))
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -340,7 +340,7 @@ class RecurrentLayer(keras.layers.RNN):
     def __init__(self, *args, **kwargs):
         arguments = inspect.signature(type(self)).bind(*args, **kwargs).arguments
         arguments.update(arguments.pop("kwargs", {}))
-        cell_names = [*_cell_parameters(self.cell_class), "implementation"]
+        cell_names = [*cell_parameters(self.cell_class), "implementation"]
         cell_options = {name: arguments.pop(name) for name in cell_names if name in arguments}
         if "use_cudnn" in self.layer_options:
             self.use_cudnn = arguments.pop("use_cudnn", "auto")
@@ -358,15 +358,19 @@ class RecurrentLayer(keras.layers.RNN):
         self.supports_jit = keras.backend.backend() != "tensorflow" or getattr(self, "use_cudnn", None) is not True
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        sequences, mask = standardize_sequences(sequences, mask, self.compute_dtype)
-        if initial_state is not None:
-            initial_state = standardize_states(initial_state, [self.units] * self.cell.num_states, sequences)
+        sequences, mask, initial_state = self._standardize(sequences, mask, initial_state, self.compute_dtype)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def _standardize(self, sequences, mask, initial_state, dtype):
+        sequences, mask = standardize_sequences(sequences, mask, dtype)
+        if initial_state is not None:
+            initial_state = standardize_states(initial_state, self.state_size, sequences)
+        return sequences, mask, initial_state
 
     def compute_mask(self, sequences, mask=None):
         """Propagate the mask only with `return_sequences`; states have none."""
         mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
-        return [mask] + [None] * self.cell.num_states if self.return_state else mask
+        return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         kernel = kernels.choose(self, sequences.shape[1], training).kernel
@@ -412,7 +416,7 @@ class RecurrentLayer(keras.layers.RNN):
         del config["cell"]
         cell_config = self.cell.get_config()
         config.update(
-            {option: cell_config[option] for option in _cell_parameters(self.cell_class) if option in cell_config}
+            {option: cell_config[option] for option in cell_parameters(self.cell_class) if option in cell_config}
         )
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
         if "use_cudnn" in self.layer_options:
