@@ -99,9 +99,23 @@ def anomaly_detector(batch_size):
     return model, (rows, _shaped("float32", batch_size, 1), _shaped("float32", batch_size))
 
 
+def speech_recognizer(batch_size):
+    from apps.speech_recognizer.config import Config
+    from apps.speech_recognizer.fit import compile_model
+    from apps.speech_recognizer.model import build_model
+
+    config = Config()
+    model = build_model(config, 32)
+    compile_model(model, config, 1000)
+    samples = _shaped("float32", batch_size, 2 * config.rate)
+    inputs = {"samples": samples, "lengths": _shaped("int32", batch_size), "tokens": _shaped("int32", batch_size, TIME)}
+    return model, (inputs, _shaped("float32", batch_size, 1))
+
+
 APPS = (
     *(spam_detector, translator, forecaster, video_captioner, language_model, sentiment_classifier),
     anomaly_detector,
+    speech_recognizer,
 )
 STEPS = {each.__name__: each for each in APPS}
 

@@ -116,8 +116,8 @@ def make_dataset(utterances, width, config, epochs=None):
     training = epochs is not None
     slowest = 1 + config.speed_change if training else 1.0
     lengths = np.ceil(utterances.sounds.lengths * slowest).astype("int32")
-    # Few lengths are compiled; the shortest is a second.
-    edges = lengths_to_pad_to(int(lengths.max()), config.rate)
+    # Few lengths are compiled; the shortest is a quarter of a second.
+    edges = lengths_to_pad_to(int(lengths.max()), config.rate // 8 * 2)
     rows = bucketed((tf.range(len(utterances)),), lengths, edges, config.batch_size, config.seed, epochs)
     first = 0 if not training else epochs.start * (int(rows.cardinality()) // max(1, len(epochs)))
 

@@ -179,7 +179,7 @@ class Recognizer:
     def padded(self, recordings):
         """Return samples, float32 (batch, samples), padded to one of few lengths, and their lengths."""
         lengths = np.array([len(samples) for samples in recordings], "int32")
-        longest = lengths_to_pad_to(int(lengths.max()), self.config.rate)[-1]
+        longest = lengths_to_pad_to(int(lengths.max()), self.config.rate // 8 * 2)[-1]
         samples = np.zeros((len(recordings), longest), "float32")
         for place, own in enumerate(recordings):
             samples[place, : len(own)] = own
