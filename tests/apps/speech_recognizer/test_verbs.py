@@ -10,10 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from apps.common.files import read_json
+from apps.common.models import save_model
+from apps.common.vocabularies import load_vocabulary
 from apps.speech_recognizer.audio import decode, write_wav
 from apps.speech_recognizer.config import Config
 from apps.speech_recognizer.data import Encoder, Utterances, changed, make_dataset
 from apps.speech_recognizer.evaluate import evaluate
+from apps.speech_recognizer.export import export
+from apps.speech_recognizer.model import build_model
 from apps.speech_recognizer.predict import predict
 from apps.speech_recognizer.reading import Recordings
 from apps.speech_recognizer.recognizer import Recognizer
@@ -21,6 +25,7 @@ from apps.speech_recognizer.train import train
 from tests.apps.cases.speech_recognizer import RATE, sound
 
 DRAW = np.random.default_rng(3)
+SMALL_STREAM = {"streaming": True, "units": 12, "num_layers": 2, "filters": 16, "channels": 4}
 
 
 def test_small_recogniser_hears_the_tones(recognizer):
@@ -198,3 +203,33 @@ def test_a_language_model_of_the_same_letters_is_tuned_and_kept(run, trained, op
     more[-1] = tmp_path / "others"
     assert run(train, *options, *more, "--run-dir", tmp_path / "refused") == 2
     assert "are not among its characters" in capsys.readouterr().err
+
+
+def test_exported_stream_writes_what_the_whole_recording_gives(run, trained, tmp_path):
+    folder = shutil.copytree(trained, tmp_path / "run")
+    saved = read_json(folder / "config.json") | {"streaming": True}
+    (folder / "config.json").write_text(json.dumps(saved))
+    model = build_model(Config(**{**SMALL_STREAM, "rate": RATE}), load_vocabulary(folder).size)
+    for weight in model.trainable_variables:
+        weight.assign(DRAW.normal(0, 0.5, weight.shape))
+    model.loc.assign(np.full(16, -10.0))
+    model.scale.assign(np.full(16, 4.0))
+    samples = sound("ab ba", DRAW)
+    samples = samples[: len(samples) // model.hop * model.hop]
+    # No token is always the likeliest, and of the special ones only "none" is said.
+    usual = np.mean(model.logits(samples[None], np.array([len(samples)]))[0], axis=(0, 1))
+    model.head.bias.assign(model.head.bias - usual - 50 * np.isin(np.arange(len(usual)), [1, 2, 3]))
+    save_model(model, folder / "model.keras")
+    assert run(export, folder, "--beam", "1") == 0
+    step = tf.saved_model.load(str(folder / "export" / "1")).signatures["step"]
+    recognizer = Recognizer(folder, beam=1)
+    hop = recognizer.model.hop
+    ((tokens, _),) = recognizer.read([samples])
+    (expected,) = recognizer.encoder.vocabulary.decode(tf.constant([tokens], tf.int32)).numpy()
+    size = step.structured_input_signature[1]["state"].shape[1]
+    state, last, found = tf.zeros([1, size]), tf.zeros([1], tf.int32), b""
+    for at in range(0, len(samples), hop):
+        answer = step(samples=tf.constant(samples[None, at : at + hop]), state=state, last=last)
+        state, last = answer["state"], answer["last"]
+        found += answer["text"].numpy()[0]
+    assert found == expected and found
