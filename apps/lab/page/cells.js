@@ -88,7 +88,7 @@ export function step(network, x, prev, clamps = {}) {
       h[j] = gates[j] * prev.h[j] + (1 - gates[j]) * gates[at];
     }
   }
-  return { x, prev, fromInput, fromState, a, gates, h, c };
+  return { x, prev, fromInput, fromState, a, gates, h, c, clamps };
 }
 
 /** Run a sequence; returns a record of `step` for each x, with `outputs` where the network has an output layer. */

@@ -87,7 +87,7 @@ export function makeEquations(network, shownUnits, onInspect) {
         chip.setAttribute("aria-label", `${line.name} of unit ${shownUnits[index]}: ${values ? show(value) : "nothing read yet"}`);
         chip.setAttribute("aria-pressed", String(shownUnits[index] === unit));
       });
-      numbers.textContent = record ? numeric(network, line, numbersOf(network, line, record, unit), unit) : " ";
+      numbers.textContent = record ? numeric(network, line, record, unit) : " ";
     }
   }
 
@@ -97,8 +97,8 @@ export function makeEquations(network, shownUnits, onInspect) {
   return { fill, light, phases: lit.length };
 }
 
-function numeric(network, line, values, unit) {
-  const texts = values.map((value) => show(value)), result = texts.pop();
+function numeric(network, line, record, unit) {
+  const values = numbersOf(network, line, record, unit), texts = values.map((value) => show(value)), result = texts.pop();
   const name = `${line.name}[${unit}] = `;
   const signed = (text) => (text.startsWith("−") ? `(${text})` : text);
   if (line.block === undefined) {
@@ -107,6 +107,8 @@ function numeric(network, line, values, unit) {
     return `${name}${texts[0]} ∗ ${signed(texts[1])} + (1 − ${texts[2]}) ∗ ${signed(texts[3])} = ${result}`;
   }
   const sum = texts.pop();
+  // A gate that is held does not follow from its equation.
+  if ((record.clamps[line.name]?.[unit] ?? null) !== null) return `${name}${result}, held; free it would be ${line.squash}(${sum})`;
   if (network.resetAfter && line.block === 2) {
     return `${name}tanh(${texts[0]} + ${signed(texts[1])} + ${texts[2]} ∗ (${texts[3]} + ${signed(texts[4])})) = tanh(${sum}) = ${result}`;
   }
@@ -129,7 +131,7 @@ export function showDetail(network, record, chosen, names) {
   }
   const { units: n, width, kernel, recurrent_kernel: u } = network, { name, block, unit } = chosen;
   const line = linesOf(network).find((each) => each.name === name);
-  const content = [make("b", {}, numeric(network, line, numbersOf(network, line, record, unit), unit))];
+  const content = [make("b", {}, numeric(network, line, record, unit))];
   if (block !== undefined) {
     const at = block * n + unit, resetBefore = network.cell === "gru" && !network.resetAfter && block === 2;
     const inputs = [...record.x.keys()].filter((k) => record.x[k] !== 0).map((k) => [k, record.x[k], kernel[k * width + at]]);
@@ -188,6 +190,7 @@ function reach(network, record, { name, block, unit: j }, names) {
 /** Softmax over the outputs as bars, or the number that is predicted; `other` is the untouched network's record. */
 export function showOutput(network, record, other, names, target) {
   const element = find("#output");
+  find("#output-note").textContent = "";
   if (!network.outputs) return element.replaceChildren(paragraph("The rest of the model is not shown here: the layer's output is h."));
   if (!record) return element.replaceChildren(paragraph("Nothing is read yet."));
   if (!names.outputs.length) {
@@ -196,9 +199,10 @@ export function showOutput(network, record, other, names, target) {
     if (target !== null && target !== undefined) rows.push(paragraph(`Next value: ${show(target)}`));
     return element.replaceChildren(...rows);
   }
+  find("#output-note").textContent = `The right answer is underlined.${other ? " Orange: the untouched network." : ""}`;
   const probabilities = softmax(record.outputs), before = other && softmax(other.outputs);
   element.replaceChildren(...probabilities.map((value, m) => {
-    const row = bar(names.outputs[m], value, `${show(100 * value, 1)} %`, before ? before[m] : null);
+    const row = bar(names.outputs[m], value, `${(100 * value).toFixed(1)} %`, before ? before[m] : null);
     if (m === target) {
       row.classList.add("right");
       row.title = "the right answer";

@@ -34,7 +34,7 @@ function mix(value, { paper, negative, positive }) {
 }
 
 /** Colour of a value between -1 and 1; `strength` below 1 keeps text on it readable. */
-export const colour = (value, strength = 1) => `rgb(${mix(value * strength, colours()).join()})`;
+export const colour = (value, strength = 1) => `rgb(${mix(Math.max(-1, Math.min(1, value)) * strength, colours()).join()})`;
 
 /** Draw values[row][column] one pixel each; CSS enlarges them. */
 export function drawMap(canvas, rows, limit = 1, height = 12) {
@@ -71,6 +71,14 @@ export function legend(element, names) {
   }));
 }
 
+/** Round ends of an axis, and into how many parts it is cut. */
+function ticks(least, most, log) {
+  const range = Math.max(most - least, 1e-9), power = 10 ** Math.floor(Math.log10(range / 4));
+  const size = log ? Math.max(1, Math.ceil(range / 5)) : [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((each) => range / each <= 5);
+  const bottom = Math.floor(least / size + 1e-9) * size, top = Math.max(bottom + size, Math.ceil(most / size - 1e-9) * size);
+  return { bottom, top, parts: Math.round((top - bottom) / size) };
+}
+
 const WIDTH = 520, HEIGHT = 230, LEFT = 46, BOTTOM = 24, TOP = 10;
 
 /**
@@ -80,14 +88,14 @@ const WIDTH = 520, HEIGHT = 230, LEFT = 46, BOTTOM = 24, TOP = 10;
 export function drawLines(element, lines, { low, high, log = false, xTitle = "step", from = 0, marker = null } = {}) {
   const values = lines.flat().filter((value) => Number.isFinite(value) && (!log || value > 0)).map((value) => (log ? Math.log10(value) : value));
   const least = low ?? Math.min(...values, log ? -1 : Infinity), most = high ?? Math.max(...values, log ? 1 : -Infinity);
-  const bottom = Number.isFinite(least) ? least : -1, top = most > bottom ? most : bottom + 1;
+  const { bottom, top, parts } = ticks(Number.isFinite(least) ? least : -1, Number.isFinite(most) ? most : 1, log);
   const count = Math.max(2, ...lines.map((line) => line.length));
   const x = (index) => LEFT + ((WIDTH - LEFT - 12) * index) / (count - 1);
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (Math.max(bottom, Math.min(top, value)) - bottom) / (top - bottom));
   element.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   const children = [];
-  for (let part = 0; part <= 4; part++) {
-    const value = bottom + ((top - bottom) * part) / 4;
+  for (let part = 0; part <= parts; part++) {
+    const value = bottom + ((top - bottom) * part) / parts;
     children.push(svg("path", { d: `M${LEFT} ${y(value)}H${WIDTH - 12}`, class: "axis" }));
     const text = log ? (10 ** value).toExponential(0).replace("e+0", "").replace("e+", "e") : show(value, 2);
     children.push(svg("text", { x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, text.replace(/-/g, "−")));
