@@ -14,14 +14,14 @@ from ..common import cli
 def lab(
     run_dir: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN_DIR]")] = None,
     port: int = 8600,
-    open: Annotated[bool, tyro.conf.FlagCreatePairsOn] = True,
+    open: bool = True,
 ):
     """Open the lab: step through a recurrent network, change it and train it, in the browser.
 
     Args:
         run_dir: Run directory of an app, whose recurrent layers are added to the built-in networks.
         port: Port of the local address; 0 for any free port.
-        open: Open the page in the browser.
+        open: Whether to open the page in the browser.
     """
     run = None
     if run_dir is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,8 @@ def make(path: Path = PATH, seed: int = 0):
     """
     cli.require_folder_of("--path", path)
     cli.import_tensorflow()
+    # Each layer is a new function, which TensorFlow takes for a mistake.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     start, tasks = time.perf_counter(), []
     for task in TASKS:
         networks = {}

@@ -67,7 +67,7 @@ TASKS = (
         "",
         "",
         8,
-        12,
+        20,
         [round(0.8 * float(np.sin(2 * np.pi * step / 12)), 3) for step in range(36)],
     ),
     Task(

@@ -16,8 +16,8 @@ from ..common.runs import open_run
 
 # Steps that the page shows.
 MAX_STEPS = 200
-MAX_CHARACTERS = 10_000
-# What reads a text in the apps: module and class of a trained model, and a name in `_Reader`. A copied app has the same.
+MAX_CHARACTERS = 2_000
+# Module and class of a trained model that reads text, and what it reads. A copied app has the same.
 ANSWERERS = (
     ("detector", "Detector", "messages"),
     ("classifier", "Classifier", "documents"),
@@ -86,10 +86,12 @@ class Run:
 
     def __init__(self, run_dir, app, model, read, example):
         self._read, self._lock = read, threading.Lock()
-        found = [layer for layer in model._flatten_layers() if type(layer).__name__ in CELL_NAMES]
+        found = _in_order(layer for layer in model._flatten_layers() if type(layer).__name__ in CELL_NAMES)
         self._layers = {f"layer-{index}": layer for index, layer in enumerate(found) if _is_plain(layer)}
         if not self._layers:
-            reason = f"{len(found)} have zoneout or another activation than tanh and sigmoid" if found else "it has none"
+            reason = (
+                f"{len(found)} have zoneout or another activation than tanh and sigmoid" if found else "it has none"
+            )
             raise cli.UserError(f"{run_dir}: no SimpleRNN, LSTM or GRU that the lab can show ({reason})")
         self.description = {
             "name": Path(run_dir).name,
@@ -130,11 +132,25 @@ def _is_plain(layer):
     return names in (["tanh"], ["tanh", "sigmoid"]) and not np.any(zoneout)
 
 
+def _in_order(found):
+    """Return layers as they are found, but of a Bidirectional first the forward one."""
+    places = {}
+    return sorted(found, key=lambda layer: (places.setdefault(_name(layer), len(places)), layer.go_backwards))
+
+
+def _is_side(layer):
+    """Return whether a layer is one of the two of a Bidirectional, which names them."""
+    return layer.name.startswith(("forward_", "backward_")) and "/" in layer.path
+
+
+def _name(layer):
+    return layer.path.split("/")[-2] if _is_side(layer) else layer.name
+
+
 def _title(layer):
-    name = layer.name.removeprefix("forward_").removeprefix("backward_")
-    parent = layer.path.split("/")[-2] if "/" in layer.path else ""
-    side = ", backwards" if layer.go_backwards else ""
-    return f"{parent or name}{side}: {layer.units} units, {type(layer).__name__}"
+    name = _name(layer)
+    side = (", backward" if layer.go_backwards else ", forward") if _is_side(layer) else ""
+    return f"{name}{side}: {type(layer).__name__} of {layer.units} units"
 
 
 def _received(layer, run):

@@ -16,6 +16,9 @@ import { find, make, onTheme, options, show } from "./views.js";
 const lab = { changes: [], unit: 0, t: 1, chosen: null, names: { inputs: [], outputs: [] } };
 let tasks, run, player, training, equations, moveHistories, fillChange;
 
+// Learning rates with which plain gradient descent learns the tasks.
+const RATES = { hello: 2, brackets: 1, sine: 0.1, echo: 2 };
+
 const isNumber = () => lab.task && !lab.task.inputs;
 
 function say(text, isError = false) {
@@ -33,8 +36,9 @@ function chooseTask(name, cell, given = {}) {
   find("#text-form").hidden = isNumber() || (run && !lab.task && !run.readsText);
   find("#series-form").hidden = !isNumber();
   find("#train").hidden = find("#norms-part").hidden = !lab.task;
-  if (lab.task) setUpNorms(lab.task);
   if (lab.task) {
+    setUpNorms(lab.task);
+    find("#rate").value = RATES[name];
     const names = (symbols) => Array.from(symbols, symbolLabel);
     lab.names = { inputs: names(lab.task.inputs), outputs: names(lab.task.outputs) };
     if (!readInput(given.text ?? lab.task.example)) readInput(lab.task.example);
@@ -104,6 +108,7 @@ function change() {
 }
 
 function retrace() {
+  if (!lab.base) return;
   const { network, start, clamps, xs } = lab;
   lab.trace = forward(network, xs, { start, clamps });
   lab.before = find("#compare").checked ? forward(lab.base, xs) : null;
@@ -167,7 +172,15 @@ function showTargets() {
   else options(find("#target"), [["top", "log p of the likeliest output"], ...names.map((name, m) => [m, `log p(${name})`])], find("#target").value);
 }
 
+let remembering = null;
 function drawRemembered() {
+  clearTimeout(remembering);
+  // The gradient of a large layer takes longer than a frame.
+  if (lab.network.units > 64) remembering = setTimeout(drawSaliencyNow, 200);
+  else drawSaliencyNow();
+}
+
+function drawSaliencyNow() {
   const { network, trace, t, labels, clamps } = lab;
   find("#target-step").textContent = t;
   if (!t) return drawSaliency([], labels, "Nothing is read yet.");
@@ -175,13 +188,14 @@ function drawRemembered() {
   const target = !network.outputs ? lab.unit : chosen === "top" ? outputs.indexOf(Math.max(...outputs)) : Number(chosen);
   const values = saliency(network, trace, t, target, isNumber(), clamps), [farthest] = [...values.keys()].sort((one, other) => values[other] - values[one]);
   const what = !network.outputs ? `h[${target}]` : isNumber() ? "the predicted number" : `log p(${lab.names.outputs[target]})`;
-  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} (${labels[farthest]}), ${t - 1 - farthest} steps back.`;
+  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} “${labels[farthest]}”, ${t - 1 - farthest} steps back.`;
   return drawSaliency(values, labels, text);
 }
 
 // What a person does
 
 function goTo(t) {
+  if (!lab.trace) return;
   lab.t = Math.max(0, Math.min(lab.trace.length, t));
   move();
   saveLink();
@@ -238,7 +252,7 @@ function openLink() {
   } catch {
     say("The changes in the link cannot be read; the network is untouched.", true);
   }
-  const given = { changes: Array.isArray(changes) ? changes : [], step: Number(values.get("step") ?? 1) || 0, unit: Number(values.get("unit")) || 0 };
+  const given = { changes: Array.isArray(changes) ? changes : [], step: Math.trunc(Number(values.get("step") ?? 1)) || 0, unit: Math.trunc(Number(values.get("unit"))) || 0 };
   if (values.has("text")) given.text = values.get("text");
   const names = [...tasks.map(({ name }) => name), ...(run ? ["run"] : [])];
   const name = names.includes(values.get("network")) ? values.get("network") : run ? "run" : tasks[0].name;
@@ -282,7 +296,7 @@ function connect() {
 }
 
 async function open() {
-  const stored = await fetch("/networks.json").then((response) => response.json());
+  const stored = await fetch("networks.json").then((response) => response.json());
   tasks = stored.tasks;
   run = await openRun(lab, { showCells, setBase, say });
   options(find("#task"), [...tasks.map(({ name, title }) => [name, title]), ...(run ? [["run", `Your run: ${run.name}`]] : [])]);

@@ -1,6 +1,6 @@
 // Layers of the run with which the lab was started: the server reads a text, the page computes what follows.
 
-import { CELLS, forward, makeNetwork } from "./cells.js";
+import { makeNetwork } from "./cells.js";
 import { find, show } from "./views.js";
 
 function floats(base64) {
@@ -10,16 +10,27 @@ function floats(base64) {
 
 const rowsOf = (values, width) => Array.from({ length: values.length / width }, (_, t) => Float64Array.from(values.subarray(t * width, (t + 1) * width)));
 
+// The layer's own outputs are of all steps, or of the last.
+function compare(outputs, trace) {
+  if (!outputs.length) return "";
+  const first = trace.length - outputs.length;
+  const difference = Math.max(...outputs.map((row, t) => Math.max(...row.map((value, j) => Math.abs(value - trace[first + t].h[j])))));
+  return `The states computed in this page differ from the layer's own by at most ${show(difference, 6)}.`;
+}
+
 /** Ask the server for its run; null if it has none. */
 export async function openRun(lab, { showCells, setBase, say }) {
-  const description = await fetch("/run").then((response) => response.json());
+  const description = await fetch("run").then((response) => response.json());
   if (!description) return null;
-  let layer = description.layers[0].path;
+  let layer = description.layers[0].path, latest = 0;
 
   async function read(text, given = {}) {
     say("Reading …");
-    const response = await fetch("/run/read", { method: "POST", body: JSON.stringify({ layer, text }) });
+    const number = ++latest;
+    const response = await fetch("run/read", { method: "POST", body: JSON.stringify({ layer, text }) });
     const answer = await response.json();
+    // Another text, or another network, was chosen in the meantime.
+    if (number !== latest || lab.task) return;
     if (!response.ok) {
       say(answer.error, true);
       return;
@@ -36,9 +47,7 @@ export async function openRun(lab, { showCells, setBase, say }) {
       read(find("#text").value);
     });
     setBase(network, { step: lab.xs.length, ...given });
-    const states = rowsOf(floats(answer.outputs), plain.units), trace = forward(network, lab.xs);
-    const difference = Math.max(...states.flatMap((row, t) => Array.from(row, (value, j) => Math.abs(value - trace[t].h[j]))));
-    say(`${answer.message} ${CELLS[plain.cell].title} of ${plain.units} units. The states computed here differ from the layer's by at most ${show(difference, 6)}.`.trim());
+    say(`${answer.message}${compare(rowsOf(floats(answer.outputs), plain.units), lab.trace)}`);
   }
 
   const start = (given) => {

@@ -61,7 +61,7 @@ export function setUpNorms(task) {
     find("#scale-value").textContent = show(number("#scale"), 2);
     find("#forget-value").textContent = show(number("#forget"), 1);
     const lines = networks.map((network) => stateNorms(network, forward(network, inputs)));
-    drawLines(find("#norms"), lines, { log: true, low: -8, high: 4, xTitle: "distance" });
+    drawLines(find("#norms"), lines, { log: true, low: -9, high: 6, xTitle: "distance" });
     legend(find("#norms-legend"), titles.map((title, index) => `${title}: ${show(lines[index].at(-1))} after ${DISTANCE} steps`));
     gradients = networks.map((network) => clip(lossGradients(network, inputs, targets, !task.inputs).gradients));
     drawClipping();

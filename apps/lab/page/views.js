@@ -104,7 +104,7 @@ export function drawLines(element, lines, { low, high, log = false, xTitle = "st
   lines.forEach((line, index) => {
     let path = "", pen = "M";
     line.forEach((value, at) => {
-      if (value === null || Number.isNaN(value) || (log && value <= 0)) { pen = "M"; return; }
+      if (value === null || Number.isNaN(value) || (log && !(value >= 10 ** bottom && value <= 10 ** top))) { pen = "M"; return; }
       path += `${pen}${x(at).toFixed(1)} ${y(log ? Math.log10(value) : value).toFixed(1)}`;
       pen = "L";
     });

@@ -20,7 +20,8 @@ import("/cells.js").then((cells) => {
   const state = { h: Float64Array.from(start[0]), c: Float64Array.from(start[1] ?? start[0]) };
   const trace = cells.forward(net, xs, { start: state });
   const { gradients, inputs, states } = cells.backward(net, trace, entering);
-  const lists = (value) => JSON.parse(JSON.stringify(value, (key, each) => each instanceof Float64Array ? [...each] : each));
+  const plain = (key, each) => each instanceof Float64Array ? [...each] : each;
+  const lists = (value) => JSON.parse(JSON.stringify(value, plain));
   done(lists({
     h: trace.map((record) => record.h), c: trace.map((record) => record.c), gates: trace.map((record) => record.gates),
     gradients, inputs, before: [states[0].h, states[0].c], norms: cells.stateNorms(net, trace),
@@ -40,9 +41,7 @@ def page(chromium, lab):
 def random_case(cell, reset_after=True, use_bias=True, seed=0):
     random = np.random.default_rng(seed)
     options = {"reset_after": reset_after} if cell == "gru" else {}
-    layer = LAYERS[cell](
-        UNITS, use_bias=use_bias, return_sequences=True, return_state=True, dtype="float64", **options
-    )
+    layer = LAYERS[cell](UNITS, use_bias=use_bias, return_sequences=True, return_state=True, dtype="float64", **options)
     layer.build((1, TIME, FEATURES))
     weights = [random.normal(0, 0.8, weight.shape) for weight in layer.weights]
     layer.set_weights(weights)
@@ -81,7 +80,11 @@ def test_states_gates_and_gradients_equal_keras(page, cell, reset_after, use_bia
         objective = tf.reduce_sum(outputs * entering)
     expected = tape.gradient(objective, [*variables, *(weight.value for weight in layer.weights)])
     np.testing.assert_allclose(found["h"], outputs[0], atol=1e-12)
-    got = [found["inputs"], *found["before"][: len(states)], *(found["gradients"][name] for name in ("kernel", "recurrent_kernel", "bias"))]
+    got = [
+        found["inputs"],
+        *found["before"][: len(states)],
+        *(found["gradients"][name] for name in ("kernel", "recurrent_kernel", "bias")),
+    ]
     for one, other in zip(got, expected, strict=False):
         np.testing.assert_allclose(np.ravel(one), np.ravel(other), atol=1e-10)
     steps = {"simple_rnn": reference.simple_rnn_step, "lstm": reference.lstm_step}
@@ -90,7 +93,9 @@ def test_states_gates_and_gradients_equal_keras(page, cell, reset_after, use_bia
     bias = weights[2] if use_bias else np.zeros((2, width) if cell == "gru" and reset_after else width)
     for t in range(TIME):
         x = inputs[:, t]
-        np.testing.assert_allclose(found["gates"][t], gates(cell, reset_after, x, states, *weights[:2], bias)[0], atol=1e-12)
+        np.testing.assert_allclose(
+            found["gates"][t], gates(cell, reset_after, x, states, *weights[:2], bias)[0], atol=1e-12
+        )
         states = one_step(x, states, *weights[:2], bias)
         np.testing.assert_allclose(found["h"][t], states[0][0], atol=1e-12)
         if cell == "lstm":
@@ -108,7 +113,10 @@ def test_norms_over_distance_equal_finite_differences(page, cell):
         differences = []
         for number in range(len(start)):
             for unit in range(UNITS):
-                moved = [[state + sign * 1e-6 * (np.eye(UNITS)[unit] if n == number else 0) for n, state in enumerate(start)] for sign in (1, -1)]
+                moved = [
+                    [state + sign * 1e-6 * (np.eye(UNITS)[unit] if n == number else 0) for n, state in enumerate(start)]
+                    for sign in (1, -1)
+                ]
                 up, down = (np.array(layer(rest, initial_state=each)[0])[0, -1] for each in moved)
                 differences.append((up - down) / 2e-6)
         assert found["norms"][distance] == pytest.approx(np.linalg.norm(differences) / np.sqrt(UNITS), rel=1e-6)
@@ -117,7 +125,8 @@ def test_norms_over_distance_equal_finite_differences(page, cell):
 
 LOSS = """
 const [task, cell, rows, done] = arguments;
-Promise.all([import("/cells.js"), fetch("/networks.json").then((response) => response.json())]).then(([cells, { tasks }]) => {
+const stored = fetch("/networks.json").then((response) => response.json());
+Promise.all([import("/cells.js"), stored]).then(([cells, { tasks }]) => {
   const network = cells.makeNetwork(tasks.find(({ name }) => name === task).networks[cell]);
   done(rows.map((xs) => cells.forward(network, xs).map((record) => [...record.outputs])));
 });
@@ -150,7 +159,8 @@ import("/cells.js").then((cells) => {
     });
   }
   const norm = cells.clip(gradients, 0.01);
-  done({ loss, norm, clipped: cells.clip(gradients), largest: Math.max(...Object.values(differences).flat()), count: Object.keys(differences).length });
+  const clipped = cells.clip(gradients), all = Object.values(differences);
+  done({ loss, norm, clipped, largest: Math.max(...all.flat()), count: all.length });
 });
 """
 
