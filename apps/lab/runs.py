@@ -86,8 +86,9 @@ class Run:
 
     def __init__(self, run_dir, app, model, read, example):
         self._read, self._lock = read, threading.Lock()
-        found = _in_order(layer for layer in model._flatten_layers() if type(layer).__name__ in CELL_NAMES)
-        self._layers = {f"layer-{index}": layer for index, layer in enumerate(found) if _is_plain(layer)}
+        found = _named_layers(model)
+        shown = {f"layer-{index}": pair for index, pair in enumerate(found) if _is_plain(pair[1])}
+        self._layers = {path: layer for path, (_, layer) in shown.items()}
         if not self._layers:
             reason = (
                 f"{len(found)} have zoneout or another activation than tanh and sigmoid" if found else "it has none"
@@ -97,7 +98,10 @@ class Run:
             "name": Path(run_dir).name,
             "about": f"Layers of a run of {app}, with the inputs that they receive when its model reads your text.",
             "example": example,
-            "layers": [{"path": path, "title": _title(layer)} for path, layer in self._layers.items()],
+            "layers": [
+                {"path": path, "title": f"{name}: {type(layer).__name__} of {layer.units} units"}
+                for path, (name, layer) in shown.items()
+            ],
         }
 
     def read(self, body):
@@ -132,25 +136,20 @@ def _is_plain(layer):
     return names in (["tanh"], ["tanh", "sigmoid"]) and not np.any(zoneout)
 
 
-def _in_order(found):
-    """Return layers as they are found, but of a Bidirectional first the forward one."""
-    places = {}
-    return sorted(found, key=lambda layer: (places.setdefault(_name(layer), len(places)), layer.go_backwards))
+def _named_layers(model):
+    """Return pairs of a name and a recurrent layer; of a Bidirectional first the forward one."""
+    import keras
 
-
-def _is_side(layer):
-    """Return whether a layer is one of the two of a Bidirectional, which names them."""
-    return layer.name.startswith(("forward_", "backward_")) and "/" in layer.path
-
-
-def _name(layer):
-    return layer.path.split("/")[-2] if _is_side(layer) else layer.name
-
-
-def _title(layer):
-    name = _name(layer)
-    side = (", backward" if layer.go_backwards else ", forward") if _is_side(layer) else ""
-    return f"{name}{side}: {type(layer).__name__} of {layer.units} units"
+    found, seen = [], set()
+    for layer in model._flatten_layers():
+        named = [(layer.name, layer)]
+        if isinstance(layer, keras.layers.Bidirectional):
+            sides = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+            named = [(f"{layer.name}, {side}", each) for side, each in sides.items()]
+        # A Bidirectional comes before its two layers, which have been named by it.
+        found += [pair for pair in named if id(pair[1]) not in seen]
+        seen |= {id(each) for _, each in named}
+    return [(name, layer) for name, layer in found if type(layer).__name__ in CELL_NAMES]
 
 
 def _received(layer, run):

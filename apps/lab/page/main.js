@@ -275,7 +275,6 @@ function connect() {
     event.preventDefault();
     reread(find("#text").value);
   };
-  find("#text").onchange = () => lab.task && reread(find("#text").value);
   find("#series").onchange = (event) => reread(event.target.value);
   find("#unit").onchange = (event) => choose(Number(event.target.value));
   find("#undo").onclick = () => dropChanges(lab.changes.slice(0, -1));

@@ -138,7 +138,8 @@ export function drawPath(element, points, labels) {
     done, ...dots, mark,
   );
   return (index) => {
-    done.setAttribute("d", `M${at.slice(0, index + 1).map(text).join("L")}`);
+    done.setAttribute("d", index < 0 ? "" : `M${at.slice(0, index + 1).map(text).join("L")}`);
+    mark.setAttribute("visibility", index < 0 ? "hidden" : "visible");
     dots.forEach((dot, each) => dot.setAttribute("opacity", each <= index ? 1 : 0.3));
     mark.setAttribute("transform", `translate(${text(at[Math.max(0, index)]).replace(" ", ",")})`);
   };

@@ -31,7 +31,7 @@ import("/cells.js").then((cells) => {
 
 
 @pytest.fixture(scope="module")
-def page(chromium, lab):
+def javascript(chromium, lab):
     """Function that runs a script with arguments on the lab's page and returns what it gives to its last argument."""
     driver, _ = chromium
     driver.get(f"{lab}/networks.json")
@@ -70,9 +70,9 @@ def gates(cell, reset_after, x, states, kernel, recurrent_kernel, bias):
 
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize(("cell", "reset_after"), KINDS)
-def test_states_gates_and_gradients_equal_keras(page, cell, reset_after, use_bias):
+def test_states_gates_and_gradients_equal_keras(javascript, cell, reset_after, use_bias):
     layer, weights, network, inputs, states, entering = random_case(cell, reset_after, use_bias)
-    found = page(RUN, network, inputs[0].tolist(), [state[0].tolist() for state in states], entering[0].tolist())
+    found = javascript(RUN, network, inputs[0].tolist(), [state[0].tolist() for state in states], entering[0].tolist())
     variables = [tf.constant(value) for value in (inputs, *states)]
     with tf.GradientTape() as tape:
         tape.watch(variables)
@@ -103,9 +103,9 @@ def test_states_gates_and_gradients_equal_keras(page, cell, reset_after, use_bia
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_norms_over_distance_equal_finite_differences(page, cell):
+def test_norms_over_distance_equal_finite_differences(javascript, cell):
     layer, _, network, inputs, states, entering = random_case(cell)
-    found = page(RUN, network, inputs[0].tolist(), [state[0].tolist() for state in states], entering[0].tolist())
+    found = javascript(RUN, network, inputs[0].tolist(), [state[0].tolist() for state in states], entering[0].tolist())
     for distance in (1, TIME):
         rest, start = inputs[:, TIME - distance :], [np.copy(state) for state in states]
         if distance < TIME:
@@ -135,11 +135,11 @@ Promise.all([import("/cells.js"), stored]).then(([cells, { tasks }]) => {
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 @pytest.mark.parametrize("cell", CELLS)
-def test_committed_networks_solve_their_tasks_in_the_browser(page, task, cell):
+def test_committed_networks_solve_their_tasks_in_the_browser(javascript, task, cell):
     from apps.lab.networks import score
 
     inputs, targets, counts = make_sequences(task, 16, 24, seed=7)
-    outputs = np.array(page(LOSS, task.name, cell, inputs.tolist()))
+    outputs = np.array(javascript(LOSS, task.name, cell, inputs.tolist()))
     assert score(task, outputs, inputs, targets, counts) >= 0.97
 
 
@@ -166,7 +166,7 @@ import("/cells.js").then((cells) => {
 
 
 @pytest.mark.parametrize("is_number", [False, True])
-def test_gradients_of_the_loss_equal_finite_differences(page, is_number):
+def test_gradients_of_the_loss_equal_finite_differences(javascript, is_number):
     random = np.random.default_rng(1)
     _, _, network, inputs, _, _ = random_case("lstm")
     outputs = 1 if is_number else 3
@@ -176,7 +176,7 @@ def test_gradients_of_the_loss_equal_finite_differences(page, is_number):
         "output_bias": random.normal(0, 1, outputs).tolist(),
     }
     targets = [None, *(random.normal(0, 1, TIME - 1).tolist() if is_number else [0, 2, 1, 1, 0])]
-    found = page(GRADIENTS, network, inputs[0].tolist(), targets, is_number)
+    found = javascript(GRADIENTS, network, inputs[0].tolist(), targets, is_number)
     assert found["largest"] < 1e-8 and found["count"] == 5
     assert found["norm"] > 0.01 and found["clipped"] == pytest.approx(0.01)
 
@@ -188,9 +188,9 @@ import("/cells.js").then((cells) => done(cells.pca(rows)));
 
 
 @pytest.mark.parametrize("shape", [(20, 6), (5, 9), (4, 1)])
-def test_pca_equals_singular_value_decomposition(page, shape):
+def test_pca_equals_singular_value_decomposition(javascript, shape):
     rows = np.random.default_rng(2).normal(size=shape)
-    found = page(PCA, rows.tolist())
+    found = javascript(PCA, rows.tolist())
     u, s, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     expected = (u * s)[:, :2]
     count = expected.shape[1]

@@ -167,10 +167,11 @@ def test_layers_of_a_model_are_read_in_their_order(small_run):
     assert floats(forward["outputs"], 3).shape == (3, 3) and floats(last["outputs"], 2).shape == (1, 2)
 
 
-def test_long_texts_are_cut_with_a_message(small_run):
+def test_long_texts_are_cut_with_a_message(small_run, monkeypatch):
+    monkeypatch.setattr("apps.lab.runs.MAX_CHARACTERS", 250)
     answer = json.loads(small_run.read(json.dumps({"layer": "layer-0", "text": "1" * 3_000})))
     assert len(answer["labels"]) == MAX_STEPS
-    assert "2000 of 3000 characters" in answer["message"] and "200 of 2000 steps" in answer["message"]
+    assert "250 of 3000 characters" in answer["message"] and "200 of 250 steps" in answer["message"]
 
 
 @pytest.mark.parametrize(
