@@ -34,13 +34,7 @@ def make_app(run=None):
     Args:
         run: `runs.Run` whose layers the page offers; None for the built-in networks only.
     """
-    pages = {"/": PAGE / "page.html", "/networks.json": FOLDER / "networks.json"}
-    pages |= {f"/{path.name}": path for path in PAGE.iterdir() if path.suffix in (".js", ".css")}
-    routes = [Route(route, _file_handler(path)) for route, path in pages.items()]
-    routes += [
-        Route("/run", functools.partial(_describe_run, run)),
-        Route("/run/read", functools.partial(_read_run, run), methods=["POST"]),
-    ]
+    routes = [*page_routes(run=run), Route("/run/read", functools.partial(_read_run, run), methods=["POST"])]
 
     async def handle_error(request, error):
         return JSONResponse({"error": str(error.detail)}, error.status_code)
@@ -48,6 +42,14 @@ def make_app(run=None):
     # Pages of other sites could otherwise reach this server under a name of their own.
     middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))]
     return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: handle_error})
+
+
+def page_routes(prefix="", run=None):
+    """Return the routes of the page and of what it loads, also for a server that has them beside its own."""
+    pages = {"/": PAGE / "page.html", "/networks.json": FOLDER / "networks.json"}
+    pages |= {f"/{path.name}": path for path in PAGE.iterdir() if path.suffix in (".js", ".css")}
+    routes = [Route(prefix + route, _file_handler(path)) for route, path in pages.items()]
+    return [*routes, Route(f"{prefix}/run", functools.partial(_describe_run, run))]
 
 
 def _file_handler(path):

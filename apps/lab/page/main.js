@@ -40,7 +40,8 @@ function chooseTask(name, cell, given = {}) {
     setUpNorms(lab.task);
     find("#rate").value = RATES[name];
     const names = (symbols) => Array.from(symbols, symbolLabel);
-    lab.names = { inputs: names(lab.task.inputs), outputs: names(lab.task.outputs) };
+    const right = name === "hello" ? "Underlined: the letter that comes next." : "The right answer is underlined.";
+    lab.names = { inputs: names(lab.task.inputs), outputs: names(lab.task.outputs), right };
     if (!readInput(given.text ?? lab.task.example)) readInput(lab.task.example);
     chooseCell(CELLS[cell] ? cell : "lstm", given);
   } else run.start(given);
@@ -150,7 +151,7 @@ function move() {
   find("#input-now").textContent = record ? `Step ${t} reads x = ${labels[t - 1]}.` : "Nothing is read yet.";
   find("#maps").style.setProperty("--cursor", t / trace.length);
   equations.fill(record, lab.unit);
-  showChain(trace, t, labels, answerOf, find("#step").clientWidth);
+  showChain(trace, t, labels, answerOf, lab.width);
   find("#output-title").textContent = lab.names.outputs.length ? "Output: softmax" : "Output";
   showOutput(network, record, before, lab.names, record?.target);
   showDetail(network, record, lab.chosen, lab.names);
@@ -188,7 +189,7 @@ function drawSaliencyNow() {
   const target = !network.outputs ? lab.unit : chosen === "top" ? outputs.indexOf(Math.max(...outputs)) : Number(chosen);
   const values = saliency(network, trace, t, target, isNumber(), clamps), [farthest] = [...values.keys()].sort((one, other) => values[other] - values[one]);
   const what = !network.outputs ? `h[${target}]` : isNumber() ? "the predicted number" : `log p(${lab.names.outputs[target]})`;
-  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} “${labels[farthest]}”, ${t - 1 - farthest} steps back.`;
+  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} “${labels[farthest]}”, ${t - 1 - farthest} ${t - 2 === farthest ? "step" : "steps"} back.`;
   return drawSaliency(values, labels, text);
 }
 
@@ -291,7 +292,10 @@ function connect() {
   };
   onTheme(() => { drawAll(); fillChange(); });
   addEventListener("hashchange", openLink);
-  addEventListener("resize", () => lab.trace && move());
+  addEventListener("resize", () => {
+    lab.width = find("#step").clientWidth;
+    if (lab.trace) move();
+  });
 }
 
 async function open() {
@@ -301,6 +305,7 @@ async function open() {
   options(find("#task"), [...tasks.map(({ name, title }) => [name, title]), ...(run ? [["run", `Your run: ${run.name}`]] : [])]);
   connect();
   find("main").hidden = false;
+  lab.width = find("#step").clientWidth;
   openLink();
 }
 

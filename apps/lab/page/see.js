@@ -1,7 +1,7 @@
 // The whole sequence at a glance: maps of states and gates, one unit's history, the path of the state.
 
 import { CELLS, pca } from "./cells.js";
-import { cellAt, drawLines, drawMap, drawPath, find, legend, make, show } from "./views.js";
+import { cellAt, drawLines, drawMap, drawPath, find, legend, make, namesFit, show } from "./views.js";
 
 const TITLES = {
   simple_rnn: { h: "h, hidden state" },
@@ -34,13 +34,15 @@ export function activeUnits(trace, count) {
 export function drawMaps(network, trace, before, units, labels, onChoose) {
   const names = [...CELLS[network.cell].states, ...CELLS[network.cell].blocks.filter((name) => name !== "h")];
   const maps = find("#maps");
+  // Two maps side by side, but for a phone.
+  const width = maps.clientWidth / (maps.clientWidth > 850 || (before && innerWidth > 750) ? 2 : 1);
   maps.classList.toggle("compare", Boolean(before));
   maps.replaceChildren(...names.flatMap((name) => {
     const rowsOf = (records) => units.map((unit) => records.map((record) => valuesOf(network, record, name)[unit]));
     const rows = rowsOf(trace), limit = name === "c" ? largest([rows, ...(before ? [rowsOf(before)] : [])]) : 1;
     const title = `${TITLES[network.cell][name]}`, range = name === "c" ? `±${show(limit, 2)}` : IS_TANH[name] ? "−1 to 1" : "0 to 1";
-    const all = [oneMap(title, range, rows, limit, labels, units, onChoose)];
-    if (before) all.push(oneMap(`${title}, untouched`, range, rowsOf(before), limit, labels, units, onChoose));
+    const all = [oneMap(title, range, rows, limit, labels, units, onChoose, width)];
+    if (before) all.push(oneMap(`${title}, untouched`, range, rowsOf(before), limit, labels, units, onChoose, width));
     return all;
   }));
 }
@@ -50,7 +52,7 @@ function largest(groups) {
   return Math.max(1, ...values);
 }
 
-function oneMap(title, range, rows, limit, labels, units, onChoose) {
+function oneMap(title, range, rows, limit, labels, units, onChoose, width) {
   const canvas = make("canvas", { className: "pixels" });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${title}: ${rows.length} units by ${rows[0].length} steps`);
@@ -63,7 +65,7 @@ function oneMap(title, range, rows, limit, labels, units, onChoose) {
     const [row, column] = cellAt(canvas, event);
     canvas.title = `unit ${units[row]}, step ${column + 1} (${labels[column]}): ${show(rows[row][column])}`;
   });
-  const symbols = make("div", { className: "symbols", ariaHidden: "true" }, ...(labels.length <= 50 ? labels.map((label) => make("span", {}, label)) : []));
+  const symbols = make("div", { className: "symbols", ariaHidden: "true" }, ...(namesFit(labels, width) ? labels.map((label) => make("span", {}, label)) : []));
   return make("div", { className: "map" }, make("div", { className: "map-title" }, make("span", {}, title), make("span", {}, range)), make("div", { className: "map-frame" }, canvas), symbols);
 }
 

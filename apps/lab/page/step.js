@@ -199,14 +199,14 @@ export function showOutput(network, record, other, names, target) {
     if (target !== null && target !== undefined) rows.push(paragraph(`Next value: ${show(target)}`));
     return element.replaceChildren(...rows);
   }
-  find("#output-note").textContent = `The right answer is underlined.${other ? " Orange: the untouched network." : ""}`;
+  find("#output-note").textContent = `${names.right}${other ? " Orange: the untouched network." : ""}`;
   const probabilities = softmax(record.outputs), before = other && softmax(other.outputs);
   element.replaceChildren(...probabilities.map((value, m) => {
     const row = bar(names.outputs[m], value, `${(100 * value).toFixed(1)} %`, before ? before[m] : null);
     if (m === target) {
       row.classList.add("right");
-      row.title = "the right answer";
-      row.firstChild.append(make("span", { className: "hidden" }, " (right answer)"));
+      row.title = names.right;
+      row.firstChild.append(make("span", { className: "hidden" }, " (underlined)"));
     }
     return row;
   }));

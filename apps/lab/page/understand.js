@@ -2,7 +2,7 @@
 
 import { CELLS, backward, clip, cloneNetwork, forward, lossGradients, makeNetwork, outputGradient, softmax, stateNorms } from "./cells.js";
 import { drawSequence, makeRandom, randomWeights } from "./tasks.js";
-import { bar, drawLines, find, legend, make, show } from "./views.js";
+import { bar, drawLines, find, legend, make, namesFit, show } from "./views.js";
 
 /**
  * How much an output at step T changes with each input up to it: Euclidean norm of its gradient by x.
@@ -19,16 +19,22 @@ export function saliency(network, trace, t, target, isNumber, clamps) {
   return inputs.map((gradient) => Math.hypot(...gradient));
 }
 
+let columns = [], columnsOf = null;
 export function drawSaliency(values, labels, text) {
   const largest = Math.max(...values.filter(Number.isFinite), 1e-300);
-  find("#saliency").replaceChildren(...labels.map((label, index) => {
-    const column = make("div", { title: index < values.length ? `step ${index + 1}, ${label}: ${show(values[index])}` : "not read yet" });
-    const length = make("i");
-    length.style.height = `${index < values.length ? Math.min(84, (84 * values[index]) / largest) : 0}%`;
-    column.append(length, labels.length <= 60 ? label : "");
-    if (index === values.length - 1) column.className = "now";
-    return column;
-  }));
+  if (columnsOf !== labels) {
+    const isNamed = namesFit(labels, find("#saliency").clientWidth);
+    columns = labels.map((label) => make("div", {}, make("i"), isNamed ? label : ""));
+    columnsOf = labels;
+    find("#saliency").replaceChildren(...columns);
+  }
+  columns.forEach((column, index) => {
+    const isRead = index < values.length;
+    column.title = isRead ? `step ${index + 1}, ${labels[index]}: ${show(values[index])}` : "not read yet";
+    // Unlike its height, its scale needs no new layout.
+    column.firstChild.style.transform = `scaleY(${isRead ? Math.min(1, values[index] / largest) || 0 : 0})`;
+    column.className = index === values.length - 1 ? "now" : "";
+  });
   find("#saliency-note").textContent = text;
 }
 

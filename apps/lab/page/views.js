@@ -21,6 +21,9 @@ export function options(select, pairs, chosen) {
   if (chosen !== undefined && pairs.some(([value]) => String(value) === String(chosen))) select.value = chosen;
 }
 
+/** Whether names of all steps can be read side by side in a width in pixels. */
+export const namesFit = (labels, width) => labels.length * (4 + 7 * Math.max(...labels.map((label) => label.length))) <= width;
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 /** Calls back when the page turns dark or light. */
 export const onTheme = (callback) => dark.addEventListener("change", callback);
@@ -137,10 +140,13 @@ export function drawPath(element, points, labels) {
     svg("path", { class: "axis", d: `M${at.map(text).join("L")}` }),
     done, ...dots, mark,
   );
+  let before = -1;
+  dots.forEach((dot) => dot.setAttribute("opacity", 0.3));
   return (index) => {
     done.setAttribute("d", index < 0 ? "" : `M${at.slice(0, index + 1).map(text).join("L")}`);
     mark.setAttribute("visibility", index < 0 ? "hidden" : "visible");
-    dots.forEach((dot, each) => dot.setAttribute("opacity", each <= index ? 1 : 0.3));
+    for (let each = Math.min(before, index) + 1; each <= Math.max(before, index); each++) dots[each].setAttribute("opacity", each <= index ? 1 : 0.3);
+    before = index;
     mark.setAttribute("transform", `translate(${text(at[Math.max(0, index)]).replace(" ", ",")})`);
   };
 }
