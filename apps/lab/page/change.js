@@ -1,7 +1,7 @@
 // Changes of a network: weights, start state, clamped gates. A change is a short list, so that a link can hold it.
 
 import { CELLS, cloneNetwork, zeroState } from "./cells.js";
-import { cellAt, drawMap, find, options, show } from "./views.js";
+import { cellAt, drawMap, find, largest, options, show } from "./views.js";
 
 /**
  * Apply changes to a copy of a network: [weights' name, index, value], ["h" or "c", unit, start value],
@@ -93,7 +93,7 @@ export function setUpChange(lab) {
   function drawWeights() {
     const [name] = place(), { rows, columns, at } = shape();
     const values = Array.from({ length: rows }, (_, r) => Array.from({ length: columns }, (_, k) => valueAt([name, at(r, k)])));
-    const limit = Math.max(1e-9, ...values.flat().map(Math.abs));
+    const limit = largest(values, 1e-9);
     drawMap(find("#weights"), values, limit, 16);
     find("#weights").title = `strongest colour: ±${show(limit, 2)}`;
   }

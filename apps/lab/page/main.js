@@ -49,6 +49,7 @@ function chooseTask(name, cell, given = {}) {
 
 function showCells(names, titles, chosen, onChoose) {
   const legendElement = find("#cells legend");
+  legendElement.textContent = lab.task ? "Cell" : "Layer";
   find("#cells").replaceChildren(legendElement, ...names.map((name, index) => {
     const input = make("input", { type: "radio", name: "cell", value: name, checked: name === chosen });
     input.addEventListener("change", () => onChoose(name));

@@ -1,7 +1,7 @@
 // The whole sequence at a glance: maps of states and gates, one unit's history, the path of the state.
 
 import { CELLS, pca } from "./cells.js";
-import { cellAt, drawLines, drawMap, drawPath, find, legend, make, namesFit, show } from "./views.js";
+import { cellAt, drawLines, drawMap, drawPath, find, largest, legend, make, namesFit, show } from "./views.js";
 
 const TITLES = {
   simple_rnn: { h: "h, hidden state" },
@@ -39,17 +39,12 @@ export function drawMaps(network, trace, before, units, labels, onChoose) {
   maps.classList.toggle("compare", Boolean(before));
   maps.replaceChildren(...names.flatMap((name) => {
     const rowsOf = (records) => units.map((unit) => records.map((record) => valuesOf(network, record, name)[unit]));
-    const rows = rowsOf(trace), limit = name === "c" ? largest([rows, ...(before ? [rowsOf(before)] : [])]) : 1;
+    const rows = rowsOf(trace), limit = name === "c" ? largest([...rows, ...(before ? rowsOf(before) : [])], 1) : 1;
     const title = `${TITLES[network.cell][name]}`, range = name === "c" ? `±${show(limit, 2)}` : IS_TANH[name] ? "−1 to 1" : "0 to 1";
     const all = [oneMap(title, range, rows, limit, labels, units, onChoose, width)];
     if (before) all.push(oneMap(`${title}, untouched`, range, rowsOf(before), limit, labels, units, onChoose, width));
     return all;
   }));
-}
-
-function largest(groups) {
-  const values = groups.flat(2).filter(Number.isFinite).map(Math.abs);
-  return Math.max(1, ...values);
 }
 
 function oneMap(title, range, rows, limit, labels, units, onChoose, width) {

@@ -82,7 +82,8 @@ export function makeEquations(network, shownUnits, onInspect) {
       const values = record ? (line.vector ?? vector(line.block))(record, network.units) : null;
       chips.forEach((chip, index) => {
         const value = values ? values[shownUnits[index]] : NaN;
-        chip.textContent = values ? show(value, 2) : "·";
+        // Two digits are enough to compare; the exact number stands below and in the detail.
+        chip.textContent = !values ? "·" : Math.abs(value) < 0.005 ? "0.00" : show(value, 2);
         chip.style.background = values ? colour(value, 0.55) : "";
         chip.setAttribute("aria-label", `${line.name} of unit ${shownUnits[index]}: ${values ? show(value) : "nothing read yet"}`);
         chip.setAttribute("aria-pressed", String(shownUnits[index] === unit));
@@ -227,6 +228,6 @@ export function showChain(trace, t, labels, answers, width) {
     }
     const box = make("div", { className: "box" }, make("small", {}, `h step ${index + 1}`), strip);
     const name = index === t - 1 ? "link now" : index >= t ? "link later" : "link";
-    return make("div", { className: name }, make("span", {}, index < t ? `${answers(record)} ↑` : ""), box, make("span", {}, `↑ ${labels[index]}`));
+    return make("div", { className: name }, make("span", {}, index < t && answers(record) ? `${answers(record)} ↑` : ""), box, make("span", {}, `↑ ${labels[index]}`));
   }));
 }

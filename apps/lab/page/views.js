@@ -50,6 +50,13 @@ export function drawMap(canvas, rows, limit = 1, height = 12) {
   context.putImageData(image, 0, 0);
 }
 
+/** Largest absolute value in rows, at least `least`. */
+export function largest(rows, least) {
+  // A large layer has more numbers than a call has arguments.
+  for (const row of rows) for (const value of row) if (Number.isFinite(value)) least = Math.max(least, Math.abs(value));
+  return least;
+}
+
 /** Row and column of a map under the pointer. */
 export function cellAt(canvas, event) {
   const box = canvas.getBoundingClientRect();

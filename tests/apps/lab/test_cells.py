@@ -102,6 +102,17 @@ def test_states_gates_and_gradients_equal_keras(javascript, cell, reset_after, u
             np.testing.assert_allclose(found["c"][t], states[1][0], atol=1e-12)
 
 
+@pytest.mark.parametrize(("cell", "reset_after"), KINDS[1:])
+def test_swapped_gates_are_seen(javascript, cell, reset_after):
+    layer, weights, network, inputs, states, entering = random_case(cell, reset_after)
+    width = weights[0].shape[1]
+    swapped = np.arange(width)
+    swapped[: 2 * UNITS] = np.roll(swapped[: 2 * UNITS], UNITS)
+    network["recurrent_kernel"] = weights[1][:, swapped].ravel().tolist()
+    found = javascript(RUN, network, inputs[0].tolist(), [state[0].tolist() for state in states], entering[0].tolist())
+    assert np.abs(np.array(found["h"]) - layer(inputs, initial_state=states)[0][0]).max() > 1e-2
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_norms_over_distance_equal_finite_differences(javascript, cell):
     layer, _, network, inputs, states, entering = random_case(cell)

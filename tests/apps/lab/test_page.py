@@ -252,6 +252,32 @@ def test_page_fits_a_phone(page, task):
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_large_layer_shows_its_most_active_units(visitor):
+    from apps.lab.runs import Run
+
+    sequences = keras.Input((None, 3))
+    model = keras.Model(sequences, layers.GRU(300, reset_after=False, name="wide")(sequences))
+    random = np.random.default_rng(0)
+    run = Run(
+        "runs/wide", "app", model, lambda text: (list(text), lambda: model(random.normal(size=(1, 9, 3)))), "123456789"
+    )
+    with lab_server(run) as address:
+        page = LabPage(visitor, address)
+        page.open()
+        page.until(lambda: "differ" in page.text("#message"))
+        assert number(page.text("#message").rstrip(".")) < 1e-5 and page.text("#where") == "9 of 9"
+        assert page.text("#cells legend") == "Layer" and "wide: GRU of 300 units" in page.text("#cells")
+        assert len(page.numbers("h")) == 16 and "r \N{ASTERISK OPERATOR} h" in page.text("#equations")
+        sizes = page.visitor.run(
+            "[...document.querySelectorAll('canvas.pixels')].map((map) => [map.width, map.height])"
+        )
+        assert sizes == [[9, 64]] * 4 + [[300, 300]]
+        page.until(lambda: "It is largest" in page.text("#saliency-note"))
+        page.choose("#clamp-gate", "z")
+        page.click("#open")
+        assert page.numbers("h") == [0] * 16
+
+
 def test_layer_of_a_run_is_shown_with_its_own_inputs(visitor, trained):
     from apps.lab.runs import open_layers
     from apps.spam_detector.detector import Detector
