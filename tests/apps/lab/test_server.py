@@ -1,5 +1,6 @@
 """The lab's routes, its command, and the stored networks."""
 
+import base64
 import json
 import signal
 import socket
@@ -16,7 +17,8 @@ from apps.common.cli import UserError
 from apps.lab.__main__ import lab as command
 from apps.lab.make import PATH
 from apps.lab.networks import CELLS, TASKS, count_brackets, determined, make_sequences, score
-from apps.lab.runs import MAX_STEPS, Run
+from apps.lab.runs import MAX_STEPS, Run, open_layers
+from tests.apps.cases import language_model, sentiment_classifier, spam_detector, translator
 from tests.conftest import ROOT, assert_refused
 
 from .conftest import lab_server
@@ -149,8 +151,6 @@ def small_run():
 
 
 def floats(text, width):
-    import base64
-
     return np.frombuffer(base64.b64decode(text), "<f4").reshape(-1, width)
 
 
@@ -199,3 +199,31 @@ def test_model_without_recurrent_layers_is_refused():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(UserError, match="it has none"):
         Run("runs/x", "app", model, None, "")
+
+
+@pytest.mark.parametrize("case", [spam_detector, sentiment_classifier, language_model, translator], ids=lambda c: c.APP)
+def test_runs_of_apps_that_read_text_are_opened(case, trained_once):
+    run = open_layers(trained_once(case))
+    kinds = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+    seen = 0
+    for described in run.description["layers"]:
+        body = json.dumps({"layer": described["path"], "text": run.description["example"]})
+        try:
+            answer = json.loads(run.read(body))
+        except UserError as error:
+            assert case is translator and "does not run this layer" in str(error)
+            continue
+        network = answer["network"]
+        options = {"reset_after": network["reset_after"]} if network["cell"] == "gru" else {}
+        layer = kinds[network["cell"]](network["units"], return_sequences=True, **options)
+        inputs = floats(answer["inputs"], network["features"])[None]
+        layer(inputs)
+        names = ("kernel", "recurrent_kernel", "bias")
+        layer.set_weights(
+            [floats(network[name], 1).reshape(w.shape) for name, w in zip(names, layer.weights, strict=True)]
+        )
+        outputs = floats(answer["outputs"], network["units"])
+        assert len(answer["labels"]) == inputs.shape[1] >= len(outputs) >= 1
+        np.testing.assert_allclose(layer(inputs)[0][-len(outputs) :], outputs, atol=2e-5)
+        seen += 1
+    assert seen >= 2
