@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import importlib
 import importlib.util
 import json
@@ -17,9 +18,11 @@ from ..common.runs import open_run
 # Steps that the page shows.
 MAX_STEPS = 200
 MAX_CHARACTERS = 2_000
-# Module and class of a trained model that reads text, and what it reads. A copied app has the same.
+# Module and class of a trained model, and what it reads. A copied app has the same.
 ANSWERERS = (
     ("detector", "Detector", "messages"),
+    ("detector", "Detector", "readings"),
+    ("forecaster", "Forecaster", "series"),
     ("classifier", "Classifier", "documents"),
     ("writer", "Writer", "prompts"),
     ("translator", "Translator", "sentences"),
@@ -29,7 +32,10 @@ EXAMPLES = {
     "documents": "I thought that this would be dull, but in the end it was a moving film.",
     "prompts": "To be, or not to be: that is the question.",
     "sentences": "a man in a red shirt is reading a book",
+    "readings": "1",
+    "series": "1",
 }
+ROWS = ("readings", "series")
 CELL_NAMES = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}
 
 
@@ -49,13 +55,14 @@ def open_layers(run_dir):
             answerer = getattr(importlib.import_module(f"{_package(app)}.{module}"), name)
             read = getattr(importlib.import_module(f"{__package__}.reading"), f"read_{kind}")
         model = answerer(run_dir)
-        # An app of series has a module of the same name.
-        if kind == "messages" and not hasattr(model, "encoder"):
+        # Two apps have a module of this name.
+        if module == "detector" and (kind == "messages") != hasattr(model, "encoder"):
             continue
-        return Run(run_dir, app, model.model, lambda text, model=model, read=read: read(model, text), EXAMPLES[kind])
+        network = model.scorer.networks if kind == "readings" else model.model
+        return Run(run_dir, app, network, functools.partial(read, model), kind)
     raise cli.UserError(
-        f"{run_dir}: a run of {app}, whose inputs the lab cannot make; it opens runs of apps that read text: "
-        "spam_detector, sentiment_classifier, language_model, translator"
+        f"{run_dir}: a run of {app}, whose inputs the lab cannot make; it opens runs of spam_detector, "
+        "sentiment_classifier, language_model, translator, forecaster and anomaly_detector"
     )
 
 
@@ -75,7 +82,7 @@ class Run:
         app: name of its app.
         model: the Keras model.
         read: function of a text that returns the names of the steps and a function that runs the model on them.
-        example: a text.
+        kind: what it reads, a key of `EXAMPLES`.
 
     Attributes:
         description: what the page needs to offer the layers, for JSON.
@@ -84,7 +91,7 @@ class Run:
         UserError: no layer can be shown.
     """
 
-    def __init__(self, run_dir, app, model, read, example):
+    def __init__(self, run_dir, app, model, read, kind):
         self._read, self._lock = read, threading.Lock()
         found = _named_layers(model)
         shown = {f"layer-{index}": pair for index, pair in enumerate(found) if _is_plain(pair[1])}
@@ -94,10 +101,12 @@ class Run:
                 f"{len(found)} have zoneout or another activation than tanh and sigmoid" if found else "it has none"
             )
             raise cli.UserError(f"{run_dir}: no SimpleRNN, LSTM or GRU that the lab can show ({reason})")
+        what = "rows of its data" if kind in ROWS else "your text"
         self.description = {
             "name": Path(run_dir).name,
-            "about": f"Layers of a run of {app}, with the inputs that they receive when its model reads your text.",
-            "example": example,
+            "about": f"Layers of a run of {app}, with the inputs that they receive when its model reads {what}.",
+            "title": "First row to read" if kind in ROWS else "Text to read",
+            "example": EXAMPLES[kind],
             "layers": [
                 {"path": path, "title": f"{name}: {type(layer).__name__} of {layer.units} units"}
                 for path, (name, layer) in shown.items()

@@ -33,7 +33,8 @@ function chooseTask(name, cell, given = {}) {
   lab.task = tasks.find((task) => task.name === name) ?? null;
   find("#task").value = name;
   find("#about").textContent = lab.task ? lab.task.about : run.about;
-  find("#text-form").hidden = isNumber() || (run && !lab.task && !run.readsText);
+  find("#text-form").hidden = isNumber();
+  find("#text-title").textContent = lab.task ? "Text to read" : run.title;
   find("#series-form").hidden = !isNumber();
   find("#train").hidden = find("#norms-part").hidden = !lab.task;
   if (lab.task) {

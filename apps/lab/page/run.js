@@ -54,5 +54,5 @@ export async function openRun(lab, { showCells, setBase, say }) {
     if (description.layers.some(({ path }) => path === given.cell)) layer = given.cell;
     return read(given.text ?? description.example, given.text === undefined ? {} : given);
   };
-  return { ...description, readsText: true, read, start };
+  return { ...description, read, start };
 }

@@ -259,7 +259,7 @@ def test_large_layer_shows_its_most_active_units(visitor):
     model = keras.Model(sequences, layers.GRU(300, reset_after=False, name="wide")(sequences))
     random = np.random.default_rng(0)
     run = Run(
-        "runs/wide", "app", model, lambda text: (list(text), lambda: model(random.normal(size=(1, 9, 3)))), "123456789"
+        "runs/wide", "app", model, lambda text: (list(text), lambda: model(random.normal(size=(1, 9, 3)))), "messages"
     )
     with lab_server(run) as address:
         page = LabPage(visitor, address)
