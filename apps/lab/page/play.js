@@ -46,8 +46,6 @@ export class Player {
     if (this.lab.t >= this.lab.trace.length) this.page.goTo(0);
     this.playing = true;
     find("#play").textContent = "❚❚ Pause";
-    // Frames that were drawn, and the time, of the last play: how smooth it was.
-    this.frames = 0;
     this.last = performance.now();
     this.due = 0;
     requestAnimationFrame((now) => this.frame(now));
@@ -55,8 +53,9 @@ export class Player {
 
   frame(now) {
     if (!this.playing) return;
-    this.frames += 1;
-    this.due += ((now - this.last) / 1000) * Number(find("#speed").value);
+    // Terms that light up more often than three times a second would flash.
+    const speed = Number(find("#speed").value), rate = find("#terms").checked ? Math.min(3, speed) : speed;
+    this.due += ((now - this.last) / 1000) * rate;
     this.last = now;
     let steps = Math.min(8, Math.floor(this.due));
     this.due -= Math.floor(this.due);
