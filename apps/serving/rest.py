@@ -25,6 +25,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..lab.server import page_routes
 from . import codec
 from .codec import CLASSIFY, REGRESS
 from .errors import RequestError
@@ -201,6 +202,10 @@ METHODS = {
 }
 
 
+# The lab with its built-in networks.
+LAB = tuple(page_routes("/lab"))
+
+
 class Front:
     """ASGI application that authorizes requests, adds request ids and writes the access log.
 
@@ -214,7 +219,7 @@ class Front:
     """
 
     # The page contains nothing about the models; it requests that itself, with the token if needed.
-    PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/", "/page.js"})
+    PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/", "/page.js", *(route.path for route in LAB)})
 
     def __init__(self, models, others, service, log):
         self.models, self.others, self.service, self.log = models, others, service, log
@@ -307,6 +312,7 @@ def make_app(service, log=sys.stderr, cors=()):
         Route("/healthz", rest.health),
         Route("/readyz", rest.ready),
         Route("/metrics", rest.metrics),
+        *LAB,
     ]
 
     async def handle_request_error(request, error):

@@ -67,6 +67,13 @@ def test_token_field_is_shown_if_needed(visitor, trained, tmp_path):
         assert "-H 'Authorization: Bearer TOKEN'" in visitor.texts(".same pre")[0]
 
 
+def test_lab_is_one_click_away(visitor, server):
+    visitor.open(server.http)
+    visitor.driver.find_element("link text", "How a recurrent network remembers: the lab").click()
+    visitor._until(lambda: visitor.all("#equations .vector button"))
+    assert visitor.driver.current_url.startswith(f"{server.http}/lab/")
+
+
 def test_page_sends_requests_only_to_the_server(visitor, server):
     visitor.open(server.http)
     urls = visitor.run("performance.getEntriesByType('resource').map((entry) => entry.name)")

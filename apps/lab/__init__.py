@@ -1,0 +1,1 @@
+"""Interactive lab: step through a recurrent network in the browser, change it, and train it."""
