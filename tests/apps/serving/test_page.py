@@ -70,7 +70,7 @@ def test_token_field_is_shown_if_needed(visitor, trained, tmp_path):
 def test_lab_is_one_click_away(visitor, server):
     visitor.open(server.http)
     visitor.driver.find_element("link text", "How a recurrent network remembers: the lab").click()
-    visitor._until(lambda: visitor.all("#equations .vector button"))
+    visitor.until(lambda: visitor.all("#equations .vector button"))
     assert visitor.driver.current_url.startswith(f"{server.http}/lab/")
 
 
