@@ -17,7 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import tyro
 from sklearn.pipeline import make_pipeline
@@ -33,7 +32,7 @@ from apps.speech_recognizer.config import Config
 from apps.speech_recognizer.fit import fit
 from apps.speech_recognizer.metrics import count_errors, interval
 from apps.speech_recognizer.reading import read_recordings
-from apps.speech_recognizer.recognizer import Recognizer
+from apps.speech_recognizer.recognizer import NO_LANGUAGE_MODEL, Recognizer
 from apps.speech_recognizer.sample_data.sentences import CONFUSABLE, make_texts
 from apps.speech_recognizer.sounds import Sounds
 from apps.speech_recognizer.splitting import split_recordings
@@ -47,7 +46,6 @@ DIGITS = {"pattern": "{text}_{speaker}_{n}.wav", "rate": 8000, "batch_size": 32,
 # Sentences of the grammar from which the language model learns, none of them chosen by the recordings.
 TEXTS = 20_000
 LANGUAGE = {"unit": "characters", "epochs": 6, "epoch_tokens": 900_000}
-PLAIN = {"language_model": False, "weight": 0.0, "bonus": 0.0}
 NOTES = (
     "Free Spoken Digits: each speaker in turn is the test, a tenth of the others' recordings the validation. An SVM "
     "elsewhere: 73.1 % with a speaker left out, 95.7 % on the official split, which has every speaker on both sides.",
@@ -149,7 +147,7 @@ def _measure_sample(config, runs_dir):
         test = split_recordings(read_recordings(settings), settings)["test"]
         sounds = Sounds(test.paths, config.rate)
         samples = [sounds[row] for row in range(len(test))]
-        for more, search in (("", PLAIN), (", with the language model", None)):
+        for more, search in (("", NO_LANGUAGE_MODEL), (", with the language model", None)):
             recognizer = Recognizer(run_dir, search=search)
             recognizer(samples)  # compiles
             start = time.perf_counter()
@@ -196,25 +194,20 @@ def _alike(texts, answers):
 
 
 def _latency(run_dir):
-    """Describe how long a stream waits, in words."""
+    """Return a sentence on the latency of a stream."""
+    import tensorflow as tf
+
     model = Recognizer(run_dir, beam=1).model
-    step = keras.backend.backend() == "tensorflow" and _compiled(model)
+    step = tf.function(model.step)
     state = [np.zeros((1, *shape), "float32") for shape in model.state_shapes]
     samples, times = np.zeros((1, model.hop), "float32"), []
     for _ in range(200):
         start = time.perf_counter()
-        _, state = (step or model.step)(samples, state)
+        _, state = step(samples, state)
         times.append(time.perf_counter() - start)
     return (
-        f"Streaming reads 40 ms at a time and looks at nothing later; a step takes {1000 * np.median(times):.1f} ms "
-        "(median)."
+        f"Streaming reads 40 ms of sound at a time, without a look ahead, in {1000 * np.median(times):.1f} ms (median)."
     )
-
-
-def _compiled(model):
-    import tensorflow as tf
-
-    return tf.function(lambda samples, state: model.step(samples, state))
 
 
 def _measure_an4(folder, config, runs_dir):
@@ -226,7 +219,10 @@ def _measure_an4(folder, config, runs_dir):
     more = {"start_from": str(runs_dir / "sample"), "learning_rate": config.learning_rate / 3, "batch_size": 8}
     train(dataclasses.replace(real, **more), TrainingOptions(tuned))
     for name, run_dir in (("learned from the sample only", runs_dir / "sample"), ("after 30 real utterances", tuned)):
-        answers = [each.text for each in Recognizer(run_dir, search=PLAIN)([sounds[row] for row in range(len(test))])]
+        answers = [
+            each.text
+            for each in Recognizer(run_dir, search=NO_LANGUAGE_MODEL)([sounds[row] for row in range(len(test))])
+        ]
         rows.append(_row("AN4, 10 utterances", name, _errors(test.texts, answers)))
         print(list(zip(test.texts, answers, strict=True)), flush=True)
     return rows

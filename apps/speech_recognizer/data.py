@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from ..common.buckets import bucketed, lengths_to_pad_to
+from ..common.buckets import bucketed
 from ..common.cli import UserError
 from ..common.vocabularies import Vocabulary
 from ..common.words import counted, listed
 from .model import frames_of
-from .sounds import Sounds
+from .sounds import Sounds, lengths_of
 
 # Range of the noise that is added, in decibels below the sound, and how often.
 NOISE_DECIBELS, NOISY = (10.0, 40.0), 0.5
@@ -116,8 +116,7 @@ def make_dataset(utterances, width, config, epochs=None):
     training = epochs is not None
     slowest = 1 + config.speed_change if training else 1.0
     lengths = np.ceil(utterances.sounds.lengths * slowest).astype("int32")
-    # Few lengths are compiled; the shortest is a quarter of a second.
-    edges = lengths_to_pad_to(int(lengths.max()), config.rate // 8 * 2)
+    edges = lengths_of(int(lengths.max()), config.rate)
     rows = bucketed((tf.range(len(utterances)),), lengths, edges, config.batch_size, config.seed, epochs)
     first = 0 if not training else epochs.start * (int(rows.cardinality()) // max(1, len(epochs)))
 

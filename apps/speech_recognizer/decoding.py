@@ -99,39 +99,18 @@ def beam_search(logits, lengths, beam, language_model=None, weight=0.0, bonus=0.
 
     def read(time, tokens, count, last, code, parent, blank, token, extra, following, *states):
         now = ops.take(by_time, time, axis=0)
-        total = ops.logaddexp(blank, token)
-        stay_blank = total + now[:, None, BLANK]
-        own = ops.take_along_axis(now, last, axis=1)
-        stay_token = ops.where(count > 0, token + own, _NEVER)
-        ids = ops.arange(size)
-        repeats = ids == last[..., None]
-        extended = ops.where(repeats, blank[..., None], total[..., None]) + now[:, None]
-        extended = ops.where(ops.logical_or(ids == BLANK, (count >= longest)[..., None]), _NEVER, extended)
-        # A prefix may be another one with one more token: both are one.
-        same = ops.logical_and(code[:, :, None] == parent[:, None], (count[:, :, None] + 1) == count[:, None])
-        # Unused places of the beam may hold copies.
-        same = ops.logical_and(same, (total > _NEVER / 2)[:, None])
-        into = ops.take_along_axis(extended, ops.broadcast_to(last[:, None], (batch, beam, beam)), axis=2)
-        stay_token = ops.logaddexp(stay_token, ops.logsumexp(ops.where(same, into, _NEVER), axis=1))
-        taken = ops.any(ops.logical_and(same[..., None], (ids == last[..., None])[:, None]), axis=2)
-        extended = ops.where(taken, _NEVER, extended)
+        stay_blank, stay_token, extended = _continued(now, count, last, code, parent, blank, token, longest)
         gained = weight * following + bonus if language_model is not None else ops.zeros_like(following)
-        scores = ops.concatenate(
-            [
-                (ops.logaddexp(stay_blank, stay_token) + extra)[..., None],
-                extended + extra[..., None] + gained,
-            ],
-            axis=2,
-        )
+        stay = ops.logaddexp(stay_blank, stay_token)[..., None]
+        scores = ops.concatenate([stay, extended + gained], axis=2) + extra[..., None]
         _, best = ops.top_k(ops.reshape(scores, (batch, beam * (size + 1))), beam)
         source, new = best // (size + 1), ops.cast(best % (size + 1), "int32") - 1
         grows = new >= 0
         new = ops.maximum(new, 0)
-        flat = source * size + new
-        chosen = {
-            "extended": ops.take_along_axis(ops.reshape(extended, (batch, -1)), flat, axis=1),
-            "gained": ops.take_along_axis(ops.reshape(gained, (batch, -1)), flat, axis=1),
-        }
+        extended, gained = (
+            ops.take_along_axis(ops.reshape(part, (batch, -1)), source * size + new, axis=1)
+            for part in (extended, gained)
+        )
         tokens, count, last, code, parent, extra, stay_blank, stay_token, following, *states = (
             _chosen(part, source)
             for part in (tokens, count, last, code, parent, extra, stay_blank, stay_token, following, *states)
@@ -141,7 +120,7 @@ def beam_search(logits, lengths, beam, language_model=None, weight=0.0, bonus=0.
         parent = ops.where(grows, code, parent)
         code = ops.where(grows, code * _PRIME + new + 1, code)
         last = ops.where(grows, new, last)
-        extra = ops.where(grows, extra + chosen["gained"], extra)
+        extra = ops.where(grows, extra + gained, extra)
         if language_model is not None:
             after, likely = language_model.step(
                 ops.reshape(new, (-1,)), [ops.reshape(each, (-1, each.shape[-1])) for each in states]
@@ -153,7 +132,7 @@ def beam_search(logits, lengths, beam, language_model=None, weight=0.0, bonus=0.
             following = ops.where(grows[..., None], ops.reshape(likely, (batch, beam, size)), following)
         count = count + ops.cast(grows, "int32")
         new_blank = ops.where(grows, _NEVER, stay_blank)
-        new_token = ops.where(grows, chosen["extended"], stay_token)
+        new_token = ops.where(grows, extended, stay_token)
         return [
             time + 1, tokens, count, last, code, parent,
             ops.maximum(new_blank, _NEVER), ops.maximum(new_token, _NEVER), extra, following, *states,
@@ -165,6 +144,32 @@ def beam_search(logits, lengths, beam, language_model=None, weight=0.0, bonus=0.
         scores = scores + weight * language_model.end(following)
     best = ops.argmax(scores, axis=1)
     return ops.take_along_axis(tokens, best[:, None, None], axis=1)[:, 0], ops.max(scores, axis=1)
+
+
+def _continued(now, count, last, code, parent, blank, token, longest):
+    """Return the log probabilities of prefixes after one more frame.
+
+    Args:
+        now: log probabilities of the frame, (batch, vocabulary_size).
+        count, last, code, parent, blank, token, longest: as in `beam_search`.
+
+    Returns:
+        Those of the same prefixes, by paths that end with a blank and that do not, (batch, beam) each; and those of
+        each prefix with one more token, (batch, beam, vocabulary_size).
+    """
+    batch, beam = ops.shape(count)
+    ids, total = ops.arange(ops.shape(now)[1]), ops.logaddexp(blank, token)
+    stay_token = ops.where(count > 0, token + ops.take_along_axis(now, last, axis=1), _NEVER)
+    extended = ops.where(ids == last[..., None], blank[..., None], total[..., None]) + now[:, None]
+    extended = ops.where(ops.logical_or(ids == BLANK, (count >= longest)[..., None]), _NEVER, extended)
+    # A prefix may be another one with one more token: both are one.
+    same = ops.logical_and(code[:, :, None] == parent[:, None], (count[:, :, None] + 1) == count[:, None])
+    # Unused places of the beam may hold copies.
+    same = ops.logical_and(same, (total > _NEVER / 2)[:, None])
+    into = ops.take_along_axis(extended, ops.broadcast_to(last[:, None], (batch, beam, beam)), axis=2)
+    stay_token = ops.logaddexp(stay_token, ops.logsumexp(ops.where(same, into, _NEVER), axis=1))
+    taken = ops.any(ops.logical_and(same[..., None], (ids == last[..., None])[:, None]), axis=2)
+    return total + now[:, None, BLANK], stay_token, ops.where(taken, _NEVER, extended)
 
 
 def _spread(part, beam):

@@ -68,10 +68,8 @@ def rows_of_tfds(name, config, cache, summary):
 def _fields(name, features, config):
     kinds = {field: type(feature).__name__ for field, feature in features.items()}
     audio = config.file_column or next((field for field, kind in kinds.items() if kind == "Audio"), None)
-    known = [field for option in (config.text_column,) if option for field in [option]] or [
-        field for each in TEXT_NAMES for field in kinds if fold(field) == each
-    ]
-    text = next((field for field in known if field in kinds), None)
+    wanted = [config.text_column] if config.text_column else TEXT_NAMES
+    text = next((field for each in wanted for field in kinds if field == each or fold(field) == each), None)
     wanted = [config.speaker_column] if config.speaker_column else SPEAKER_NAMES
     speaker = next((field for each in wanted for field in kinds if field == each or fold(field) == each), None)
     if audio not in kinds or text is None:

@@ -14,7 +14,7 @@ from .baseline import fit_baselines
 from .metrics import count_errors, interval
 from .plots import draw_report
 from .reading import read_recordings
-from .recognizer import Recognizer
+from .recognizer import NO_LANGUAGE_MODEL, Recognizer
 from .sounds import Sounds
 from .splitting import split_recordings
 
@@ -48,7 +48,7 @@ def write_report(run_dir, measured, beam):
     seconds, heard = time.perf_counter() - start, sum(map(len, samples)) / rate
     predicted = {name: [each.text for each in transcripts]}
     if recognizer.decoder.language_model is not None:
-        plain = Recognizer(run_dir, beam, {"language_model": False, "weight": 0.0, "bonus": 0.0})
+        plain = Recognizer(run_dir, beam, NO_LANGUAGE_MODEL)
         predicted[PLAIN] = [each.text for each in plain(samples)]
     learned = Sounds(train.paths, rate)
     usable = [row for row in range(len(train)) if row not in learned.errors]

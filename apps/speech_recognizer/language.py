@@ -10,7 +10,7 @@ import layers  # noqa: F401  The classes of the language model's layers.
 from ..common import files
 from ..common.cli import UserError
 from ..common.models import load_model
-from ..common.text import END_ID, SPECIAL_PIECES, START_ID
+from ..common.text import END_ID, SPECIAL_PIECES, START_ID, UNKNOWN_ID
 from ..common.transfer import load_trunk
 
 # Files of a recogniser's run directory.
@@ -56,9 +56,8 @@ class TokenModel:
     def __init__(self, run_dir, pieces):
         saved, model = files.read_json(Path(run_dir) / VOCABULARY), load_model(Path(run_dir) / MODEL)
         ids = {piece: index for index, piece in enumerate(saved["pieces"], len(SPECIAL_PIECES))}
-        known = [piece in ids for piece in pieces]
-        self._known = np.array([False] * len(SPECIAL_PIECES) + known)
-        self._ids = np.array([*range(len(SPECIAL_PIECES)), *(ids.get(piece, 1) for piece in pieces)], "int32")
+        self._known = np.array([False] * len(SPECIAL_PIECES) + [piece in ids for piece in pieces])
+        self._ids = np.array([*range(len(SPECIAL_PIECES)), *(ids.get(piece, UNKNOWN_ID) for piece in pieces)], "int32")
         # A text is a line of the documents if the language model knows lines.
         self._end, self._opening = END_ID, [START_ID]
         if saved["unit"] == "characters" and "\n" in ids:

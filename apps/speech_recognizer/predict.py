@@ -51,10 +51,9 @@ def predict(
         raise cli.UserError("two recordings have the same name, so their subtitles would, too; give one at a time")
     with cli.importing_tensorflow():
         from .audio import decode
-        from .recognizer import BATCH_SIZE, Recognizer
+        from .recognizer import BATCH_SIZE, NO_LANGUAGE_MODEL, Recognizer
 
-    plain = None if language_model else {"language_model": False, "weight": 0.0, "bonus": 0.0}
-    recognizer = Recognizer(run_dir, beam, plain)
+    recognizer = Recognizer(run_dir, beam, None if language_model else NO_LANGUAGE_MODEL)
     bad, rows = [], []
     for start in range(0, len(recordings), BATCH_SIZE):
         heard = {}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..common.cli import UserError
-from ..common.files import replacing
 from ..common.tables import Summary
 from ..common.words import counted, listed, shorten
 from .columns import split_of
@@ -100,12 +99,11 @@ def _sample(cache):
     from .sample_data import make_recordings
 
     # Another version of the code makes another sample.
-    folder = Path(cache) / f"sample-{_hash(Path(make_recordings.__file__))[:8]}"
+    code = "".join(_hash(path) for path in sorted(Path(make_recordings.__file__).parent.glob("*.py")))
+    folder = Path(cache) / f"sample-{hashlib.sha256(code.encode()).hexdigest()[:8]}"
     if not (folder / "transcripts.csv").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(folder) as part:
-            part.mkdir()
-            make_recordings.write_recordings(part)
+        make_recordings.write_recordings(folder)
     return folder
 
 

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from ..common import runs
-from ..common.buckets import lengths_to_pad_to
 from ..common.files import read_json
 from ..common.vocabularies import load_vocabulary
 from .alignment import words_of
@@ -18,10 +17,13 @@ from .language import TokenModel
 from .metrics import count_errors
 from .model import load_model
 from .silence import cut_at_silence
+from .sounds import lengths_of
 
 # Recordings that are read at a time.
 BATCH_SIZE = 16
 BEAM = 16
+# In place of search.json.
+NO_LANGUAGE_MODEL = {"language_model": False, "weight": 0.0, "bonus": 0.0}
 
 
 class Decoder(keras.Model):
@@ -179,7 +181,7 @@ class Recognizer:
     def padded(self, recordings):
         """Return samples, float32 (batch, samples), padded to one of few lengths, and their lengths."""
         lengths = np.array([len(samples) for samples in recordings], "int32")
-        longest = lengths_to_pad_to(int(lengths.max()), self.config.rate // 8 * 2)[-1]
+        longest = lengths_of(int(lengths.max()), self.config.rate)[-1]
         samples = np.zeros((len(recordings), longest), "float32")
         for place, own in enumerate(recordings):
             samples[place, : len(own)] = own

@@ -5,11 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from ..common.buckets import lengths_to_pad_to
 from ..common.cli import UserError
 from .audio import decode
 
 # Bytes of samples that are kept; other recordings are decoded each time.
 KEPT = 2 << 30
+
+
+def lengths_of(longest, rate):
+    """Return the few lengths, in samples, that recordings are padded to; the first is a quarter of a second."""
+    return lengths_to_pad_to(longest, rate // 8 * 2)
 
 
 class Sounds:

@@ -51,10 +51,7 @@ def _groups(recordings, parts):
     # Three sides need three speakers; fewer are split by recording.
     needed = 1 + sum(not len(parts[name]) for name in ("validation", "test"))
     if len(np.unique(groups[parts["train"]])) < needed:
-        if recordings.summary is not None:
-            recordings.summary.note(
-                "too few speakers for each split to have its own, so recordings are split at random"
-            )
+        _note(recordings, "too few speakers for each split to have its own, so recordings are split at random")
         return alone, False
     return groups, True
 

@@ -1,12 +1,12 @@
 """Record the sample: sentences of a small grammar, spoken by synthetic voices; no voice is in two splits."""
 
 import csv
-import wave
 from pathlib import Path
 
 import numpy as np
 
 from ...common.files import replacing
+from ..audio import write_wav
 from .sentences import make_sentence, phonemes_of
 from .synthesizer import speak
 from .voices import make_voices
@@ -30,10 +30,10 @@ def write_recordings(folder, count=2000, voices=24, seed=0):
         (part / "clips").mkdir(parents=True)
         for number in range(count):
             voice, split = speakers[number % voices], splits[number % voices]
-            # A generator of its own makes a recording the same whatever the count.
+            # Each recording has its own generator, so that it does not depend on the count.
             generator = np.random.default_rng([seed, number])
             text, name = make_sentence(generator), f"clips/{voice.name}_{number:04d}.wav"
-            write_wave(part / name, speak(phonemes_of(text), voice, RATE, generator), RATE)
+            write_wav(part / name, speak(phonemes_of(text), voice, RATE, generator), RATE)
             rows.append((name, text, voice.name, split))
         with (part / "transcripts.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
@@ -45,12 +45,3 @@ def split_of_voices(voices):
     if voices < 3:
         raise ValueError(f"Expected at least 3 voices, one for each split. Received: voices={voices}")
     return ["train"] * (voices - 2 * held_out) + ["validation"] * held_out + ["test"] * held_out
-
-
-def write_wave(path, samples, rate):
-    """Write samples from -1 to 1 as a WAV file, 16 bits, one channel."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())

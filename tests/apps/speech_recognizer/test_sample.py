@@ -7,8 +7,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from apps.speech_recognizer.audio import write_wav
 from apps.speech_recognizer.sample_data.articulation import PAUSE, articulate
-from apps.speech_recognizer.sample_data.make_recordings import RATE, split_of_voices, write_recordings, write_wave
+from apps.speech_recognizer.sample_data.make_recordings import RATE, split_of_voices, write_recordings
 from apps.speech_recognizer.sample_data.phonemes import CONSONANTS, VOWELS
 from apps.speech_recognizer.sample_data.sentences import CONFUSABLE, LEXICON, make_sentence, make_texts, phonemes_of
 from apps.speech_recognizer.sample_data.synthesizer import speak, synthesize
@@ -275,14 +276,14 @@ def test_failed_recordings_leave_nothing(tmp_path, monkeypatch):
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("apps.speech_recognizer.sample_data.make_recordings.write_wave", fail)
+    monkeypatch.setattr("apps.speech_recognizer.sample_data.make_recordings.write_wav", fail)
     with pytest.raises(OSError, match="No space left"):
         write_recordings(tmp_path / "recordings", count=3, voices=3)
     assert not list(tmp_path.iterdir())
 
 
 def test_wave_file_keeps_the_samples(tmp_path):
-    write_wave(tmp_path / "a.wav", np.array([-1.0, 0.0, 0.5, 1.0]), 8000)
+    write_wav(tmp_path / "a.wav", np.array([-1.0, 0.0, 0.5, 1.0]), 8000)
     with wave.open(str(tmp_path / "a.wav")) as file:
         assert file.getframerate() == 8000
         assert np.frombuffer(file.readframes(9), "<i2").tolist() == [-32767, 0, 16384, 32767]
