@@ -93,7 +93,7 @@ class Config:
     epoch_rows: int = 3000
     """Documents of an epoch at least: fewer rows are read several times in one."""
     patience: int = 3
-    """Epochs without a better validation loss after which training stops."""
+    """Epochs without a better validation accuracy after which training stops."""
     seed: int = 0
     """Seed of the split, the initial weights, the order of the rows and the dropout."""
 

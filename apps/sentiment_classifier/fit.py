@@ -58,7 +58,7 @@ def fit_epochs(config, run, splits):
     run.write_json("vocabulary.json", {"unit": vocabulary.unit, "pieces": vocabulary.pieces})
     ids = {name: encoder.rows(part.texts) for name, part in (("train", train), ("validation", validation))}
     print_tokens(ids["train"], vocabulary, config)
-    saving = run.save_epochs(config.patience)
+    saving = run.save_epochs(config.patience, monitor="val_accuracy")
     epochs = saving.epochs_left(config.most_epochs)
     if not epochs:
         return

@@ -30,19 +30,25 @@ class SaveEpochs(keras.callbacks.Callback):
         epochs_done: epochs of the checkpoint that the training resumes from.
         seed: together with the epoch, seeds the dropout of an epoch, whose state Keras does not save.
         min_epochs: first epoch whose weights may be saved as the best.
-        patience: epochs without a lower validation loss after which the training stops.
+        patience: epochs without a better one after which the training stops.
+        monitor: what makes an epoch the best: the lowest "val_loss" or the highest "val_accuracy", of which equal ones
+            go by the loss. The loss of a classifier that grows too certain rises while it still learns to classify;
+            where its probabilities are calibrated afterwards, the accuracy decides.
     """
 
-    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience):
+    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience, monitor="val_loss"):
         super().__init__()
         self.run_dir, self.seed = Path(run_dir), seed
-        self.min_epochs, self.patience = min_epochs, patience
+        self.min_epochs, self.patience, self.monitor = min_epochs, patience, monitor
         self.history = read_csv(self.run_dir / "history.csv")[:epochs_done]
 
     def best(self):
         """Return the row of the history of the epoch whose weights model.keras holds."""
         rows = self.history[self.min_epochs - 1 :] or self.history[-1:]
-        return min(rows, key=lambda row: row["val_loss"])
+        return min(rows, key=self._rank)
+
+    def _rank(self, row):
+        return (row["val_loss"],) if self.monitor == "val_loss" else (-row[self.monitor], row["val_loss"])
 
     def stopped(self):
         """Return whether `patience` epochs brought nothing better."""

@@ -104,10 +104,10 @@ class Run:
         print(f"resuming after epoch {epoch}")
         return checkpoints.load_checkpoint(path)
 
-    def save_epochs(self, patience, min_epochs=1):
+    def save_epochs(self, patience, min_epochs=1, monitor="val_loss"):
         """Return the callback that saves each epoch, a `SaveEpochs`."""
         done, _ = checkpoints.latest_checkpoint(self.folder)
-        self._saving = SaveEpochs(self.folder, done, self._settings["seed"], min_epochs, patience)
+        self._saving = SaveEpochs(self.folder, done, self._settings["seed"], min_epochs, patience, monitor)
         return self._saving
 
     def callbacks(self):
@@ -129,4 +129,7 @@ class Run:
         best = self._saving.best()
         run_directory.finish(self.folder, best, self.results)
         path = self._options.run_dir / "model.keras"
-        print(f"best epoch {best['epoch']}, validation loss {best['val_loss']:.4f}: {path}")
+        reached = f"validation loss {best['val_loss']:.4f}"
+        if self._saving.monitor == "val_accuracy":
+            reached = f"validation accuracy {best['val_accuracy']:.4f}, {reached}"
+        print(f"best epoch {best['epoch']}, {reached}: {path}")

@@ -50,3 +50,22 @@ def test_stopping_follows_from_the_history(tmp_path):
         assert saving.best()["epoch"] == best
         assert saving.epochs_left(9) == range(done, done + left)
         assert len(saving.epochs_left(done)) == len(saving.epochs_left(done - 1)) == 0
+
+
+def test_the_accuracy_decides_where_it_is_monitored(tmp_path):
+    reached = [(0.57, 0.668), (0.66, 0.958), (0.73, 0.7), (0.73, 0.69), (0.7, 0.5)]
+    rows = [
+        {"epoch": epoch, "val_accuracy": accuracy, "val_loss": loss}
+        for epoch, (accuracy, loss) in enumerate(reached, 1)
+    ]
+    files.write_csv(tmp_path / "history.csv", rows)
+    for monitor, done, best, left in (
+        ("val_loss", 4, 1, 0),
+        ("val_accuracy", 2, 2, 7),
+        ("val_accuracy", 3, 3, 6),
+        ("val_accuracy", 4, 4, 5),
+        ("val_accuracy", 5, 4, 4),
+    ):
+        saving = SaveEpochs(tmp_path, done, seed=0, min_epochs=1, patience=3, monitor=monitor)
+        assert saving.best()["epoch"] == best
+        assert len(saving.epochs_left(9)) == left
