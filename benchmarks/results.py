@@ -3,6 +3,8 @@
 import importlib
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 
 from apps.common.files import replacing, write_json
@@ -19,7 +21,16 @@ def hardware():
         names = [line.partition(":")[2].strip() for line in cpu_info.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, no accelerator"
+    return f"{os.cpu_count()} cores of {model}, {memory:.0f} GiB, {_accelerators()}"
+
+
+def _accelerators():
+    """Name the NVIDIA GPUs, which a benchmark may or may not have used."""
+    if not shutil.which("nvidia-smi"):
+        return "no accelerator"
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    names = subprocess.run(command, capture_output=True, text=True).stdout.split("\n")
+    return ", ".join(name.strip() for name in names if name.strip()) or "no accelerator"
 
 
 def versions(*packages):

@@ -73,15 +73,15 @@ def grid(measure, seconds, spam):
                     case = {"family": family, "shape": shape, "masked": masked, "seconds": seconds}
                     found = measure(backend, "grid", **case)
                     torch = measure("torch", "torch_grid", **case) if has_torch else None
-                    rows.append(_row(name, family, shape, masked, found, torch))
+                    rows.append(case_row(name, family, shape, masked, found, torch))
                     for part in ("forward", "training"):
                         ratios.setdefault((name, part, "Keras"), []).append(found[part]["keras"] / found[part]["ours"])
                         if torch:
                             ratio = torch[part]["torch"] / found[part]["ours"]
                             ratios.setdefault((name, part, "PyTorch"), []).append(ratio)
     notes = [
-        f"{name}, {part}: {peer}'s time over ours, geometric mean {_mean(found):.2f}, from {min(found):.2f} to "
-        f"{max(found):.2f}; 1 or more in {sum(ratio >= 1 for ratio in found)} of {len(found)} cases."
+        f"{name}, {part}: {peer}'s time over ours, geometric mean {geometric_mean(found):.2f}, from {min(found):.2f} "
+        f"to {max(found):.2f}; 1 or more in {sum(ratio >= 1 for ratio in found)} of {len(found)} cases."
         for (name, part, peer), found in ratios.items()
     ]
     for backend, name in BACKENDS.items():
@@ -92,26 +92,30 @@ def grid(measure, seconds, spam):
         )
     notes += [
         "Medians of calls in turns. Masks pad rows on the right, by up to three quarters of the length.",
-        "On a GPU: not measured.",
+        "On a GPU: `speed_gpu.md`.",
     ]
     packages = ("keras", "tensorflow", "jax", *(["torch"] if has_torch else []))
     title = "Milliseconds of the forward pass and of the training step"
     write_results("speed", title, rows, packages, None, notes, f"--seconds {seconds}")
 
 
-def _row(name, family, shape, masked, found, torch):
+def case_row(name, family, shape, masked, found, torch):
     row = {"backend": name, "layer": family, "batch, time, features, units": ", ".join(map(str, shape))}
     row["mask"] = "yes" if masked else ""
     for part in ("forward", "training"):
         ours, keras = found[part]["ours"], found[part]["keras"]
-        row |= {f"{part}: ours": f"{1000 * ours:.1f}", "Keras" + " " * (part == "training"): f"{1000 * keras:.1f}"}
+        row |= {f"{part}: ours": _milliseconds(ours), "Keras" + " " * (part == "training"): _milliseconds(keras)}
         row["Keras/ours" + " " * (part == "training")] = f"{keras / ours:.2f}"
         if torch:
-            row["PyTorch" + " " * (part == "training")] = f"{1000 * torch[part]['torch']:.1f}"
+            row["PyTorch" + " " * (part == "training")] = _milliseconds(torch[part]["torch"])
     return row
 
 
-def _mean(ratios):
+def _milliseconds(seconds):
+    return f"{1000 * seconds:.{2 if seconds < 0.01 else 1}f}"
+
+
+def geometric_mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 

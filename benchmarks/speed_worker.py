@@ -109,7 +109,7 @@ def _jax_calls(layer, sequences, mask):
     )
 
 
-def difference(train):
+def difference(train, tolerance=1e-3):
     """Return the largest difference between gradients, relative to the largest entry; it must be small."""
     import numpy as np
 
@@ -117,32 +117,37 @@ def difference(train):
     for ours, theirs in zip(train["ours"](), train["keras"](), strict=True):
         ours, theirs = np.asarray(ours), np.asarray(theirs)
         worst = max(worst, float(np.abs(ours - theirs).max() / np.abs(theirs).max()))
-    if worst > 1e-3:
+    if worst > tolerance:
         raise AssertionError(f"the gradients differ by {worst:.1e} of their largest entry")
     return worst
 
 
-def grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
+def grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float, tolerance: float = 1e-3):
     """Measure the forward pass and the training step, ours and Keras'."""
+    import layers
+
     forward, train = {}, {}
-    for whose, layer in layer_pair(family, shape).items():
+    pair = layer_pair(family, shape)
+    for whose, layer in pair.items():
         forward[whose], train[whose] = calls(layer, *inputs(shape, masked))
     return {
-        "difference": difference(train),
+        "kernel": layers.which_kernel(pair["ours"], training=True).kernel,
+        "difference": difference(train, tolerance),
         "forward": interleaved(forward, seconds),
         "training": interleaved(train, seconds),
     }
 
 
 def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
-    """Measure PyTorch, whose layers take packed sequences in place of masks."""
+    """Measure PyTorch, whose layers take packed sequences in place of masks, on a GPU if there is one."""
     import torch
 
     *_, features, units = shape
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     sequences, mask = inputs(shape, masked)
-    sequences = torch.tensor(sequences, requires_grad=True)
+    sequences = torch.tensor(sequences, device=device, requires_grad=True)
     layer = {"SimpleRNN": torch.nn.RNN, "GRU": torch.nn.GRU, "LSTM": torch.nn.LSTM}[family]
-    layer = layer(features, units, batch_first=True)
+    layer = layer(features, units, batch_first=True, device=device)
     lengths = None if mask is None else torch.tensor(mask.sum(axis=1))
 
     def outputs():
@@ -158,10 +163,28 @@ def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seco
     def train():
         return torch.autograd.grad((outputs() ** 2).mean(), [sequences, *layer.parameters()])
 
+    def awaited(function):
+        def call():
+            function()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return call
+
     return {
-        "forward": interleaved({"torch": forward}, seconds),
-        "training": interleaved({"torch": train}, seconds),
+        "forward": interleaved({"torch": awaited(forward)}, seconds),
+        "training": interleaved({"torch": awaited(train)}, seconds),
     }
+
+
+def grids(family: str, seconds: float, tolerance: float):
+    """Measure ours and Keras' at all shapes, without and with a mask, in this process."""
+    return [grid(family, shape, masked, seconds, tolerance) for shape in GRID for masked in (False, True)]
+
+
+def torch_grids(family: str, seconds: float):
+    """Measure PyTorch at all shapes, without and with a mask, in this process."""
+    return [torch_grid(family, shape, masked, seconds) for shape in GRID for masked in (False, True)]
 
 
 def _status(field):
@@ -215,7 +238,7 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
-MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, memory, spam_epoch)}
+MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, memory, spam_epoch)}
 
 
 def main(arguments):

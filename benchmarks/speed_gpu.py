@@ -1,0 +1,58 @@
+"""Speed of the layers on an NVIDIA GPU, on JAX, next to Keras' and PyTorch's.
+
+The cases of `benchmarks.speed`. JAX and PyTorch multiply float32 in TF32 here, their default for recurrent layers.
+Set JAX_COMPILATION_CACHE_DIR to run again without compiling.
+"""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from apps.common import cli
+
+from .results import write_results
+from .speed import Measure, case_row, geometric_mean
+from .speed_worker import FAMILIES, GRID
+
+# TF32 has 10 bits of mantissa, and the loops sum in another order than cuDNN.
+TOLERANCE = 0.05
+
+
+def speed_gpu(folder: Path = Path("runs/speed_gpu"), seconds: float = 0.5):
+    """Measure the speed of the layers on a GPU next to Keras' and PyTorch's.
+
+    Args:
+        folder: Keeps each measurement, so that an interrupted benchmark resumes.
+        seconds: How long a pair of functions takes turns, at least five each.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    measure = Measure(folder)
+    has_torch = importlib.util.find_spec("torch") is not None
+    rows, ratios, worst = [], {}, 0.0
+    for family in FAMILIES:
+        ours = measure("jax", "grids", family=family, seconds=seconds, tolerance=TOLERANCE)
+        torch = measure("torch", "torch_grids", family=family, seconds=seconds) if has_torch else [None] * len(ours)
+        cases = [(shape, masked) for shape in GRID for masked in (False, True)]
+        for (shape, masked), found, peer in zip(cases, ours, torch, strict=True):
+            rows.append({"kernel": found["kernel"], **case_row("JAX", family, shape, masked, found, peer)})
+            worst = max(worst, found["difference"])
+            for part in ("forward", "training"):
+                peers = {"Keras": found[part]["keras"]} | ({"PyTorch": peer[part]["torch"]} if peer else {})
+                for name, time in peers.items():
+                    ratios.setdefault((family, part, name), []).append(time / found[part]["ours"])
+    notes = [
+        f"{family}, {part}: {peer}'s time over ours, geometric mean {geometric_mean(found):.2f}, from {min(found):.2f} "
+        f"to {max(found):.2f}."
+        for (family, part, peer), found in ratios.items()
+    ]
+    notes.append(
+        "Medians of calls in turns, each waited for. Masks pad rows on the right, by up to three quarters of the "
+        f"length. Largest difference between our gradients and Keras', relative to the largest entry: {worst:.1e}."
+    )
+    packages = ("keras", "jax", *(["torch"] if has_torch else []))
+    title = "Milliseconds of the forward pass and of the training step on a GPU"
+    write_results("speed_gpu", title, rows, packages, None, notes, f"--seconds {seconds}")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(speed_gpu))
