@@ -104,14 +104,14 @@ def case_row(name, family, shape, masked, found, torch):
     row["mask"] = "yes" if masked else ""
     for part in ("forward", "training"):
         ours, keras = found[part]["ours"], found[part]["keras"]
-        row |= {f"{part}: ours": _milliseconds(ours), "Keras" + " " * (part == "training"): _milliseconds(keras)}
+        row |= {f"{part}: ours": milliseconds(ours), "Keras" + " " * (part == "training"): milliseconds(keras)}
         row["Keras/ours" + " " * (part == "training")] = f"{keras / ours:.2f}"
         if torch:
-            row["PyTorch" + " " * (part == "training")] = _milliseconds(torch[part]["torch"])
+            row["PyTorch" + " " * (part == "training")] = milliseconds(torch[part]["torch"])
     return row
 
 
-def _milliseconds(seconds):
+def milliseconds(seconds):
     return f"{1000 * seconds:.{2 if seconds < 0.01 else 1}f}"
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from apps.common import cli
 
 from .results import write_results
-from .speed import Measure, case_row, geometric_mean
-from .speed_worker import FAMILIES, GRID
+from .speed import Measure, case_row, geometric_mean, milliseconds
+from .speed_worker import FAMILIES, GRID, LARGE
 
 # TF32 has 10 bits of mantissa, and the loops sum in another order than cuDNN.
 TOLERANCE = 0.05
@@ -27,6 +27,11 @@ def speed_gpu(folder: Path = Path("runs/speed_gpu"), seconds: float = 0.5):
     """
     folder.mkdir(parents=True, exist_ok=True)
     measure = Measure(folder)
+    grid(measure, seconds)
+    kernels(measure, seconds)
+
+
+def grid(measure, seconds):
     has_torch = importlib.util.find_spec("torch") is not None
     rows, ratios, worst = [], {}, 0.0
     for family in FAMILIES:
@@ -52,6 +57,22 @@ def speed_gpu(folder: Path = Path("runs/speed_gpu"), seconds: float = 0.5):
     packages = ("keras", "jax", *(["torch"] if has_torch else []))
     title = "Milliseconds of the forward pass and of the training step on a GPU"
     write_results("speed_gpu", title, rows, packages, None, notes, f"--seconds {seconds}")
+
+
+def kernels(measure, seconds):
+    cases = [(shape, masked) for shape in (*GRID, *LARGE) for masked in (False, True)]
+    rows = []
+    for (shape, masked), found in zip(cases, measure("jax", "kernels", seconds=seconds), strict=True):
+        row = {"batch, time, features, units": ", ".join(map(str, shape)), "mask": "yes" if masked else ""}
+        for part in ("forward", "training"):
+            row |= {f"{part}: {kernel}": milliseconds(found[part][kernel]) for kernel in ("compiled", "cudnn")}
+            row[f"{part}: cudnn/compiled"] = f"{found[part]['cudnn'] / found[part]['compiled']:.2f}"
+        rows.append(row)
+    title = "Milliseconds of the LSTM by its kernel on a GPU"
+    notes = ("JAX; `use_kernel`; medians of calls in turns, each waited for.",)
+    write_results(
+        "speed_gpu_kernels", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="speed_gpu"
+    )
 
 
 if __name__ == "__main__":

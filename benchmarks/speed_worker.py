@@ -8,6 +8,7 @@ from pathlib import Path
 
 # (batch, time, features, units)
 GRID = ((1, 200, 64, 128), (32, 100, 64, 128), (32, 1000, 16, 64), (128, 50, 128, 256), (64, 500, 64, 256))
+LARGE = ((64, 200, 256, 512), (128, 200, 512, 1024), (256, 100, 64, 128), (8, 400, 64, 512))
 FAMILIES = ("SimpleRNN", "GRU", "LSTM")
 
 
@@ -182,6 +183,24 @@ def grids(family: str, seconds: float, tolerance: float):
     return [grid(family, shape, masked, seconds, tolerance) for shape in GRID for masked in (False, True)]
 
 
+def kernels(seconds: float):
+    """Measure the LSTM's kernels of a GPU at the shapes of `GRID` and of `LARGE`, without and with a mask."""
+    import layers
+
+    found = []
+    for shape in (*GRID, *LARGE):
+        for masked in (False, True):
+            forward, train = {}, {}
+            for kernel in ("compiled", "cudnn"):
+                with layers.use_kernel(kernel):
+                    layer = layer_pair("LSTM", shape)["ours"]
+                    forward[kernel], train[kernel] = calls(layer, *inputs(shape, masked))
+                    # Compile while the kernel is forced.
+                    forward[kernel](), train[kernel]()
+            found.append({"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)})
+    return found
+
+
 def torch_grids(family: str, seconds: float):
     """Measure PyTorch at all shapes, without and with a mask, in this process."""
     return [torch_grid(family, shape, masked, seconds) for shape in GRID for masked in (False, True)]
@@ -238,7 +257,7 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
-MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, memory, spam_epoch)}
+MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, memory, spam_epoch)}
 
 
 def main(arguments):

@@ -440,9 +440,9 @@ def which_kernel(layer, time=None, training=False, device=None):
     3. `portable` on TensorFlow in every graph, for training or inference, that is not traced by Keras' `fit`,
        `evaluate` or `predict`: it may be saved, and a saved model must not need XLA. This includes a custom training
        loop in `tf.function`; call its layers within `use_kernel("compiled")`. `use_cudnn=True` still takes cuDNN.
-    4. `cudnn` on a GPU with `use_cudnn` "auto" or True: LSTM, and on TensorFlow GRU with `reset_after`; tanh and
-       sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a model that XLA compiles as a
-       whole, which is the default of Keras' `compile` on a GPU: pass `jit_compile=False`.
+    4. `cudnn` on a GPU with `use_cudnn=True`, on TensorFlow also with "auto": LSTM, and on TensorFlow GRU with
+       `reset_after`; tanh and sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a model
+       that XLA compiles as a whole, which is the default of Keras' `compile` on a GPU: pass `jit_compile=False`.
     5. `portable` on TensorFlow under numeric debugging (`tf.debugging.enable_check_numerics`), which observes every
        operation.
     6. `compiled`, the hand-derived passes, in all other cases. Its gradient can be differentiated again and in forward

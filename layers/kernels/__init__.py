@@ -165,11 +165,13 @@ def choose(layer, time, training, device=None):
         return Choice("portable", why_not_derived)
     if _backend().may_be_saved():
         return Choice("portable", "the graph is not traced by Keras' fit, evaluate or predict, so it may be saved")
-    if use_cudnn == "auto" and not why_not_cudnn:
+    if use_cudnn == "auto" and not why_not_cudnn and _backend().PREFERS_CUDNN:
         return Choice("cudnn", "cuDNN supports this layer")
     if why_not_compiled:
         return Choice("portable", why_not_compiled)
-    return Choice("compiled", "use_cudnn=False was passed" if use_cudnn is False else why_not_cudnn)
+    if use_cudnn is False:
+        return Choice("compiled", "use_cudnn=False was passed")
+    return Choice("compiled", why_not_cudnn or f"on {keras.backend.backend()} it is faster than cuDNN")
 
 
 def weights_of(cell):

@@ -33,16 +33,21 @@ def _is_small_batch(batch):
     return isinstance(batch, int) and batch < 8
 
 
+def _has_costly_launches():
+    """Return whether a small operation costs its launch rather than its arithmetic, so that loops need few of them."""
+    return device() == "gpu"
+
+
 def _recomputing_is_slow(args):
-    """Return whether recomputing the pre-activations takes longer, on a CPU, than saving them."""
+    """Return whether recomputing the pre-activations takes longer than saving them in the loop."""
     features, units = args.weights.kernel.shape[0], args.initial_states[0].shape[-1]
-    return features + units > 256 and not _is_small_batch(args.inputs.shape[1])
+    return features + units > 256 and not _is_small_batch(args.inputs.shape[1]) and not _has_costly_launches()
 
 
 # In the functions below the sequences of `args` are time-major and its mask is (time, batch, 1).
 def _forward_loop(equations, num_saved, args, save_preactivations=False):
     x = args.inputs
-    if _is_small_batch(x.shape[1]):
+    if _is_small_batch(x.shape[1]) or _has_costly_launches():
         num_blocks = args.weights.kernel.shape[-1] // args.initial_states[0].shape[-1]
         x = block_products(x, args.weights.kernel, num_blocks)
     return forward_loop(
@@ -136,8 +141,9 @@ def run(owner, equations, args, return_sequences, training, forced):
     return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
 
 
-# The cuDNN networks that JAX offers.
-CUDNN = ("lstm",)
+# The cuDNN networks that JAX offers, and whether to run them unasked: the loops that XLA compiles were faster in 35 of
+# 36 cases, and 7 % slower in one (benchmarks/results/speed_gpu_kernels.md).
+CUDNN, PREFERS_CUDNN = ("lstm",), False
 
 
 def run_cudnn(owner, equations, args, return_sequences, training, forced):

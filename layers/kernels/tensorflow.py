@@ -270,6 +270,8 @@ def run(owner, equations, args, return_sequences, training, forced):
 
 # The cuDNN networks that TensorFlow offers and our layers compute: indices of our gates, in cuDNN's order.
 CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
+# Whether to run them unasked.
+PREFERS_CUDNN = True
 
 
 def run_cudnn(owner, equations, args, return_sequences, training, forced):

@@ -115,8 +115,9 @@ def test_cell_that_overrides_step_takes_the_portable_kernel(kernels_run, sequenc
 
 
 GPU = [
-    ("LSTM", {}, "cudnn", "cudnn"),
-    ("LSTM", {"use_bias": False, "dropout": 0.5}, "cudnn", "cudnn"),
+    ("LSTM", {}, "cudnn", "compiled"),
+    ("LSTM", {"use_cudnn": True}, "cudnn", "cudnn"),
+    ("LSTM", {"use_bias": False, "dropout": 0.5}, "cudnn", "compiled"),
     ("LSTM", {"use_cudnn": False}, "compiled", "compiled"),
     ("LSTM", {"recurrent_dropout": 0.5}, "compiled", "compiled"),
     ("LSTM", {"activation": "relu"}, "compiled", "compiled"),
@@ -327,6 +328,7 @@ def test_cudnn_on_jax_gets_the_documented_arguments(monkeypatch, generator, sequ
     module = kernels._backend()
     monkeypatch.setattr(module, "device", lambda: "gpu")
     monkeypatch.setattr(module.rnn, "lstm", fake_cudnn)
+    layer.use_cudnn = True
     assert layers.which_kernel(layer).kernel == "cudnn"
     ours = layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
     assert_equal(ours, expected, rtol=1e-4, atol=1e-5)
@@ -339,7 +341,35 @@ def test_cudnn_is_not_chosen_if_devices_share_the_batch(monkeypatch):
     choice = layers.which_kernel(layers.LSTM(UNITS), training=True, device="gpu")
     assert choice.kernel == "compiled" and "devices share the batch" in choice.reason
     mesh.devices = mesh.devices[:1]
-    assert layers.which_kernel(layers.LSTM(UNITS), training=True, device="gpu").kernel == "cudnn"
+    assert layers.which_kernel(layers.LSTM(UNITS, use_cudnn=True), training=True, device="gpu").kernel == "cudnn"
+
+
+@only_jax
+@pytest.mark.parametrize(
+    "name,options,mask",
+    [("SimpleRNN", {}, None), ("GRU", {}, "right"), ("GRU", {"reset_after": False}, None), ("LSTM", {}, "left")],
+)
+def test_input_products_before_the_loop_of_a_gpu_change_nothing(monkeypatch, generator, name, options, mask):
+    # More than 256 features and units, and not a small batch: a CPU saves the pre-activations and a GPU does not.
+    layer = getattr(layers, name)(260, return_sequences=True, return_state=True, **options)
+    sequences = generator.normal(size=(8, TIME, 5)).astype("float32")
+    layer.build(sequences.shape)
+    states = [generator.normal(size=(8, 260)).astype("float32") for _ in keras.tree.flatten(layer.cell.state_size)]
+    mask = None if mask is None else np.tile(MASKS[mask][:1], (8, 1))
+
+    def results():
+        import jax
+
+        # The program of the CPU would be found.
+        jax.clear_caches()
+        return layer(sequences, initial_state=states, mask=mask), gradients(layer, sequences, states, mask)
+
+    expected = results()
+    asked = []
+    monkeypatch.setattr(kernels._backend(), "device", lambda: asked.append(1) or "gpu")
+    ours = results()
+    assert asked
+    assert_equal(ours, expected, rtol=1e-4, atol=1e-5)
 
 
 SHARED = """
