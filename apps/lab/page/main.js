@@ -2,16 +2,18 @@
 
 import { CELLS, cloneNetwork, forward, makeNetwork } from "./cells.js";
 import { applyChanges, describeChanges, isValidChange, setUpChange } from "./change.js";
+import { showDetail } from "./detail.js";
+import { readLink, saveLink } from "./link.js";
 import { Player } from "./play.js";
 import { showReading } from "./read.js";
 import { openRun } from "./run.js";
-import { activeUnits, drawHistories, drawMaps } from "./see.js";
+import { activeUnits, drawHistories, drawMaps, moveMaps } from "./see.js";
 import { readSeries, readSymbols, setUpPad, symbolLabel } from "./sequence.js";
-import { makeEquations, showChain, showDetail, showOutput } from "./step.js";
+import { makeEquations, showChain, showOutput } from "./step.js";
 import { makeRandom, randomWeights, targetsOf } from "./tasks.js";
 import { Training } from "./train.js";
-import { drawSaliency, saliency, setUpNorms } from "./understand.js";
-import { find, make, onTheme, options, show } from "./views.js";
+import { drawSaliency, saliency, setUpNorms, setUpSaliency } from "./understand.js";
+import { find, make, onTheme, options, setText, show } from "./views.js";
 
 const lab = { changes: [], unit: 0, t: 1, chosen: null, names: { inputs: [], outputs: [] } };
 let tasks, run, player, training, equations, moveHistories, fillChange;
@@ -41,7 +43,7 @@ function chooseTask(name, cell, given = {}) {
     setUpNorms(lab.task);
     find("#rate").value = RATES[name];
     const names = (symbols) => Array.from(symbols, symbolLabel);
-    const right = name === "hello" ? "Underlined: the letter that comes next." : "The right answer is underlined.";
+    const right = name === "hello" ? "✓ is the letter that comes next." : "✓ is the right answer.";
     lab.names = { inputs: names(lab.task.inputs), outputs: names(lab.task.outputs), right };
     if (!readInput(given.text ?? lab.task.example)) readInput(lab.task.example);
     chooseCell(CELLS[cell] ? cell : "lstm", given);
@@ -67,7 +69,7 @@ function chooseCell(cell, given = {}) {
 
 /** Take another network, and changes, step and unit of a link. */
 function setBase(base, { changes = [], step = 1, unit = 0 } = {}) {
-  player.pause();
+  player.stop();
   lab.base = base;
   lab.changes = changes.filter((change) => isValidChange(base, change));
   lab.t = Math.max(0, Math.min(lab.xs.length, step));
@@ -94,7 +96,7 @@ function readInput(text) {
 function reread(text) {
   if (!lab.task) return run.read(text);
   if (!readInput(text)) return undefined;
-  player.pause();
+  player.stop();
   lab.t = Math.max(1, Math.min(lab.t, lab.xs.length));
   lab.shown = null;
   return change();
@@ -107,7 +109,7 @@ function change() {
   retrace();
   find("#changes").textContent = describeChanges(lab.changes);
   find("#undo").disabled = find("#reset").disabled = !lab.changes.length;
-  saveLink();
+  saveLink(lab);
 }
 
 function retrace() {
@@ -144,22 +146,27 @@ function drawUnit() {
   move();
 }
 
-/** Draw what depends on the current step. */
-function move() {
-  const { t, trace, network, labels } = lab, record = trace[t - 1] ?? null, before = lab.before?.[t - 1] ?? null;
+// Parts of the page that change with the step, and what draws them.
+const PARTS = {
+  "#chain": () => showChain(lab.trace, lab.t, lab.labels, answerOf, lab.width),
+  "#equations": (record) => equations.fill(record, lab.unit),
+  "#output": (record) => showOutput(lab.network, record, lab.before?.[lab.t - 1] ?? null, lab.names, record?.target),
+  "#detail": (record) => showDetail(lab.network, record, lab.chosen, lab.names),
+  "#maps": () => moveMaps(lab.t / lab.trace.length),
+  "#histories": () => moveHistories(lab.t),
+  "#saliency": () => drawRemembered(),
+};
+const inView = new Set();
+
+/** Draw what depends on the current step; while the network plays, only what is in the window. */
+function move(isPlaying = false) {
+  const { t, trace, labels } = lab, record = trace[t - 1] ?? null;
   find("#cursor").max = trace.length;
   find("#cursor").value = t;
-  find("#where").textContent = `${t} of ${trace.length}`;
-  find("#input-now").textContent = record ? `Step ${t} reads x = ${labels[t - 1]}.` : "Nothing is read yet.";
-  find("#maps").style.setProperty("--cursor", t / trace.length);
-  equations.fill(record, lab.unit);
-  showChain(trace, t, labels, answerOf, lab.width);
-  find("#output-title").textContent = lab.names.outputs.length ? "Output: softmax" : "Output";
-  showOutput(network, record, before, lab.names, record?.target);
-  showDetail(network, record, lab.chosen, lab.names);
-  moveHistories(t);
-  drawRemembered();
-  lab.atStep?.(t);
+  setText(find("#where"), `${t} of ${trace.length}`);
+  setText(find("#input-now"), record ? `Step ${t} reads x = ${labels[t - 1]}.` : "Nothing is read yet.");
+  setText(find("#output-title"), lab.names.outputs.length ? "Output: softmax" : "Output");
+  for (const [part, draw] of Object.entries(PARTS)) if (!isPlaying || inView.has(part)) draw(record);
 }
 
 function answerOf(record) {
@@ -185,7 +192,7 @@ function drawRemembered() {
 
 function drawSaliencyNow() {
   const { network, trace, t, labels, clamps } = lab;
-  find("#target-step").textContent = t;
+  setText(find("#target-step"), String(t));
   if (!t) return drawSaliency([], labels, "Nothing is read yet.");
   const chosen = find("#target").value, { outputs } = trace[t - 1];
   const target = !network.outputs ? lab.unit : chosen === "top" ? outputs.indexOf(Math.max(...outputs)) : Number(chosen);
@@ -197,11 +204,11 @@ function drawSaliencyNow() {
 
 // What a person does
 
-function goTo(t) {
+function goTo(t, isPlaying = false) {
   if (!lab.trace) return;
   lab.t = Math.max(0, Math.min(lab.trace.length, t));
-  move();
-  saveLink();
+  move(isPlaying);
+  saveLink(lab);
 }
 
 function choose(unit) {
@@ -209,7 +216,7 @@ function choose(unit) {
   lab.chosen = { ...lab.chosen, unit };
   find("#unit").value = unit;
   drawUnit();
-  saveLink();
+  saveLink(lab);
 }
 
 function inspect(chosen, isChoice) {
@@ -234,36 +241,20 @@ function dropChanges(changes) {
   fillChange();
 }
 
-// The address holds what is seen
-
-let saving = null;
-function saveLink() {
-  clearTimeout(saving);
-  // Browsers refuse many changes of the address in a short time.
-  saving = setTimeout(() => {
-    const values = { network: lab.task?.name ?? "run", cell: lab.cell, text: lab.text, step: lab.t, unit: lab.unit };
-    if (lab.changes.length) values.changes = JSON.stringify(lab.changes);
-    history.replaceState(null, "", `#${new URLSearchParams(values)}`);
-  }, 250);
-}
-
 function openLink() {
-  const values = new URLSearchParams(location.hash.slice(1));
-  let changes = [];
-  try {
-    changes = JSON.parse(values.get("changes") ?? "[]");
-  } catch {
-    say("The changes in the link cannot be read; the network is untouched.", true);
-  }
-  const given = { changes: Array.isArray(changes) ? changes : [], step: Math.trunc(Number(values.get("step") ?? 1)) || 0, unit: Math.trunc(Number(values.get("unit"))) || 0 };
-  if (values.has("text")) given.text = values.get("text");
+  const { network, cell, isBroken, ...given } = readLink();
+  if (isBroken) say("The changes in the link cannot be read; the network is untouched.", true);
   const names = [...tasks.map(({ name }) => name), ...(run ? ["run"] : [])];
-  const name = names.includes(values.get("network")) ? values.get("network") : run ? "run" : tasks[0].name;
-  chooseTask(name, values.get("cell"), given);
+  chooseTask(names.includes(network) ? network : run ? "run" : tasks[0].name, cell, given);
 }
 
 function connect() {
-  player = new Player(lab, { goTo, light: (phase) => equations?.light(phase), saved: saveLink });
+  player = new Player(lab, { goTo, light: (phase) => equations?.light(phase) });
+  const observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) inView[isIntersecting ? "add" : "delete"](`#${target.id}`);
+  });
+  for (const part of Object.keys(PARTS)) observer.observe(find(part));
+  setUpSaliency();
   training = new Training(Object.assign(Object.create(lab), {
     begin: () => cloneNetwork(lab.network),
     show: (network) => { lab.base = network; lab.changes = []; change(); fillChange(); },

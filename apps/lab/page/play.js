@@ -3,7 +3,7 @@
 import { find } from "./views.js";
 
 export class Player {
-  /** `lab` has the step `t` and the `trace`; `page` has goTo(t), light(phase) and saved(). */
+  /** `lab` has the step `t` and the `trace`; `page` has goTo(t, isPlaying) and light(phase). */
   constructor(lab, page) {
     Object.assign(this, { lab, page, playing: false, phase: -1, phases: 0 });
     const on = (selector, action) => { find(selector).onclick = action; };
@@ -36,15 +36,25 @@ export class Player {
     this.page.light(phase);
   }
 
-  pause() {
+  stop() {
     this.playing = false;
     find("#play").textContent = "▶ Play";
+    find("#detail").ariaLive = "polite";
     this.light(-1);
+  }
+
+  pause() {
+    const wasPlaying = this.playing;
+    this.stop();
+    // What was not in the window is drawn now.
+    if (wasPlaying) this.page.goTo(this.lab.t);
   }
 
   play() {
     if (this.lab.t >= this.lab.trace.length) this.page.goTo(0);
     this.playing = true;
+    // A screen reader would read each step.
+    find("#detail").ariaLive = "off";
     find("#play").textContent = "❚❚ Pause";
     this.last = performance.now();
     this.due = 0;
@@ -67,7 +77,7 @@ export class Player {
         this.light(0);
       }
     }
-    if (steps > 0 && this.lab.t < this.lab.trace.length) this.page.goTo(this.lab.t + steps);
+    if (steps > 0 && this.lab.t < this.lab.trace.length) this.page.goTo(this.lab.t + steps, true);
     if (this.lab.t >= this.lab.trace.length && (!find("#terms").checked || this.phase + 1 >= this.phases)) this.pause();
     else requestAnimationFrame((later) => this.frame(later));
   }

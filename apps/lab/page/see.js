@@ -61,7 +61,12 @@ function oneMap(title, range, rows, limit, labels, units, onChoose, width) {
     canvas.title = `unit ${units[row]}, step ${column + 1} (${labels[column]}): ${show(rows[row][column])}`;
   });
   const symbols = make("div", { className: "symbols", ariaHidden: "true" }, ...(namesFit(labels, width) ? labels.map((label) => make("span", {}, label)) : []));
-  return make("div", { className: "map" }, make("div", { className: "map-title" }, make("span", {}, title), make("span", {}, range)), make("div", { className: "map-frame" }, canvas), symbols);
+  return make("div", { className: "map" }, make("div", { className: "map-title" }, make("span", {}, title), make("span", {}, range)), make("div", { className: "map-frame" }, canvas, make("i")), symbols);
+}
+
+/** Fade in all maps what was not read yet; `part` of the steps was read. */
+export function moveMaps(part) {
+  for (const cover of document.querySelectorAll("#maps i")) cover.style.transform = `translateX(${(100 * part).toFixed(3)}%)`;
 }
 
 /** Draw the history of one unit and the path of the state; returns a function that moves both to a step. */

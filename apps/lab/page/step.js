@@ -1,7 +1,7 @@
-// The equations of the current step with their numbers, and where one number comes from.
+// The equations of the current step with their numbers, the output, and the unrolled network.
 
 import { CELLS, softmax } from "./cells.js";
-import { bar, colour, find, make, show } from "./views.js";
+import { colour, fillBars, fillBlocks, find, isDark, make, setText, show } from "./views.js";
 
 const sub = (name) => make("sub", {}, name);
 const vector = (name) => (record, n) => record.gates.subarray(name * n, name * n + n);
@@ -35,6 +35,8 @@ function linesOf(network) {
     { name: "h", terms: [["z"], " ∗ ", ["h′"], " + (1 − ", ["z"], ") ∗ ", ["g"]], vector: (record) => record.h },
   ];
 }
+
+export const lineOf = (network, name) => linesOf(network).find((line) => line.name === name);
 
 /** Numbers of the terms of a line for one unit, in the order of the formula, then the sum and the result. */
 function numbersOf(network, line, record, j) {
@@ -80,15 +82,8 @@ export function makeEquations(network, shownUnits, onInspect) {
   function fill(record, unit) {
     for (const { line, chips, numbers } of parts) {
       const values = record ? (line.vector ?? vector(line.block))(record, network.units) : null;
-      chips.forEach((chip, index) => {
-        const value = values ? values[shownUnits[index]] : NaN;
-        // Two digits are enough to compare; the exact number stands below and in the detail.
-        chip.textContent = !values ? "·" : Math.abs(value) < 0.005 ? "0.00" : show(value, 2);
-        chip.style.background = values ? colour(value, 0.55) : "";
-        chip.setAttribute("aria-label", `${line.name} of unit ${shownUnits[index]}: ${values ? show(value) : "nothing read yet"}`);
-        chip.setAttribute("aria-pressed", String(shownUnits[index] === unit));
-      });
-      numbers.textContent = record ? numeric(network, line, record, unit) : " ";
+      chips.forEach((chip, index) => fillChip(chip, line.name, shownUnits[index], values ? values[shownUnits[index]] : null, unit));
+      setText(numbers, record ? numeric(network, line, record, unit) : " ");
     }
   }
 
@@ -98,7 +93,18 @@ export function makeEquations(network, shownUnits, onInspect) {
   return { fill, light, phases: lit.length };
 }
 
-function numeric(network, line, record, unit) {
+function fillChip(chip, name, unit, value, chosen) {
+  const isRead = value !== null;
+  // Two digits are enough to compare; the exact number stands below and in the detail.
+  setText(chip, !isRead ? "·" : Math.abs(value) < 0.005 ? "0.00" : show(value, 2));
+  const background = isRead ? colour(value, 0.55) : "", pressed = String(unit === chosen);
+  if (chip.shade !== background) chip.style.background = chip.shade = background;
+  chip.setAttribute("aria-label", `${name} of unit ${unit}: ${isRead ? show(value) : "nothing read yet"}`);
+  if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
+}
+
+/** An equation with the numbers of one unit. */
+export function numeric(network, line, record, unit) {
   const values = numbersOf(network, line, record, unit), texts = values.map((value) => show(value)), result = texts.pop();
   const name = `${line.name}[${unit}] = `;
   const signed = (text) => (text.startsWith("−") ? `(${text})` : text);
@@ -116,118 +122,59 @@ function numeric(network, line, record, unit) {
   return `${name}${line.squash}(${texts.map((text, index) => (index ? signed(text) : text)).join(" + ")}) = ${line.squash}(${sum}) = ${result}`;
 }
 
-const heading = (text) => make("h4", {}, text);
-const paragraph = (text) => make("p", {}, text);
-
-function table(rows) {
-  return make("table", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((text) => make("td", {}, text)))));
-}
-
-/** Show one number: the weights and products that make it, and what it reaches. */
-export function showDetail(network, record, chosen, names) {
-  const element = find("#detail");
-  if (!record) {
-    element.replaceChildren(paragraph("Nothing is read yet: take a step."));
-    return;
-  }
-  const { units: n, width, kernel, recurrent_kernel: u } = network, { name, block, unit } = chosen;
-  const line = linesOf(network).find((each) => each.name === name);
-  const content = [make("b", {}, numeric(network, line, record, unit))];
-  if (block !== undefined) {
-    const at = block * n + unit, resetBefore = network.cell === "gru" && !network.resetAfter && block === 2;
-    const inputs = [...record.x.keys()].filter((k) => record.x[k] !== 0).map((k) => [k, record.x[k], kernel[k * width + at]]);
-    content.push(heading("From the input: x × W"), products(inputs.map(([k, x, w]) => [names.inputs[k] ?? `x[${k}]`, x, w]), record.fromInput[at]));
-    const state = Array.from(record.prev.h, (value, k) => [`h′[${k}]`, resetBefore ? value * record.gates[n + k] : value, u[k * width + at]]);
-    content.push(heading(`From the state: ${resetBefore ? "r ∗ h′" : "h′"} × U`), products(state, record.fromState[at]));
-  }
-  content.push(heading("It reaches"), ...reach(network, record, chosen, names));
-  element.replaceChildren(...content);
-}
-
-function products(rows, total) {
-  // A large layer has more rows than anyone reads: the largest products are shown, and the rest is added up.
-  const order = rows.length > 24 ? [...rows].sort((one, other) => Math.abs(other[1] * other[2]) - Math.abs(one[1] * one[2])) : rows;
-  const shown = order.slice(0, 24), rest = order.slice(24).reduce((sum, [, x, w]) => sum + x * w, 0);
-  const lines = shown.map(([label, x, w]) => [label, show(x), "×", show(w), "=", show(x * w)]);
-  if (order.length > 24) lines.push([`${order.length - 24} more`, "", "", "", "", show(rest)]);
-  return table([...lines, ["sum", "", "", "", "=", show(total)]]);
-}
-
-function reach(network, record, { name, block, unit: j }, names) {
-  const { units: n, width, gates } = { ...network, gates: record.gates };
-  if (name === "h") {
-    const { blocks } = CELLS[network.cell];
-    const rows = blocks.map((gate, b) => {
-      const row = Array.from({ length: n }, (_, k) => [k, network.recurrent_kernel[j * width + b * n + k]]);
-      const [k, w] = row.reduce((most, each) => (Math.abs(each[1]) > Math.abs(most[1]) ? each : most));
-      return [`${gate} next step`, `most: unit ${k}`, "×", show(w), "=", show(record.h[j] * w)];
-    });
-    if (network.outputs) {
-      for (let m = 0; m < network.outputs; m++) {
-        const w = network.output_kernel[j * network.outputs + m];
-        rows.push([`output ${names.outputs[m] ?? ""}`, show(record.h[j]), "×", show(w), "=", show(record.h[j] * w)]);
-      }
-    }
-    return [table(rows)];
-  }
-  if (name === "c") return [paragraph(`h[${j}] = o ∗ tanh(c) = ${show(record.h[j])}, and the next step's c[${j}], times f.`)];
-  if (network.cell === "lstm") {
-    const text = {
-      i: `i ∗ g = ${show(gates[j] * gates[2 * n + j])}, its part of c[${j}]`,
-      f: `f ∗ c′ = ${show(gates[n + j] * record.prev.c[j])}, what stays of c′[${j}]`,
-      g: `i ∗ g = ${show(gates[j] * gates[2 * n + j])}, its part of c[${j}]`,
-      o: `o ∗ tanh(c) = ${show(record.h[j])} = h[${j}]`,
-    };
-    return [paragraph(text[name])];
-  }
-  const text = {
-    z: `z ∗ h′ = ${show(gates[j] * record.prev.h[j])}, what stays of h′[${j}]; (1 − z) ∗ g = ${show((1 - gates[j]) * gates[2 * n + j])}, what is new`,
-    r: network.resetAfter ? `r times the state's part of the candidate g[${j}]` : `r ∗ h′[${j}] = ${show(gates[n + j] * record.prev.h[j])}, which all candidates read`,
-    g: `(1 − z) ∗ g = ${show((1 - gates[j]) * gates[2 * n + j])}, its part of h[${j}]`,
-  };
-  return [paragraph(text[name])];
-}
-
 /** Softmax over the outputs as bars, or the number that is predicted; `other` is the untouched network's record. */
 export function showOutput(network, record, other, names, target) {
-  const element = find("#output");
-  find("#output-note").textContent = "";
-  if (!network.outputs) return element.replaceChildren(paragraph("The rest of the model is not shown here: the layer's output is h."));
-  if (!record) return element.replaceChildren(paragraph("Nothing is read yet."));
-  if (!names.outputs.length) {
-    const rows = [paragraph(`Predicted next value: ${show(record.outputs[0])}`)];
-    if (other) rows.push(paragraph(`Untouched network: ${show(other.outputs[0])}`));
-    if (target !== null && target !== undefined) rows.push(paragraph(`Next value: ${show(target)}`));
-    return element.replaceChildren(...rows);
+  const element = find("#output"), isNumber = !names.outputs.length;
+  const note = network.outputs && record && !isNumber ? `${names.right}${other ? " Orange: the untouched network." : ""}` : "";
+  setText(find("#output-note"), note);
+  if (!network.outputs) return fillBlocks(element, [["p", "The rest of the model is not shown here: the layer's output is h."]]);
+  if (!record) return fillBlocks(element, [["p", "Nothing is read yet."]]);
+  if (isNumber) {
+    const rows = [["p", `Predicted next value: ${show(record.outputs[0])}`]];
+    if (other) rows.push(["p", `Untouched network: ${show(other.outputs[0])}`]);
+    if (target !== null && target !== undefined) rows.push(["p", `Next value: ${show(target)}`]);
+    return fillBlocks(element, rows);
   }
-  find("#output-note").textContent = `${names.right}${other ? " Orange: the untouched network." : ""}`;
-  const probabilities = softmax(record.outputs), before = other && softmax(other.outputs);
-  element.replaceChildren(...probabilities.map((value, m) => {
-    const row = bar(names.outputs[m], value, `${(100 * value).toFixed(1)} %`, before ? before[m] : null);
-    if (m === target) {
-      row.classList.add("right");
-      row.title = names.right;
-      row.firstChild.append(make("span", { className: "hidden" }, " (underlined)"));
-    }
-    return row;
-  }));
-  return undefined;
+  const before = other && softmax(other.outputs);
+  return fillBars(element, softmax(record.outputs).map((value, m) => ({
+    name: names.outputs[m], part: value, text: `${(100 * value).toFixed(1)} %`, other: before ? before[m] : null,
+    right: m === target ? names.right : "",
+  })));
 }
 
-/** The unrolled network around the current step. */
-export function showChain(trace, t, labels, answers, width) {
-  const count = Math.max(3, Math.min(trace.length, Math.floor(width / 84)));
-  const first = Math.max(0, Math.min(trace.length - count, t - Math.ceil(count / 2)));
-  find("#chain").replaceChildren(...trace.slice(first, first + count).map((record, offset) => {
-    const index = first + offset;
-    const strip = make("span", { className: "strip" });
-    for (const value of record.h.slice(0, 16)) {
-      const cell = make("i");
-      cell.style.background = colour(value);
-      strip.append(cell);
-    }
+let links = [], linksOf = null;
+
+function makeLinks(labels) {
+  links = labels.map((label, index) => {
+    const answer = make("span", { className: "answer" }), strip = make("span", { className: "strip" });
     const box = make("div", { className: "box" }, make("small", {}, `h step ${index + 1}`), strip);
-    const name = index === t - 1 ? "link now" : index >= t ? "link later" : "link";
-    return make("div", { className: name }, make("span", {}, index < t && answers(record) ? `${answers(record)} ↑` : ""), box, make("span", {}, `↑ ${labels[index]}`));
-  }));
+    return { answer, strip, element: make("div", { className: "link" }, answer, box, make("span", {}, `↑ ${label}`)), record: null, isDark: null };
+  });
+  linksOf = labels;
+  find("#chain .track").replaceChildren(...links.map(({ element }) => element));
+}
+
+function fillLink(link, record, answers) {
+  if (link.record === record && link.isDark === isDark()) return;
+  const shown = record.h.subarray(0, 16), part = 100 / shown.length;
+  const stops = Array.from(shown, (value, j) => `${colour(value)} ${(j * part).toFixed(2)}% ${((j + 1) * part).toFixed(2)}%`);
+  link.strip.style.background = `linear-gradient(90deg, ${stops.join()})`;
+  const answer = answers(record);
+  setText(link.answer, answer && `${answer} ↑`);
+  Object.assign(link, { record, isDark: isDark() });
+}
+
+/** Move the unrolled network so that the current step is in its middle; only links in the window are drawn. */
+export function showChain(trace, t, labels, answers, width) {
+  const count = Math.min(trace.length, Math.max(3, Math.floor(width / 84)));
+  const first = Math.max(0, Math.min(trace.length - count, t - Math.ceil(count / 2)));
+  if (linksOf !== labels) makeLinks(labels);
+  const track = find("#chain .track");
+  if (track.style.getPropertyValue("--count") !== String(count)) track.style.setProperty("--count", count);
+  track.style.transform = `translateX(${-(100 * first) / count}%)`;
+  links.slice(first, first + count).forEach((link, offset) => {
+    const index = first + offset, name = index === t - 1 ? "link now" : index >= t ? "link later" : "link";
+    fillLink(link, trace[index], answers);
+    if (link.element.className !== name) link.element.className = name;
+  });
 }

@@ -2,7 +2,10 @@
 
 import { CELLS, backward, clip, cloneNetwork, forward, lossGradients, makeNetwork, outputGradient, softmax, stateNorms } from "./cells.js";
 import { drawSequence, makeRandom, randomWeights } from "./tasks.js";
-import { bar, drawLines, find, legend, make, namesFit, show } from "./views.js";
+import { cellAt, colours, drawLines, fillBars, find, legend, make, namesFit, setText, show } from "./views.js";
+
+// Pixels of the picture of what is remembered: a column with its gap, and its height.
+const COLUMN = 8, HEIGHT = 240;
 
 /**
  * How much an output at step T changes with each input up to it: Euclidean norm of its gradient by x.
@@ -19,23 +22,36 @@ export function saliency(network, trace, t, target, isNumber, clamps) {
   return inputs.map((gradient) => Math.hypot(...gradient));
 }
 
-let columns = [], columnsOf = null;
+let shown = [], namesOf = null;
+
+/** Draw how much each step is remembered, as columns of which the largest fills the height. */
 export function drawSaliency(values, labels, text) {
+  const canvas = find("#saliency canvas"), names = find("#saliency .symbols"), context = canvas.getContext("2d");
   const largest = Math.max(...values.filter(Number.isFinite), 1e-300);
-  if (columnsOf !== labels) {
-    const isNamed = namesFit(labels, find("#saliency").clientWidth);
-    columns = labels.map((label) => make("div", {}, make("i"), isNamed ? label : ""));
-    columnsOf = labels;
-    find("#saliency").replaceChildren(...columns);
+  shown = { values, labels };
+  if (namesOf !== labels) {
+    namesOf = labels;
+    names.replaceChildren(...(namesFit(labels, find("#saliency").clientWidth) ? labels.map((label) => make("span", {}, label)) : []));
+    // A column and a gap of whole pixels; CSS makes the canvas as wide as the page.
+    canvas.width = labels.length * COLUMN;
+    canvas.height = HEIGHT;
   }
-  columns.forEach((column, index) => {
-    const isRead = index < values.length;
-    column.title = isRead ? `step ${index + 1}, ${labels[index]}: ${show(values[index])}` : "not read yet";
-    // Unlike its height, its scale needs no new layout.
-    column.firstChild.style.transform = `scaleY(${isRead ? Math.min(1, values[index] / largest) || 0 : 0})`;
-    column.className = index === values.length - 1 ? "now" : "";
+  context.clearRect(0, 0, canvas.width, HEIGHT);
+  context.fillStyle = `rgb(${colours().negative.join()})`;
+  values.forEach((value, index) => {
+    const height = HEIGHT * (Math.min(1, value / largest) || 0);
+    context.fillRect(index * COLUMN, HEIGHT - height, COLUMN - 1, height);
   });
-  find("#saliency-note").textContent = text;
+  setText(find("#saliency-note"), text);
+}
+
+/** Name the column under the pointer. */
+export function setUpSaliency() {
+  const canvas = find("#saliency canvas");
+  canvas.onmousemove = (event) => {
+    const index = Math.floor(cellAt(canvas, event)[1] / COLUMN), { values, labels } = shown;
+    canvas.title = `step ${index + 1}, ${labels[index]}: ${index < values.length ? show(values[index]) : "not read yet"}`;
+  };
 }
 
 /** Recurrent weights scaled, and the bias of the forget gate (LSTM) or update gate (GRU) raised. */
@@ -78,9 +94,9 @@ export function setUpNorms(task) {
     find("#limit-value").textContent = show(limit, 2);
     // Lengths are on a scale of powers of ten, from 0.001 to 1000.
     const length = (value) => (Math.log10(Math.max(value, 1e-3)) + 3) / 6;
-    find("#clipping").replaceChildren(...gradients.map((norm, index) => {
-      const clipped = Math.min(norm, limit);
-      return bar(titles[index], length(clipped), norm > limit ? `${show(norm, 2)} → ${show(clipped, 2)}` : show(norm, 2), length(norm));
+    fillBars(find("#clipping"), gradients.map((norm, index) => {
+      const clipped = Math.min(norm, limit), text = norm > limit ? `${show(norm, 2)} → ${show(clipped, 2)}` : show(norm, 2);
+      return { name: titles[index], part: length(clipped), text, other: length(norm) };
     }));
   }
 

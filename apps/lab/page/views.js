@@ -27,7 +27,8 @@ export const namesFit = (labels, width) => labels.length * (4 + 7 * Math.max(...
 const dark = matchMedia("(prefers-color-scheme: dark)");
 /** Calls back when the page turns dark or light. */
 export const onTheme = (callback) => dark.addEventListener("change", callback);
-const colours = () => dark.matches
+export const isDark = () => dark.matches;
+export const colours = () => dark.matches
   ? { paper: [31, 34, 38], negative: [86, 180, 233], positive: [240, 134, 46] }
   : { paper: [246, 246, 244], negative: [0, 114, 178], positive: [213, 94, 0] };
 
@@ -36,8 +37,54 @@ function mix(value, { paper, negative, positive }) {
   return paper.map((from, channel) => Math.round(from + part * (end[channel] - from)));
 }
 
+// By theme and strength, the colours of values from -1 to 1: a step of a sequence has hundreds of them.
+const scales = {};
+function scaleOf(strength) {
+  const palette = colours();
+  return (scales[`${dark.matches} ${strength}`] ??= Array.from({ length: 255 }, (_, at) => `rgb(${mix((strength * (at - 127)) / 127, palette).join()})`));
+}
+
 /** Colour of a value between -1 and 1; `strength` below 1 keeps text on it readable. */
-export const colour = (value, strength = 1) => `rgb(${mix(Math.max(-1, Math.min(1, value)) * strength, colours()).join()})`;
+export const colour = (value, strength = 1) => scaleOf(strength)[Number.isNaN(value) ? 254 : Math.round(127 * Math.max(-1, Math.min(1, value))) + 127];
+
+// What is written again makes the browser lay out and paint again, even if it is the same.
+export function setText(element, text) {
+  const node = element.firstChild;
+  if (!node) element.textContent = text;
+  else if (node.data !== text) node.data = text;
+}
+
+/** Write blocks, [tag, text or rows of a table], into an element; elements that are there already are used again. */
+export function fillBlocks(element, blocks) {
+  blocks.forEach(([tag, content], index) => {
+    const child = childAt(element, index, tag);
+    if (tag === "table") fillTable(child, content);
+    else setText(child, content);
+  });
+  shorten(element, blocks.length);
+}
+
+function fillTable(table, rows) {
+  rows.forEach((cells, r) => {
+    const row = childAt(table, r, "tr");
+    cells.forEach((text, index) => setText(childAt(row, index, "td"), text));
+    shorten(row, cells.length);
+  });
+  shorten(table, rows.length);
+}
+
+function childAt(element, index, tag) {
+  const child = element.children[index];
+  if (child?.localName === tag) return child;
+  const made = make(tag);
+  if (child) child.replaceWith(made);
+  else element.append(made);
+  return made;
+}
+
+function shorten(element, count) {
+  while (element.children.length > count) element.lastElementChild.remove();
+}
 
 /** Draw values[row][column] one pixel each; CSS enlarges them. */
 export function drawMap(canvas, rows, limit = 1, height = 12) {
@@ -148,24 +195,44 @@ export function drawPath(element, points, labels) {
     done, ...dots, mark,
   );
   let before = -1;
-  dots.forEach((dot) => dot.setAttribute("opacity", 0.3));
+  dots.forEach((dot) => dot.classList.add("later"));
+  const starts = at.map(text);
   return (index) => {
-    done.setAttribute("d", index < 0 ? "" : `M${at.slice(0, index + 1).map(text).join("L")}`);
+    done.setAttribute("d", index < 0 ? "" : `M${starts.slice(0, index + 1).join("L")}`);
     mark.setAttribute("visibility", index < 0 ? "hidden" : "visible");
-    for (let each = Math.min(before, index) + 1; each <= Math.max(before, index); each++) dots[each].setAttribute("opacity", each <= index ? 1 : 0.3);
+    for (let each = Math.min(before, index) + 1; each <= Math.max(before, index); each++) dots[each].classList.toggle("later", each > index);
     before = index;
     mark.setAttribute("transform", `translate(${text(at[Math.max(0, index)]).replace(" ", ",")})`);
   };
 }
 
-/** One bar with a name and a number; `other` is drawn thinner below, to compare. */
-export function bar(name, part, text, other = null) {
-  const length = make("i"), box = make("div", {}, length);
-  length.style.width = `${100 * Math.max(0, Math.min(1, part || 0))}%`;
-  if (other !== null) {
-    const second = make("i", { className: "other" });
-    second.style.width = `${100 * Math.max(0, Math.min(1, other || 0))}%`;
-    box.append(second);
-  }
-  return make("div", { className: "bar" }, make("span", { textContent: name }), box, make("span", { textContent: text }));
+/**
+ * Draw bars: rows of {name, part, text}, and maybe `other`, drawn thinner below to compare, and `right`, what to say of the
+ * right one. Bars that are there already are used again.
+ */
+export function fillBars(element, rows) {
+  rows.forEach(({ name, part, text, other = null, right = "" }, index) => {
+    let row = element.children[index];
+    if (!row?.classList.contains("bar")) {
+      const made = make("div", { className: "bar" }, make("span"), make("div", {}, make("i"), make("i", { className: "other" })), make("span"));
+      if (row) row.replaceWith(made);
+      else element.append(made);
+      row = made;
+    }
+    const [title, box, number] = row.children, [length, second] = box.children;
+    setText(title, right ? `${name} \u2713` : name);
+    setText(number, text);
+    setScale(length, part);
+    setScale(second, other ?? 0);
+    if (row.title !== right) {
+      row.title = right;
+      row.classList.toggle("right", right !== "");
+    }
+  });
+  shorten(element, rows.length);
+}
+
+// Unlike a width, a scale needs no new layout.
+function setScale(element, part) {
+  element.style.transform = `scaleX(${Math.max(0, Math.min(1, part || 0)).toFixed(4)})`;
 }
