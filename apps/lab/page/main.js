@@ -9,14 +9,15 @@ import { showReading } from "./read.js";
 import { openRun } from "./run.js";
 import { activeUnits, drawHistories, drawMaps, moveMaps } from "./see.js";
 import { readSeries, readSymbols, setUpPad, symbolLabel } from "./sequence.js";
+import { describeSimilar, showSimilar } from "./similar.js";
 import { makeEquations, showChain, showOutput } from "./step.js";
 import { makeRandom, randomWeights, targetsOf } from "./tasks.js";
 import { Training } from "./train.js";
-import { drawSaliency, saliency, setUpNorms, setUpSaliency } from "./understand.js";
+import { setUpNorms, setUpSaliency, showRemembered } from "./understand.js";
 import { find, make, onTheme, options, setText, show } from "./views.js";
 
 const lab = { changes: [], unit: 0, t: 1, chosen: null, names: { inputs: [], outputs: [] } };
-let tasks, run, player, training, equations, moveHistories, fillChange;
+let tasks, run, player, training, equations, moveHistories, fillChange, drawNorms;
 
 // Learning rates with which plain gradient descent learns the tasks.
 const RATES = { hello: 2, brackets: 1, sine: 0.1, echo: 2 };
@@ -38,9 +39,10 @@ function chooseTask(name, cell, given = {}) {
   find("#text-form").hidden = isNumber();
   find("#text-title").textContent = lab.task ? "Text to read" : run.title;
   find("#series-form").hidden = !isNumber();
+  find("#similar-where").textContent = describeSimilar(lab.task);
   find("#train").hidden = find("#norms-part").hidden = !lab.task;
   if (lab.task) {
-    setUpNorms(lab.task);
+    drawNorms = setUpNorms(lab.task);
     find("#rate").value = RATES[name];
     const names = (symbols) => Array.from(symbols, symbolLabel);
     const right = name === "hello" ? "✓ is the letter that comes next." : "✓ is the right answer.";
@@ -104,15 +106,15 @@ function reread(text) {
 
 // What follows from network, changes and sequence
 
-function change() {
+function change(isPlaying = false) {
   Object.assign(lab, applyChanges(lab.base, lab.changes));
-  retrace();
+  retrace(isPlaying);
   find("#changes").textContent = describeChanges(lab.changes);
   find("#undo").disabled = find("#reset").disabled = !lab.changes.length;
   saveLink(lab);
 }
 
-function retrace() {
+function retrace(isPlaying = false) {
   if (!lab.base) return;
   const { network, start, clamps, xs } = lab;
   lab.trace = forward(network, xs, { start, clamps });
@@ -130,20 +132,20 @@ function retrace() {
     lab.equationsOf = network;
   }
   player.phases = equations.phases;
-  drawAll();
+  drawAll(isPlaying);
 }
 
-function drawAll() {
-  drawMaps(lab.network, lab.trace, lab.before, lab.mapUnits = activeUnits(lab.trace, 64), lab.labels, (step, unit) => {
+function drawAll(isPlaying = false) {
+  if (!isPlaying || inView.has("#maps")) drawMaps(lab.network, lab.trace, lab.before, lab.mapUnits = activeUnits(lab.trace, 64), lab.labels, (step, unit) => {
     if (lab.shown.includes(unit)) choose(unit);
     goTo(step);
   });
-  drawUnit();
+  drawUnit(isPlaying);
 }
 
-function drawUnit() {
-  moveHistories = drawHistories(lab.network, lab.trace, lab.unit, lab.labels);
-  move();
+function drawUnit(isPlaying = false) {
+  if (!isPlaying || inView.has("#histories")) moveHistories = drawHistories(lab.network, lab.trace, lab.unit, lab.labels);
+  move(isPlaying);
 }
 
 // Parts of the page that change with the step, and what draws them.
@@ -154,7 +156,8 @@ const PARTS = {
   "#detail": (record) => showDetail(lab.network, record, lab.chosen, lab.names),
   "#maps": () => moveMaps(lab.t / lab.trace.length),
   "#histories": () => moveHistories(lab.t),
-  "#saliency": () => drawRemembered(),
+  "#saliency": () => showRemembered(lab),
+  "#similar": () => showSimilar(lab),
 };
 const inView = new Set();
 
@@ -180,26 +183,6 @@ function showTargets() {
   if (!lab.network.outputs) options(find("#target"), [["unit", "h of the chosen unit"]]);
   else if (isNumber()) options(find("#target"), [["number", "the predicted number"]]);
   else options(find("#target"), [["top", "log p of the likeliest output"], ...names.map((name, m) => [m, `log p(${name})`])], find("#target").value);
-}
-
-let remembering = null;
-function drawRemembered() {
-  clearTimeout(remembering);
-  // The gradient of a large layer takes longer than a frame.
-  if (lab.network.units > 64) remembering = setTimeout(drawSaliencyNow, 200);
-  else drawSaliencyNow();
-}
-
-function drawSaliencyNow() {
-  const { network, trace, t, labels, clamps } = lab;
-  setText(find("#target-step"), String(t));
-  if (!t) return drawSaliency([], labels, "Nothing is read yet.");
-  const chosen = find("#target").value, { outputs } = trace[t - 1];
-  const target = !network.outputs ? lab.unit : chosen === "top" ? outputs.indexOf(Math.max(...outputs)) : Number(chosen);
-  const values = saliency(network, trace, t, target, isNumber(), clamps), [farthest] = [...values.keys()].sort((one, other) => values[other] - values[one]);
-  const what = !network.outputs ? `h[${target}]` : isNumber() ? "the predicted number" : `log p(${lab.names.outputs[target]})`;
-  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} “${labels[farthest]}”, ${t - 1 - farthest} ${t - 2 === farthest ? "step" : "steps"} back.`;
-  return drawSaliency(values, labels, text);
 }
 
 // What a person does
@@ -257,7 +240,7 @@ function connect() {
   setUpSaliency();
   training = new Training(Object.assign(Object.create(lab), {
     begin: () => cloneNetwork(lab.network),
-    show: (network) => { lab.base = network; lab.changes = []; change(); fillChange(); },
+    show: (network, isPlaying) => { lab.base = network; lab.changes = []; change(isPlaying); fillChange(); },
     randomize: () => {
       const { cell, units, features, outputs } = lab.base;
       setBase(makeNetwork(randomWeights(cell, units, features, outputs, CELLS[cell].blocks.length, makeRandom(Date.now()))), { step: lab.t, unit: lab.unit });
@@ -273,8 +256,8 @@ function connect() {
   find("#unit").onchange = (event) => choose(Number(event.target.value));
   find("#undo").onclick = () => dropChanges(lab.changes.slice(0, -1));
   find("#reset").onclick = () => dropChanges([]);
-  find("#compare").onchange = retrace;
-  find("#target").onchange = drawRemembered;
+  find("#compare").onchange = () => retrace();
+  find("#target").onchange = () => showRemembered(lab);
   // The address holds what is seen, so the links inside the page only scroll.
   for (const link of document.querySelectorAll("nav a")) link.onclick = (event) => {
     event.preventDefault();
@@ -286,8 +269,12 @@ function connect() {
   onTheme(() => { drawAll(); fillChange(); });
   addEventListener("hashchange", openLink);
   addEventListener("resize", () => {
-    lab.width = find("#step").clientWidth;
-    if (lab.trace) move();
+    const width = find("#step").clientWidth;
+    if (!lab.trace || width === lab.width) return;
+    lab.width = width;
+    drawAll();
+    training.draw();
+    if (lab.task) drawNorms();
   });
 }
 

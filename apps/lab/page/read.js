@@ -21,8 +21,9 @@ export function showReading(network) {
   const [text, paper] = TEXTS[network.cell];
   find("#reading").replaceChildren(
     make("p", {}, text),
-    make("p", { className: "note" }, `${paper} x is the input as a row, h′ and c′ the state before the step, ∗ multiplies number by number.`),
+    make("p", { className: "note" }, `${paper} In the equations, x is the input as a row, h′ and c′ the state before the step, ∗ multiplies number by number.`),
   );
+  find("#paper").textContent = paper;
   const name = { simple_rnn: "SimpleRNN", lstm: "LSTM", gru: "GRU" }[network.cell];
   const option = network.cell === "gru" && !network.resetAfter ? ", reset_after=False" : "";
   const output = network.outputs ? [`    keras.layers.Dense(${network.outputs}),${network.outputs > 1 ? "  # logits" : ""}`] : [];

@@ -127,6 +127,7 @@ export function showOutput(network, record, other, names, target) {
   const element = find("#output"), isNumber = !names.outputs.length;
   const note = network.outputs && record && !isNumber ? `${names.right}${other ? " Orange: the untouched network." : ""}` : "";
   setText(find("#output-note"), note);
+  find("#softmax-note").hidden = !note;
   if (!network.outputs) return fillBlocks(element, [["p", "The rest of the model is not shown here: the layer's output is h."]]);
   if (!record) return fillBlocks(element, [["p", "Nothing is read yet."]]);
   if (isNumber) {
@@ -151,7 +152,7 @@ function makeLinks(labels) {
     return { answer, strip, element: make("div", { className: "link" }, answer, box, make("span", {}, `↑ ${label}`)), record: null, isDark: null };
   });
   linksOf = labels;
-  find("#chain .track").replaceChildren(...links.map(({ element }) => element));
+  find("#chain .links").replaceChildren(...links.map(({ element }) => element));
 }
 
 function fillLink(link, record, answers) {
@@ -164,17 +165,19 @@ function fillLink(link, record, answers) {
   Object.assign(link, { record, isDark: isDark() });
 }
 
-/** Move the unrolled network so that the current step is in its middle; only links in the window are drawn. */
+/**
+ * Mark the current step in the unrolled network. It turns a page when the step leaves the window, as moving it at every
+ * step is hard to read and slow to paint; only links in the window are filled in.
+ */
 export function showChain(trace, t, labels, answers, width) {
   const count = Math.min(trace.length, Math.max(3, Math.floor(width / 84)));
-  const first = Math.max(0, Math.min(trace.length - count, t - Math.ceil(count / 2)));
+  const hop = Math.max(1, count - 2), first = Math.max(0, Math.min(trace.length - count, Math.floor((t - 1) / hop) * hop - 1));
   if (linksOf !== labels) makeLinks(labels);
-  const track = find("#chain .track");
+  const track = find("#chain .track"), [, later, now] = track.children, part = 100 / count;
   if (track.style.getPropertyValue("--count") !== String(count)) track.style.setProperty("--count", count);
-  track.style.transform = `translateX(${-(100 * first) / count}%)`;
-  links.slice(first, first + count).forEach((link, offset) => {
-    const index = first + offset, name = index === t - 1 ? "link now" : index >= t ? "link later" : "link";
-    fillLink(link, trace[index], answers);
-    if (link.element.className !== name) link.element.className = name;
-  });
+  for (const [element, position] of [[track, -first * part], [later, t * part], [now, 100 * (t - 1)]]) {
+    element.style.transform = `translateX(${position.toFixed(3)}%)`;
+  }
+  now.hidden = t === 0;
+  for (let index = first; index < first + count; index++) fillLink(links[index], trace[index], answers);
 }

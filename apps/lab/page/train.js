@@ -22,13 +22,13 @@ export function trainStep(network, task, random, rate, limit) {
   return { loss, norm };
 }
 
-/** Connects the buttons. `lab` has the task, `begin()`, which returns the network to train, and `show(network)`. */
+/** Connects the buttons. `lab` has the task, `begin()`, which returns the network to train, and `show(network, isPlaying)`. */
 export class Training {
   constructor(lab) {
     this.lab = lab;
     this.losses = [];
     this.left = 0;
-    find("#train-run").onclick = () => (this.left ? this.pause() : this.run());
+    find("#train-run").onclick = () => (this.left ? this.interrupt() : this.run());
     find("#train-new").onclick = () => { this.reset(); this.lab.randomize(); };
     find("#train-back").onclick = () => { this.reset(); this.lab.restore(); };
   }
@@ -45,6 +45,12 @@ export class Training {
   pause() {
     this.left = 0;
     find("#train-run").textContent = "Train 300 steps";
+  }
+
+  interrupt() {
+    this.pause();
+    // What was not in the window is drawn now.
+    this.lab.show(this.network, false);
   }
 
   run() {
@@ -75,7 +81,7 @@ export class Training {
       ? "The loss is no longer a number: lower the learning rate and take new random weights."
       : `Step ${this.losses.length}: loss ${show(last.loss)}, norm of the gradient ${show(last.norm)}${last.norm > this.limit ? `, clipped to ${show(this.limit)}` : ""}.`;
     this.draw();
-    this.lab.show(this.network);
+    this.lab.show(this.network, this.left > 0);
     if (this.left) requestAnimationFrame(() => this.frame());
     else this.pause();
   }

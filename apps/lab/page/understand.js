@@ -25,7 +25,7 @@ export function saliency(network, trace, t, target, isNumber, clamps) {
 let shown = [], namesOf = null;
 
 /** Draw how much each step is remembered, as columns of which the largest fills the height. */
-export function drawSaliency(values, labels, text) {
+function drawSaliency(values, labels, text) {
   const canvas = find("#saliency canvas"), names = find("#saliency .symbols"), context = canvas.getContext("2d");
   const largest = Math.max(...values.filter(Number.isFinite), 1e-300);
   shown = { values, labels };
@@ -43,6 +43,28 @@ export function drawSaliency(values, labels, text) {
     context.fillRect(index * COLUMN, HEIGHT - height, COLUMN - 1, height);
   });
   setText(find("#saliency-note"), text);
+}
+
+let remembering = null;
+
+/** Show what is remembered at the current step. */
+export function showRemembered(lab) {
+  clearTimeout(remembering);
+  // The gradient of a large layer takes longer than a frame.
+  if (lab.network.units > 64) remembering = setTimeout(() => showGradient(lab), 200);
+  else showGradient(lab);
+}
+
+function showGradient({ task, names, network, trace, t, labels, clamps, unit }) {
+  setText(find("#target-step"), String(t));
+  if (!t) return drawSaliency([], labels, "Nothing is read yet.");
+  const chosen = find("#target").value, isNumber = task && !task.inputs, { outputs } = trace[t - 1];
+  const target = !network.outputs ? unit : chosen === "top" ? outputs.indexOf(Math.max(...outputs)) : Number(chosen);
+  const values = saliency(network, trace, t, target, isNumber, clamps);
+  const farthest = values.reduce((most, value, index) => (value > values[most] ? index : most), 0), distance = t - 1 - farthest;
+  const what = !network.outputs ? `h[${target}]` : isNumber ? "the predicted number" : `log p(${names.outputs[target]})`;
+  const text = `Length of the exact gradient of ${what} by each input. It is largest, ${show(values[farthest])}, for step ${farthest + 1} “${labels[farthest]}”, ${distance} ${distance === 1 ? "step" : "steps"} back.`;
+  return drawSaliency(values, labels, text);
 }
 
 /** Name the column under the pointer. */
@@ -65,7 +87,7 @@ export function altered(network, scale, bias) {
 
 const DISTANCE = 40;
 
-/** Connect the sliders and draw the norms of all three cells of a task. */
+/** Connect the sliders and draw the norms of all three cells of a task; returns what draws them again. */
 export function setUpNorms(task) {
   const number = (selector) => Number(find(selector).value);
   const { inputs, targets } = drawSequence(task, DISTANCE, makeRandom(5));
@@ -103,4 +125,5 @@ export function setUpNorms(task) {
   find("#scale").oninput = find("#forget").oninput = find("#norm-weights").onchange = draw;
   find("#limit").oninput = drawClipping;
   draw();
+  return draw;
 }

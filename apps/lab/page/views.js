@@ -136,7 +136,7 @@ function ticks(least, most, log) {
   return { bottom, top, parts: Math.round((top - bottom) / size) };
 }
 
-const WIDTH = 520, HEIGHT = 230, LEFT = 46, BOTTOM = 24, TOP = 10;
+const HEIGHT = 230, LEFT = 46, BOTTOM = 24, TOP = 10;
 
 /**
  * Draw lines over whole steps. `log` draws powers of ten, from values that must be positive.
@@ -147,17 +147,19 @@ export function drawLines(element, lines, { low, high, log = false, xTitle = "st
   const least = low ?? Math.min(...values, log ? -1 : Infinity), most = high ?? Math.max(...values, log ? 1 : -Infinity);
   const { bottom, top, parts } = ticks(Number.isFinite(least) ? least : -1, Number.isFinite(most) ? most : 1, log);
   const count = Math.max(2, ...lines.map((line) => line.length));
-  const x = (index) => LEFT + ((WIDTH - LEFT - 12) * index) / (count - 1);
+  // As wide as it is shown, so that texts keep their size.
+  const width = Math.max(240, element.clientWidth);
+  const x = (index) => LEFT + ((width - LEFT - 12) * index) / (count - 1);
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - (Math.max(bottom, Math.min(top, value)) - bottom) / (top - bottom));
-  element.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+  element.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   const children = [];
   for (let part = 0; part <= parts; part++) {
     const value = bottom + ((top - bottom) * part) / parts;
-    children.push(svg("path", { d: `M${LEFT} ${y(value)}H${WIDTH - 12}`, class: "axis" }));
+    children.push(svg("path", { d: `M${LEFT} ${y(value)}H${width - 12}`, class: "axis" }));
     const text = log ? (10 ** value).toExponential(0).replace("e+0", "").replace("e+", "e") : show(value, 2);
     children.push(svg("text", { x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, text.replace(/-/g, "−")));
   }
-  children.push(svg("text", { x: LEFT, y: HEIGHT - 6 }, String(from)), svg("text", { x: WIDTH - 12, y: HEIGHT - 6, "text-anchor": "end" }, `${xTitle} ${count - 1 + from}`));
+  children.push(svg("text", { x: LEFT, y: HEIGHT - 6 }, String(from)), svg("text", { x: width - 12, y: HEIGHT - 6, "text-anchor": "end" }, `${xTitle} ${count - 1 + from}`));
   lines.forEach((line, index) => {
     let path = "", pen = "M";
     line.forEach((value, at) => {

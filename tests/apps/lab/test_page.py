@@ -126,7 +126,7 @@ def test_pictures_show_units_by_steps(page):
     assert sizes == [[12, 12]] * 6
     assert [title.split(",")[0] for title in page.texts(".map-title > :first-child")] == list("hcifgo")
     assert len(page.texts("#history path.series")) == 6 and len(page.texts("#path text")) == 12
-    assert "reads x = o" in page.text("#input-now") and page.texts("#chain .now span")[-1].endswith("o")
+    assert "reads x = o" in page.text("#input-now") and page.texts("#chain .link:nth-child(5) span")[-1].endswith("o")
     label = page.one("#maps canvas")
     ActionChains(page.driver).move_to_element_with_offset(label, -label.size["width"] // 2 + 2, 0).click().perform()
     assert page.text("#where") == "1 of 12"
