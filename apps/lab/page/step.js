@@ -97,7 +97,7 @@ function fillChip(chip, name, unit, value, chosen) {
   const isRead = value !== null;
   // Two digits are enough to compare; the exact number stands below and in the detail.
   setText(chip, !isRead ? "·" : Math.abs(value) < 0.005 ? "0.00" : show(value, 2));
-  const background = isRead ? colour(value, 0.55) : "", pressed = String(unit === chosen);
+  const background = isRead ? colour(value, 0.5) : "", pressed = String(unit === chosen);
   if (chip.shade !== background) chip.style.background = chip.shade = background;
   chip.setAttribute("aria-label", `${name} of unit ${unit}: ${isRead ? show(value) : "nothing read yet"}`);
   if (chip.getAttribute("aria-pressed") !== pressed) chip.setAttribute("aria-pressed", pressed);
