@@ -1,9 +1,10 @@
 // The page: what is chosen, what follows from it, and when what is drawn.
 
+import { answerOf, setUpContinue, showContinue } from "./answer.js";
 import { CELLS, cloneNetwork, forward, makeNetwork } from "./cells.js";
 import { applyChanges, describeChanges, isValidChange, setUpChange } from "./change.js";
 import { showDetail } from "./detail.js";
-import { readLink, saveLink } from "./link.js";
+import { readLink, restoreControls, saveLink, setUpLink } from "./link.js";
 import { Player } from "./play.js";
 import { showReading } from "./read.js";
 import { openRun } from "./run.js";
@@ -40,6 +41,7 @@ function chooseTask(name, cell, given = {}) {
   find("#text-title").textContent = lab.task ? "Text to read" : run.title;
   find("#series-form").hidden = !isNumber();
   find("#similar-where").textContent = describeSimilar(lab.task);
+  showContinue(lab.task);
   find("#train").hidden = find("#norms-part").hidden = !lab.task;
   if (lab.task) {
     drawNorms = setUpNorms(lab.task);
@@ -150,7 +152,7 @@ function drawUnit(isPlaying = false) {
 
 // Parts of the page that change with the step, and what draws them.
 const PARTS = {
-  "#chain": () => showChain(lab.trace, lab.t, lab.labels, answerOf, lab.width),
+  "#chain": () => showChain(lab.trace, lab.t, lab.labels, (record) => answerOf(lab, record), lab.width),
   "#equations": (record) => equations.fill(record, lab.unit),
   "#output": (record) => showOutput(lab.network, record, lab.before?.[lab.t - 1] ?? null, lab.names, record?.target),
   "#detail": (record) => showDetail(lab.network, record, lab.chosen, lab.names),
@@ -170,12 +172,6 @@ function move(isPlaying = false) {
   setText(find("#input-now"), record ? `Step ${t} reads x = ${labels[t - 1]}.` : "Nothing is read yet.");
   setText(find("#output-title"), lab.names.outputs.length ? "Output: softmax" : "Output");
   for (const [part, draw] of Object.entries(PARTS)) if (!isPlaying || inView.has(part)) draw(record);
-}
-
-function answerOf(record) {
-  if (!lab.network.outputs) return "";
-  if (isNumber()) return show(record.outputs[0], 2);
-  return lab.names.outputs[record.outputs.indexOf(Math.max(...record.outputs))] ?? "?";
 }
 
 function showTargets() {
@@ -228,7 +224,12 @@ function openLink() {
   const { network, cell, isBroken, ...given } = readLink();
   if (isBroken) say("The changes in the link cannot be read; the network is untouched.", true);
   const names = [...tasks.map(({ name }) => name), ...(run ? ["run"] : [])];
+  restoreControls();
   chooseTask(names.includes(network) ? network : run ? "run" : tasks[0].name, cell, given);
+  if (!lab.trace || !lab.task) return;
+  // Its choices are those of the network.
+  restoreControls();
+  showRemembered(lab);
 }
 
 function connect() {
@@ -238,6 +239,8 @@ function connect() {
   });
   for (const part of Object.keys(PARTS)) observer.observe(find(part));
   setUpSaliency();
+  setUpLink(lab);
+  setUpContinue(lab, { reread, goTo, say });
   training = new Training(Object.assign(Object.create(lab), {
     begin: () => cloneNetwork(lab.network),
     show: (network, isPlaying) => { lab.base = network; lab.changes = []; change(isPlaying); fillChange(); },

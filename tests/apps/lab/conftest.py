@@ -1,6 +1,7 @@
 """The lab's server in this process, and its page in Chromium."""
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
@@ -37,6 +38,10 @@ def lab():
         yield address
 
 
+# Counts the pages of all tests: an address that differs only behind # would not be loaded again.
+OPENED = itertools.count()
+
+
 class LabPage:
     """Uses the page as a person would.
 
@@ -47,12 +52,10 @@ class LabPage:
 
     def __init__(self, visitor, address):
         self.visitor, self.driver, self.address = visitor, visitor.driver, address
-        self._opened = 0
 
     def open(self, **values):
         """Open the page with what a link holds; the page is new."""
-        self._opened += 1
-        self.driver.get(f"{self.address}/?{self._opened}#{urlencode(values)}")
+        self.driver.get(f"{self.address}/?{next(OPENED)}#{urlencode(values)}")
         self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, "#equations .vector button"))
 
     def until(self, condition):

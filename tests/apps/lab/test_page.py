@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -12,7 +11,7 @@ import layers
 from apps.lab.make import PATH
 from apps.lab.networks import TASKS
 
-from .conftest import LabPage, lab_server, number
+from .conftest import number
 
 # What the page writes at the states before a step.
 PRIME = "\N{PRIME}"
@@ -120,6 +119,23 @@ def test_series_are_typed_chosen_and_drawn(page):
     assert not page.texts("#message.error")
 
 
+def test_networks_read_their_own_answers(page):
+    page.open(network="hello", cell="lstm", text="hollow yxx", step=8)
+    for _ in range(4):
+        page.click("#continue")
+    assert page.one("#text").get_attribute("value") == "hollow yello" and page.text("#where") == "12 of 12"
+    page.click("#first")
+    page.click("#continue")
+    assert "Nothing is read yet" in page.text("#message")
+    page.choose("#task", "sine")
+    page.click("#last")
+    page.click("#continue")
+    answer = float(page.one("#series").get_attribute("value").split(", ")[-1])
+    assert page.text("#where") == "37 of 37" and answer == pytest.approx(0, abs=0.15)
+    page.choose("#task", "echo")
+    assert not page.one("#continue").is_displayed()
+
+
 def test_pictures_show_units_by_steps(page):
     page.open(network="hello", cell="lstm", text="hello yellow", step=5)
     sizes = page.visitor.run("[...document.querySelectorAll('#maps canvas')].map((map) => [map.width, map.height])")
@@ -172,17 +188,28 @@ def test_link_restores_what_is_seen(page):
     page.choose("#unit", 4)
     page.choose("#clamp-gate", "z")
     page.click("#open")
-    page.until(lambda: "changes" in page.driver.current_url and "unit=4" in page.driver.current_url)
-    shown, link = page.text("#step"), page.driver.current_url
+    page.click("#compare")
+    page.choose("#target", 2)
+    page.choose("#norm-weights", "random")
+    page.driver.execute_script(
+        "for (const [id, value] of [['forget', 3], ['limit', -1]]) {"
+        "const control = document.getElementById(id); control.value = value;"
+        "for (const type of ['input', 'change']) control.dispatchEvent(new Event(type)); }"
+    )
+    page.until(lambda: all(part in page.driver.current_url for part in ("changes", "unit=4", "limit=-1")))
+    parts = ("#step", "#changes", "#understand")
+    shown, link = [page.text(part) for part in parts], page.driver.current_url
     page.driver.get("about:blank")
     page.driver.get(link)
     page.until(lambda: page.texts("#equations button"))
-    assert page.text("#step") == shown and page.text("#where") == "2 of 3"
+    assert [page.text(part) for part in parts] == shown and page.text("#where") == "2 of 3"
+    assert len(page.texts("#maps canvas")) == 8 and "log p(2)" in page.text("#saliency-note")
     page.open(
         network="nothing", cell="x", text="!!", step="x", unit="-9", changes='[["kernel", 1e9, 1], ["clamp"], 3, null]'
     )
     assert page.text("#changes") == "Nothing is changed."
-    page.open(network="echo", changes="{")
+    page.open(network="echo", changes="{", scale="x", target="9", compare="yes")
+    assert page.text("#scale-value") == "1.00" and page.one("#target").get_attribute("value") == "top"
     assert "cannot be read" in page.text("#message") or page.text("#changes") == "Nothing is changed."
 
 
@@ -250,54 +277,3 @@ def test_page_fits_a_phone(page, task):
         assert tops[0] == pytest.approx(tops[1], abs=1)
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-
-
-def test_large_layer_shows_its_most_active_units(visitor):
-    from apps.lab.runs import Run
-
-    sequences = keras.Input((None, 3))
-    model = keras.Model(sequences, layers.GRU(300, reset_after=False, name="wide")(sequences))
-    random = np.random.default_rng(0)
-    run = Run(
-        "runs/wide", "app", model, lambda text: (list(text), lambda: model(random.normal(size=(1, 9, 3)))), "messages"
-    )
-    with lab_server(run) as address:
-        page = LabPage(visitor, address)
-        page.open()
-        page.until(lambda: "differ" in page.text("#message"))
-        assert number(page.text("#message").rstrip(".")) < 1e-5 and page.text("#where") == "9 of 9"
-        assert page.text("#cells legend") == "Layer" and "wide: GRU of 300 units" in page.text("#cells")
-        assert len(page.numbers("h")) == 16 and "r \N{ASTERISK OPERATOR} h" in page.text("#equations")
-        sizes = page.visitor.run(
-            "[...document.querySelectorAll('canvas.pixels')].map((map) => [map.width, map.height])"
-        )
-        assert sizes == [[9, 64]] * 4 + [[300, 300]]
-        page.until(lambda: "It is largest" in page.text("#saliency-note"))
-        page.choose("#clamp-gate", "z")
-        page.click("#open")
-        assert page.numbers("h") == [0] * 16
-
-
-def test_layer_of_a_run_is_shown_with_its_own_inputs(visitor, trained):
-    from apps.lab.runs import open_layers
-    from apps.spam_detector.detector import Detector
-
-    run = open_layers(trained)
-    with lab_server(run) as address:
-        page = LabPage(visitor, address)
-        page.open(network="run", text="see you at nine, WIN £1000", step=3)
-        page.until(lambda: "differ" in page.text("#message"))
-        assert "by at most" in page.text("#message") and number(page.text("#message").rstrip(".")) < 1e-5
-        model = Detector(trained)
-        layer = next(each for each in model.model.layers if isinstance(each, keras.layers.Bidirectional)).forward_layer
-        sides = [text.split(":")[0].split(", ")[1] for text in page.texts("#cells label")]
-        assert sides == ["forward", "backward"]
-        assert len(page.numbers("h")) == min(16, layer.units)
-        assert "reads x = at" in page.text("#input-now") and not page.one("#train").is_displayed()
-        page.write("#text", "   ")
-        page.until(lambda: page.texts("#message.error"))
-        assert "type a text" in page.text("#message")
-        page.choose("#task", "hello")
-        assert page.text("#where").endswith("of 19") and page.one("#train").is_displayed()
-        # The browser reports the refused text as an error of the network.
-        visitor.complaints()
