@@ -12,8 +12,11 @@ from ..common.words import counted, listed
 from .model import frames_of
 from .sounds import Sounds, lengths_of
 
-# Range of the noise that is added, in decibels below the sound, and how often.
-NOISE_DECIBELS, NOISY = (10.0, 40.0), 0.5
+# Range of the noise that is added, in decibels below the sound, of its fall of power by frequency (0 is white, 2 is
+# brown), and how often.
+NOISE_DECIBELS, NOISE_FALL, NOISY = (0.0, 40.0), (0.0, 2.0), 0.8
+# Seconds that are cut from each end at most; recordings of a word differ in how close to it they end.
+CUT = 0.04
 # Largest change of the level, in decibels.
 LEVEL_DECIBELS = 6.0
 
@@ -100,7 +103,7 @@ def _frames_needed(tokens):
 def make_dataset(utterances, width, config, epochs=None):
     """Make batches of utterances of similar length, padded to few lengths.
 
-    In training they are changed at random, each time differently: speed, level and noise.
+    In training they are changed at random, each time differently: ends, speed, level and noise.
 
     Args:
         utterances: `Utterances`.
@@ -127,7 +130,9 @@ def make_dataset(utterances, width, config, epochs=None):
         for place, row in enumerate(rows):
             own = utterances.sounds[row]
             if training:
-                own = changed(own, np.random.default_rng([config.seed, first + number, place]), config)
+                other = changed(own, np.random.default_rng([config.seed, first + number, place]), config)
+                if frames_of(len(other), config.rate) >= _frames_needed(utterances.tokens[row]):
+                    own = other
             own = own[:edge]
             count[place], samples[place, : len(own)] = len(own), own
             tokens[place, : len(utterances.tokens[row])] = utterances.tokens[row]
@@ -146,13 +151,16 @@ def make_dataset(utterances, width, config, epochs=None):
 
 
 def changed(samples, generator, config):
-    """Return samples at another speed and level, with noise.
+    """Return samples with other ends, at another speed and level, with noise.
 
     Args:
         samples: float32 (samples,).
         generator: np.random.Generator.
         config: a `Config`.
     """
+    if config.noise and len(samples) > 8 * CUT * config.rate:
+        start, end = generator.integers(0, int(CUT * config.rate), 2)
+        samples = samples[start : len(samples) - end]
     if config.speed_change:
         factor = 1 + generator.uniform(-config.speed_change, config.speed_change)
         count = int(len(samples) * factor)
@@ -160,7 +168,15 @@ def changed(samples, generator, config):
         samples = np.interp(np.arange(count) / factor, np.arange(len(samples)), samples).astype("float32")
     if config.noise and generator.random() < NOISY:
         level = np.sqrt(np.mean(np.square(samples))) * 10 ** (-generator.uniform(*NOISE_DECIBELS) / 20)
-        samples = samples + level * generator.standard_normal(len(samples)).astype("float32")
+        samples = samples + level * colored_noise(len(samples), generator)
     if config.noise:
         samples = samples * np.float32(10 ** (generator.uniform(-LEVEL_DECIBELS, LEVEL_DECIBELS) / 20))
     return samples.astype("float32")
+
+
+def colored_noise(count, generator):
+    """Return noise of power 1 that falls with the frequency by a random exponent, (count,)."""
+    spectrum = np.fft.rfft(generator.standard_normal(count))
+    spectrum *= np.maximum(np.fft.rfftfreq(count), 1 / count) ** (-generator.uniform(*NOISE_FALL) / 2)
+    noise = np.fft.irfft(spectrum, count)
+    return noise / max(np.sqrt(np.mean(np.square(noise))), 1e-9)

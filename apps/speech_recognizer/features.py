@@ -1,8 +1,10 @@
 """Log-mel features, computed from samples inside the model.
 
 Davis and Mermelstein, "Comparison of Parametric Representations for Monosyllabic Word Recognition in Continuously
-Spoken Sentences", IEEE Transactions on Acoustics, Speech, and Signal Processing 28(4), 1980 (mel filters); Park et al.,
-"SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech 2019.
+Spoken Sentences", IEEE Transactions on Acoustics, Speech, and Signal Processing 28(4), 1980 (mel filters); Radford et
+al., "Robust Speech Recognition via Large-Scale Weak Supervision", ICML 2023 (normalization); Park et al., "SpecAugment:
+A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech 2019; Jaitly and Hinton, "Vocal Tract
+Length Perturbation (VTLP) Improves Speech Recognition", ICML workshop on audio, speech and language processing, 2013.
 """
 
 import keras
@@ -14,6 +16,8 @@ FRAME, HOP = 0.025, 0.01
 LOWEST_HERTZ = 60.0
 # Added to the power in a filter: about the noise of samples of 16 bits.
 FLOOR = 1e-6
+# What is kept below the loudest of a recording, in nepers of power (39 decibels), and what the features are divided by.
+RANGE, SPREAD = 9.0, 2.5
 # Masks of SpecAugment, of each kind, and the largest parts of the filters and of the time that one covers.
 MASKS, FILTER_PART, TIME_PART = 2, 0.2, 0.1
 
@@ -78,23 +82,40 @@ class LogMel(keras.layers.Layer):
 
 
 def normalized(features, lengths):
-    """Return features with mean 0 and variance 1 of each filter over the frames of each row that are no padding.
+    """Return features relative to the loudest of each row, cut below its range, about 0; 0 in padding.
+
+    What lies below the range is silence or noise, whose level depends on the recording. The mean over time stays: of a
+    short recording it is much of what was said.
+
+    Args:
+        features: logarithms of power, (batch, frames, filters).
+        lengths: int (batch,), frames that are no padding.
+    """
+    kept = (ops.arange(ops.shape(features)[1])[None] < lengths[:, None])[..., None]
+    loudest = ops.max(ops.where(kept, features, np.log(FLOOR)), axis=(1, 2), keepdims=True)
+    relative = (ops.maximum(features - loudest, -RANGE) + RANGE / 2) / SPREAD
+    return ops.where(kept, relative, 0.0)
+
+
+def warped_at_random(features, largest, seed):
+    """Stretch the frequencies of each row by a random factor, as if by a vocal tract of another length.
 
     Args:
         features: (batch, frames, filters).
-        lengths: int (batch,), frames that are no padding.
+        largest: largest change of the factor from 1. It moves filters by their number: evenly spaced in mel, as most of
+            them are.
+        seed: a `keras.random.SeedGenerator`.
     """
-    kept = ops.cast(ops.arange(ops.shape(features)[1])[None] < lengths[:, None], features.dtype)[..., None]
-    count = ops.maximum(ops.sum(kept, axis=1, keepdims=True), 1.0)
-    mean = ops.sum(features * kept, axis=1, keepdims=True) / count
-    centered = (features - mean) * kept
-    variance = ops.sum(ops.square(centered), axis=1, keepdims=True) / count
-    # What is silent everywhere stays small.
-    return centered / ops.sqrt(variance + 0.01)
+    batch, _, filters = ops.shape(features)
+    factor = 1 + largest * keras.random.uniform((batch, 1), -1.0, 1.0, seed=seed)
+    place = ops.arange(filters, dtype="float32")
+    source = ops.clip(factor * place[None], 0.0, filters - 1.0)
+    weights = ops.relu(1 - ops.abs(source[:, :, None] - place[None, None]))
+    return ops.einsum("btf,bgf->btg", features, weights)
 
 
 def masked_at_random(features, lengths, seed):
-    """Set some filters and some frames of each row to 0, the mean: SpecAugment without its time warping.
+    """Set some filters and some frames of each row to 0, about the mean: SpecAugment without its time warping.
 
     Args:
         features: normalized, (batch, frames, filters).

@@ -10,7 +10,7 @@ from keras import ops
 import layers
 
 from ..common import models
-from .features import LogMel, masked_at_random, normalized
+from .features import LogMel, masked_at_random, normalized, warped_at_random
 
 # A copy of the app under another name registers its classes under that name.
 registered = keras.saving.register_keras_serializable(__package__.rpartition(".")[2])
@@ -34,7 +34,7 @@ class SpeechRecognizer(keras.Model):
     Args:
         vocabulary_size: number of tokens, with the special ones; 0 stands for no token.
         rate: samples a second.
-        streaming, cell, units, num_layers, filters, channels, dropout, spec_augment: as in `Config`.
+        streaming, cell, units, num_layers, filters, channels, dropout, spec_augment, frequency_change: as in `Config`.
 
     Call arguments:
         inputs: {"samples": float (batch, samples), "lengths": int (batch,), samples that are no padding}; in training
@@ -57,15 +57,16 @@ class SpeechRecognizer(keras.Model):
         channels=32,
         dropout=0.0,
         spec_augment=False,
+        frequency_change=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
             "vocabulary_size": vocabulary_size, "rate": rate, "streaming": streaming, "cell": cell, "units": units,
             "num_layers": num_layers, "filters": filters, "channels": channels, "dropout": dropout,
-            "spec_augment": spec_augment,
+            "spec_augment": spec_augment, "frequency_change": frequency_change,
         }  # fmt: skip
-        self.streaming, self.spec_augment = streaming, spec_augment
+        self.streaming, self.spec_augment, self.frequency_change = streaming, spec_augment, frequency_change
         self.log_mel = LogMel(rate, filters)
         self.convolutions = [
             keras.layers.Conv2D(channels, KERNEL, STRIDE, activation="relu", name=f"convolution_{index}")
@@ -113,6 +114,8 @@ class SpeechRecognizer(keras.Model):
     def logits(self, samples, lengths, training=False):
         """Return logits, float32 (batch, frames, vocabulary_size), and frames that are no padding, int (batch,)."""
         x = self.log_mel(samples)
+        if training and self.frequency_change:
+            x = warped_at_random(x, self.frequency_change, self.seed_generator)
         lengths = ops.cast(lengths, "int32") // self.log_mel.hop
         x = _kept((x - self.loc) / self.scale, lengths) if self.streaming else normalized(x, lengths)
         if training and self.spec_augment:
@@ -193,7 +196,7 @@ def build_model(config, vocabulary_size):
         config: a `Config`.
         vocabulary_size: number of tokens, with the special ones.
     """
-    names = "rate streaming cell units num_layers filters channels dropout spec_augment"
+    names = "rate streaming cell units num_layers filters channels dropout spec_augment frequency_change"
     settings = {name: getattr(config, name) for name in names.split()}
     model = SpeechRecognizer(vocabulary_size, **settings, name="speech_recognizer")
     model.build()

@@ -14,7 +14,7 @@ from apps.common.models import save_model
 from apps.common.vocabularies import load_vocabulary
 from apps.speech_recognizer.audio import decode, write_wav
 from apps.speech_recognizer.config import Config
-from apps.speech_recognizer.data import Encoder, Utterances, changed, make_dataset
+from apps.speech_recognizer.data import Encoder, Utterances, changed, colored_noise, make_dataset
 from apps.speech_recognizer.evaluate import evaluate
 from apps.speech_recognizer.export import export
 from apps.speech_recognizer.model import build_model
@@ -163,12 +163,22 @@ def test_changes_are_of_the_asked_size():
     samples = sound("ab", DRAW)
     same = changed(samples, np.random.default_rng(0), Config(speed_change=0.0, noise=False))
     np.testing.assert_array_equal(same, samples)
-    lengths = [len(changed(samples, np.random.default_rng(seed), Config())) / len(samples) for seed in range(50)]
+    config = Config(noise=False)
+    lengths = [len(changed(samples, np.random.default_rng(seed), config)) / len(samples) for seed in range(50)]
     assert 0.9 <= min(lengths) < 0.93 and 1.07 < max(lengths) <= 1.1
-    assert (
-        Config().noise
-        and len({changed(samples, np.random.default_rng(seed), Config()).std() for seed in range(5)}) == 5
-    )
+    config, samples = Config(speed_change=0.0), np.tile(samples, 1 + config.rate // len(samples))
+    noisy = [changed(samples, np.random.default_rng(seed), config) for seed in range(50)]
+    cut = [len(samples) - len(each) for each in noisy]
+    assert 0 < min(cut) < 0.02 * config.rate and 0.06 * config.rate < max(cut) <= 0.08 * config.rate
+    assert len({each.std() for each in noisy}) == 50
+
+
+def test_noise_falls_with_the_frequency():
+    noise = np.stack([colored_noise(4096, np.random.default_rng(seed)) for seed in range(20)])
+    np.testing.assert_allclose(np.square(noise).mean(axis=1), 1, rtol=1e-6)
+    power = np.square(np.abs(np.fft.rfft(noise)))
+    fall = power[:, 1:200].mean(axis=1) / power[:, -200:].mean(axis=1)
+    assert fall.min() < 3 and fall.max() > 30
 
 
 def test_training_continues_with_the_weights_of_another_run(run, trained, options, tmp_path, capsys):
