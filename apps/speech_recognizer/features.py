@@ -7,6 +7,8 @@ A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech
 Length Perturbation (VTLP) Improves Speech Recognition", ICML workshop on audio, speech and language processing, 2013.
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -92,7 +94,7 @@ def normalized(features, lengths):
         lengths: int (batch,), frames that are no padding.
     """
     kept = (ops.arange(ops.shape(features)[1])[None] < lengths[:, None])[..., None]
-    loudest = ops.max(ops.where(kept, features, np.log(FLOOR)), axis=(1, 2), keepdims=True)
+    loudest = ops.max(ops.where(kept, features, math.log(FLOOR)), axis=(1, 2), keepdims=True)
     relative = (ops.maximum(features - loudest, -RANGE) + RANGE / 2) / SPREAD
     return ops.where(kept, relative, 0.0)
 
