@@ -26,6 +26,8 @@ from .variants import (
     PeepholeLSTMCell,
 )
 
+__version__ = "0.1.0"
+
 # For models that were saved when this package had its own class.
 get_custom_objects()["engram>Bidirectional"] = Bidirectional
 
