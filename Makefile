@@ -1,12 +1,19 @@
 PYTHON ?= python3
 VENV := .venv
+REQUIREMENTS := requirements.txt
+# `make demo LOCKED=1` runs with the exact versions that the results were made with, in an environment of its own.
+ifdef LOCKED
+VENV := .venv-locked
+REQUIREMENTS := requirements/lock.txt
+NO_DEPS := --no-deps
+endif
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 # Installed without its dependency tensorflow, for which requirements.txt has the smaller build tensorflow-cpu.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow coverage lint bench chromium tpu-check
+.PHONY: demo test test-slow coverage lint bench chromium tpu-check package package-check lock
 
 # Train, evaluate, try and export the spam detector on generated messages.
 demo: $(READY)
@@ -47,10 +54,37 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.spam_quality --data "$(DATA)"
 
-$(READY): requirements.txt
-	$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('error: Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + '; make PYTHON=python3.12')"
+# The wheel `engram` and its source distribution: dist/.
+package: $(VENV)/package/ready
+	rm -rf dist
+	$(PACKAGE_BIN)/python -m build --outdir dist .
+	$(PACKAGE_BIN)/twine check --strict dist/*
+	$(PACKAGE_BIN)/check-wheel-contents dist/*.whl
+
+# Both in empty environments of every supported Python that is found, with the oldest and the newest Keras.
+package-check: package
+	$(PACKAGE_BIN)/python -m tests.package dist
+
+PACKAGE_BIN := $(VENV)/package/bin
+
+$(VENV)/package/ready: requirements/package.txt
+	@$(PYTHON) -c $(CHECK_PYTHON)
+	$(PYTHON) -m venv $(VENV)/package
+	$(PACKAGE_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# Writes requirements/lock.txt again, with the versions in an environment that is only ready: remove .venv first.
+lock: $(READY)
+	sed -n "/^#/p" requirements/lock.txt > $(VENV)/lock.txt
+	$(BIN)/python -m pip freeze --disable-pip-version-check >> $(VENV)/lock.txt
+	mv $(VENV)/lock.txt requirements/lock.txt
+
+CHECK_PYTHON := "import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit('error: Python 3.11, 3.12 or 3.13 is needed, for which TensorFlow exists; this is ' + sys.version.split()[0] + '; make PYTHON=python3.12')"
+
+$(READY): $(REQUIREMENTS)
+	@$(PYTHON) -c $(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(NO_DEPS) --requirement $(REQUIREMENTS) || { echo "error: $(REQUIREMENTS) is not installed: the message above says why; the first run needs a network" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(STUBS)
 	# Its python finds the apps and layers from any folder.
 	echo "$(CURDIR)" > "$$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/engram-repository.pth"
