@@ -1,8 +1,16 @@
 """Application templates that put the recurrent layers to work."""
 
+import importlib.util
 import os
 import signal
 import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    print(f"error: Python 3.11, 3.12 or 3.13 is needed, this is {sys.version.split()[0]}", file=sys.stderr)
+    sys.exit(2)
+if sys.argv[0] == "-m" and importlib.util.find_spec("keras") is None:
+    print("error: this Python has no keras; use the one that `make demo` makes, .venv/bin/python", file=sys.stderr)
+    sys.exit(2)
 
 # TensorFlow reads it when it is imported, and otherwise prints several lines about itself on every start.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
