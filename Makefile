@@ -49,6 +49,7 @@ tpu-check: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # make bench DATA=path/to/SMSSpamCollection
 bench: $(READY)

@@ -3,6 +3,7 @@
 import contextlib
 import textwrap
 import types
+from typing import Any
 
 import keras
 
@@ -14,7 +15,7 @@ from .state import copy_state, describe, pairs
 _REPLACEABLE = {kind.__name__: kind for kind in (SimpleRNN, SimpleRNNCell, LSTM, LSTMCell, GRU, GRUCell)}
 
 
-def from_keras(model):
+def from_keras(model: keras.layers.Layer) -> Any:
     """Copy a model, replacing Keras' `SimpleRNN`, `LSTM`, `GRU` and their cells by ours.
 
     The copy resumes from the state of `model`: weights, adapted preprocessing, states of stateful layers, seeds,
@@ -34,7 +35,7 @@ def from_keras(model):
     return _convert(model, _to_ours)
 
 
-def to_keras(model):
+def to_keras(model: keras.layers.Layer) -> Any:
     """Copy a model, replacing our layers by Keras', so that it needs only Keras; the inverse of `from_keras`.
 
     Raises:

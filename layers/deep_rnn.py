@@ -3,10 +3,14 @@
 Graves, "Generating Sequences With Recurrent Neural Networks", arXiv:1308.0850, 2013, section 2 and figure 1.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from .recurrent import standardize_sequences, standardize_states
+from .typing import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="engram")
@@ -40,7 +44,14 @@ class DeepRNN(keras.layers.Layer):
         sizes; with `return_state` followed by the last states, level by level.
     """
 
-    def __init__(self, cells, return_sequences=False, return_state=False, go_backwards=False, **kwargs):
+    def __init__(
+        self,
+        cells: Sequence[keras.layers.Layer],
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if not isinstance(cells, (list, tuple)) or not cells:
             raise ValueError(f"`cells` must be a non-empty list of cells. Received: {cells!r}")
@@ -53,21 +64,24 @@ class DeepRNN(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.levels = [keras.layers.RNN(cell, return_sequences=True, return_state=True) for cell in self.cells]
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
         batch, time, features = sequences_shape
         below = 0
         for level in self.levels:
             level.build((batch, time, features + below))
             below = level.compute_output_shape((batch, time, features))[0][-1]
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(
+        self, sequences: Tensor, initial_state: Any = None, mask: Tensor | None = None, training: bool = False
+    ) -> Any:
         sequences, mask = standardize_sequences(sequences, mask, self.compute_dtype)
         sizes = [size for level in self.levels for size in level.state_size]
         remaining = None if initial_state is None else standardize_states(initial_state, sizes, sequences)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = ops.flip(mask, axis=1) if mask is not None else None
-        outputs, last_states = [], []
+        outputs: list[Tensor] = []
+        last_states: list[Tensor] = []
         for level in self.levels:
             inputs = ops.concatenate([sequences, outputs[-1]], axis=-1) if outputs else sequences
             level_state = None if remaining is None else [remaining.pop(0) for _ in level.state_size]
@@ -79,22 +93,22 @@ class DeepRNN(keras.layers.Layer):
         return (joined, *last_states) if self.return_state else joined
 
     @property
-    def num_states(self):
+    def num_states(self) -> int:
         """Number of state tensors of all levels."""
         return sum(len(level.state_size) for level in self.levels)
 
-    def compute_output_shape(self, sequences_shape, initial_state_shape=None):
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         batch, time, _ = sequences_shape
         shapes = [level.compute_output_shape((batch, time, 1)) for level in self.levels]
         width = sum(shape[0][-1] for shape in shapes)
         output = (batch, time, width) if self.return_sequences else (batch, width)
         return (output, *(state for shape in shapes for state in shape[1:])) if self.return_state else output
 
-    def compute_mask(self, sequences, mask=None):
+    def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> Any:
         mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
         return [mask] + [None] * self.num_states if self.return_state else mask
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
@@ -104,6 +118,6 @@ class DeepRNN(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "DeepRNN":
         cells = [keras.saving.deserialize_keras_object(cell) for cell in config.pop("cells")]
         return cls(cells, **config)

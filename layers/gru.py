@@ -4,11 +4,15 @@ Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder for Stati
 EMNLP 2014, section 2.3 and appendix A.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-from .kernels import Equations, add_lists, block_products, derivative, joint_products, split_blocks
+from .kernels import Equations, Weights, add_lists, block_products, derivative, joint_products, split_blocks
 from .recurrent import RecurrentCell, RecurrentLayer
+from .typing import Activation, Constraint, Initializer, Regularizer, Shape, Tensor
 
 
 class GRUEquations(Equations):
@@ -16,26 +20,28 @@ class GRUEquations(Equations):
 
     cudnn_mode = "gru"
 
-    def preactivate(self, x, h_in, weights):
+    def preactivate(self, x: list[Tensor], h_in: Tensor, weights: Weights) -> list[Tensor]:
         x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))
         s = block_products(h_in, weights.recurrent_kernel, 3, fused=True)
         s_z, s_r, s_h = add_lists(s, split_blocks(weights.recurrent_bias, 3))
         return [x_z + s_z, x_r + s_r, x_h, s_h]
 
-    def recompute(self, inputs, h_in, hidden, weights):
+    def recompute(self, inputs: Tensor, h_in: Tensor, hidden: Tensor, weights: Weights) -> list[Tensor]:
         d_z, d_r, d_h = split_blocks(weights.recurrent_bias, 3)
         a_z, a_r = add_lists(joint_products(inputs, h_in, weights, slice(2)), (d_z, d_r))
         x_h = block_products(inputs, weights.kernel, 3, only=slice(2, 3))
         s_h = block_products(h_in, weights.recurrent_kernel, 3, only=slice(2, 3))
         return [a_z, a_r, *add_lists(x_h, split_blocks(weights.bias, 3)[2:]), *add_lists(s_h, [d_h])]
 
-    def update(self, a, prev):
+    def update(self, a: list[Tensor], prev: list[Tensor]) -> list[Tensor]:
         a_z, a_r, x_h, s_h = a
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
         candidate = self.activation(x_h + reset_gate * s_h)
         return [update_gate * prev[0] + (1 - update_gate) * candidate]
 
-    def gradient(self, a, prev, h_in, d_new, transposed):
+    def gradient(
+        self, a: list[Tensor], prev: list[Tensor], h_in: Tensor, d_new: list[Tensor], transposed: Tensor
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         a_z, a_r, x_h, s_h = a
         (h_prev,), (d_hidden,) = prev, d_new
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
@@ -48,7 +54,7 @@ class GRUEquations(Equations):
         d_h_in = ops.matmul(ops.concatenate([d_z, d_r, d_s], axis=-1), transposed)
         return [d_z, d_r, d_h, d_s], d_h_in, [d_hidden * update_gate]
 
-    def recurrent_operands(self, a, h_in, d_a):
+    def recurrent_operands(self, a: list[Tensor], h_in: Tensor, d_a: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         d_z, d_r, _, d_s = d_a
         return [(h_in, d_z), (h_in, d_r), (h_in, d_s)]
 
@@ -56,24 +62,26 @@ class GRUEquations(Equations):
 class GRUResetBeforeEquations(Equations):
     """The equations of `GRUCell` without `reset_after`; a = (a_z, a_r, a_h)."""
 
-    def preactivate(self, x, h_in, weights):
+    def preactivate(self, x: list[Tensor], h_in: Tensor, weights: Weights) -> list[Tensor]:
         x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))
         gates_kernel, candidate_kernel = ops.split(weights.recurrent_kernel, [2 * x_h.shape[-1]], axis=-1)
         s_z, s_r = block_products(h_in, gates_kernel, 2, fused=True)
         a_r = x_r + s_r
         return [x_z + s_z, a_r, x_h + ops.matmul(self.recurrent_activation(a_r) * h_in, candidate_kernel)]
 
-    def recompute(self, inputs, h_in, hidden, weights):
+    def recompute(self, inputs: Tensor, h_in: Tensor, hidden: Tensor, weights: Weights) -> list[Tensor]:
         a_z, a_r = joint_products(inputs, h_in, weights, slice(2))
         reset = self.recurrent_activation(a_r) * h_in
         return [a_z, a_r, *joint_products(inputs, reset, weights, slice(2, 3))]
 
-    def update(self, a, prev):
+    def update(self, a: list[Tensor], prev: list[Tensor]) -> list[Tensor]:
         a_z, _, a_h = a
         update_gate = self.recurrent_activation(a_z)
         return [update_gate * prev[0] + (1 - update_gate) * self.activation(a_h)]
 
-    def gradient(self, a, prev, h_in, d_new, transposed):
+    def gradient(
+        self, a: list[Tensor], prev: list[Tensor], h_in: Tensor, d_new: list[Tensor], transposed: Tensor
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         a_z, a_r, a_h = a
         (h_prev,), (d_hidden,) = prev, d_new
         update_gate, reset_gate = self.recurrent_activation(a_z), self.recurrent_activation(a_r)
@@ -86,7 +94,7 @@ class GRUResetBeforeEquations(Equations):
         d_h_in = d_reset * reset_gate + ops.matmul(ops.concatenate([d_z, d_r], axis=-1), gates_transposed)
         return [d_z, d_r, d_h], d_h_in, [d_hidden * update_gate]
 
-    def recurrent_operands(self, a, h_in, d_a):
+    def recurrent_operands(self, a: list[Tensor], h_in: Tensor, d_a: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         _, a_r, _ = a
         d_z, d_r, d_h = d_a
         return [(h_in, d_z), (h_in, d_r), (self.recurrent_activation(a_r) * h_in, d_h)]
@@ -138,25 +146,25 @@ class GRUCell(RecurrentCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        reset_after=True,
-        seed=None,
-        zoneout=0.0,
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        zoneout: float | Sequence[float] = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(
             units=units,
@@ -181,20 +189,20 @@ class GRUCell(RecurrentCell):
         )
 
     @property
-    def bias_shape(self):
+    def bias_shape(self) -> Shape:
         width = len(self.gates) * self.units
         return (2, width) if self.reset_after else (width,)
 
     @property
-    def input_bias(self):
+    def input_bias(self) -> Tensor | None:
         return self.bias[0] if self.use_bias and self.reset_after else self.bias
 
     @property
-    def recurrent_bias(self):
+    def recurrent_bias(self) -> Tensor | None:
         return self.bias[1] if self.use_bias and self.reset_after else None
 
     @property
-    def equations(self):
+    def equations(self) -> Equations:
         equations = GRUEquations if self.reset_after else GRUResetBeforeEquations
         return equations(self.activation, self.recurrent_activation)
 

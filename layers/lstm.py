@@ -4,11 +4,15 @@ Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1
 of Gers, Schmidhuber and Cummins, "Learning to Forget", Neural Computation 12(10), 2000.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from .kernels import Equations, derivative
 from .recurrent import RecurrentCell, RecurrentLayer
+from .typing import Activation, Constraint, Initializer, Regularizer, Tensor
 
 
 class LSTMEquations(Equations):
@@ -21,13 +25,15 @@ class LSTMEquations(Equations):
         sigma = self.recurrent_activation
         return sigma(a_i), sigma(a_f), self.activation(a_c), sigma(a_o)
 
-    def update(self, a, prev):
+    def update(self, a: list[Tensor], prev: list[Tensor]) -> list[Tensor]:
         _, c_prev = prev
         input_gate, forget_gate, cell_candidate, output_gate = self._gates(a)
         cell = forget_gate * c_prev + input_gate * cell_candidate
         return [output_gate * self.activation(cell), cell]
 
-    def gradient(self, a, prev, h_in, d_new, transposed):
+    def gradient(
+        self, a: list[Tensor], prev: list[Tensor], h_in: Tensor, d_new: list[Tensor], transposed: Tensor
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         a_i, a_f, a_c, a_o = a
         _, c_prev = prev
         d_hidden, d_cell = d_new
@@ -90,30 +96,30 @@ class LSTMCell(RecurrentCell):
         `hidden, [hidden, cell]`, each (batch, units).
     """
 
-    gates = ("input_gate", "forget_gate", "cell_candidate", "output_gate")
+    gates: tuple[str, ...] = ("input_gate", "forget_gate", "cell_candidate", "output_gate")
     num_states = 2
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        zoneout=0.0,
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        zoneout: float | Sequence[float] = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(
             units=units,
@@ -138,7 +144,7 @@ class LSTMCell(RecurrentCell):
         )
 
     @property
-    def initial_bias(self):
+    def initial_bias(self) -> Initializer:
         return self._initialize_bias_with_unit_forget_gate if self.unit_forget_bias else super().initial_bias
 
     def _initialize_bias_with_unit_forget_gate(self, shape, dtype=None):
@@ -151,7 +157,7 @@ class LSTMCell(RecurrentCell):
         )
 
     @property
-    def equations(self):
+    def equations(self) -> Equations:
         return LSTMEquations(self.activation, self.recurrent_activation)
 
 

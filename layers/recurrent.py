@@ -4,7 +4,9 @@ A subclass adds its gates and one step. `keras.layers.RNN` loops over time and h
 """
 
 import inspect
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import keras
 from keras import ops
@@ -14,6 +16,7 @@ from keras import ops
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from . import kernels
+from .typing import Config, Initializer, Shape, Tensor
 
 _KERAS_MODULES = {
     "activation": keras.activations,
@@ -40,7 +43,7 @@ def _keras_module(option):
     return _KERAS_MODULES.get(option.rpartition("_")[2])
 
 
-def cell_parameters(cell_class):
+def cell_parameters(cell_class: type[keras.layers.Layer]) -> dict[str, inspect.Parameter]:
     """Return the parameters of a cell's constructor by name, without `self` and `**kwargs`."""
     parameters = inspect.signature(cell_class.__init__).parameters.values()
     return {p.name: p for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD}
@@ -53,7 +56,7 @@ def _is_compatible(shape, expected):
     )
 
 
-def standardize_sequences(sequences, mask, dtype):
+def standardize_sequences(sequences: Tensor, mask: Any, dtype: str) -> tuple[Tensor, Tensor | None]:
     """Convert the sequences and the mask that a layer is called with.
 
     Args:
@@ -89,7 +92,7 @@ def standardize_sequences(sequences, mask, dtype):
     return ops.where(mask[:, :, None], sequences, ops.zeros_like(sequences)), mask
 
 
-def standardize_states(states, sizes, sequences):
+def standardize_states(states: Any, sizes: Sequence[int], sequences: Tensor) -> list[Tensor]:
     """Convert the initial states that a layer is called with.
 
     Args:
@@ -141,13 +144,13 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
     or `step`, and lists all arguments in its constructor, which passes them by name.
     """
 
-    gates = ()
+    gates: tuple[str, ...] = ()
     num_states = 1
     # Seeds are drawn from a global sequence, and all later weights depend on the order: Keras' SimpleRNNCell makes its
     # generator first.
     seeds_before_initializers = False
 
-    def __init__(self, *, implementation=2, **arguments):
+    def __init__(self, *, implementation: int = 2, **arguments: Any):
         options = {name: arguments.pop(name) for name in cell_parameters(type(self)) if name in arguments}
         super().__init__(**arguments)
         # Keras chooses between two orders of the same sums by it. It is only stored here.
@@ -184,14 +187,14 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         self.zoneout = list(rates)
 
     @property
-    def bias_shape(self):
+    def bias_shape(self) -> Shape:
         return (len(self.gates) * self.units,)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = len(self.gates) * self.units
         self.kernel = self._weight("kernel", (input_shape[-1], width), self.kernel_initializer)
         self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
-        self.bias = self._weight("bias", self.bias_shape, self.initial_bias) if self.use_bias else None
+        self.bias: Tensor = self._weight("bias", self.bias_shape, self.initial_bias) if self.use_bias else None
 
     def _weight(self, name, shape, initializer):
         role = name.removesuffix("_kernel")
@@ -204,44 +207,44 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         )
 
     @property
-    def initial_bias(self):
+    def initial_bias(self) -> Initializer:
         """The initializer of the bias."""
         return self.bias_initializer
 
     @property
-    def input_bias(self):
+    def input_bias(self) -> Tensor | None:
         """The bias added to the input's product, or None."""
         return self.bias
 
     @property
-    def recurrent_bias(self):
+    def recurrent_bias(self) -> Tensor | None:
         """The bias added to the hidden state's product, or None."""
         return None
 
     @property
-    def equations(self):
+    def equations(self) -> kernels.Equations | None:
         """The cell's `kernels.Equations`, or None if its backward pass is not derived."""
         return None
 
     @property
-    def derived_equations(self):
+    def derived_equations(self) -> kernels.Equations | None:
         """`equations`, or None for a subclass that overrides what they describe."""
         described = ("call", "step", "project", "drop_recurrent")
         overrides = any(getattr(type(self), method) is not getattr(RecurrentCell, method) for method in described)
         return None if overrides else self.equations
 
-    def project(self, inputs, training, bias=True):
+    def project(self, inputs: Tensor, training: bool, bias: bool = True) -> Tensor:
         """Return the input's contributions to all gates: (batch, features) -> (batch, gates * units)."""
         if training and self.dropout:
             inputs = inputs * self.get_dropout_mask(inputs)
         projection = ops.matmul(inputs, self.kernel)
         return projection + self.input_bias if bias and self.use_bias else projection
 
-    def drop_recurrent(self, h_prev, training):
+    def drop_recurrent(self, h_prev: Tensor, training: bool) -> Tensor:
         """Return the previous hidden state, (batch, units), after recurrent dropout."""
         return h_prev * self.get_recurrent_dropout_mask(h_prev) if training and self.recurrent_dropout else h_prev
 
-    def step(self, inputs, states, training):
+    def step(self, inputs: Tensor, states: list[Tensor], training: bool) -> list[Tensor]:
         """Return the new states, the first of which is the output.
 
         Args:
@@ -253,10 +256,11 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
         h_in = self.drop_recurrent(states[0], training)
         # `project` has added the bias.
         weights = kernels.Weights(self.kernel, self.recurrent_kernel, None, self.recurrent_bias)
-        a = self.equations.preactivate(x, h_in, weights)
-        return self.equations.update(a, states)
+        # A cell without equations overrides this method.
+        equations: Any = self.equations
+        return equations.update(equations.preactivate(x, h_in, weights), states)
 
-    def call(self, inputs, states, training=False):
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> tuple[Tensor, Any]:
         prev = keras.tree.flatten(states)
         noise = None
         if training and any(self.zoneout):
@@ -266,7 +270,7 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             new = [self._zone_out(*pair, index, noise) for index, pair in enumerate(zip(prev, new, strict=True))]
         return new[0], keras.tree.pack_sequence_as(states, new)
 
-    def add_zoneout_noise(self, sequences):
+    def add_zoneout_noise(self, sequences: Tensor) -> Tensor:
         """Append to the features of each step the uniform noise by which zoneout selects units."""
         shape = ops.shape(sequences)
         noise = keras.random.uniform((shape[0], shape[1], self.num_states * self.units), seed=self.seed_generator)
@@ -287,10 +291,10 @@ class RecurrentCell(DropoutRNNCell, keras.layers.Layer):
             return rate * prev + (1 - rate) * new
         return ops.where(noise[:, index * self.units : (index + 1) * self.units] < rate, prev, new)
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> list[Tensor]:
         return [ops.zeros((batch_size, self.units), dtype=self.compute_dtype) for _ in range(self.num_states)]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         for option in cell_parameters(type(self)):
             module, value = _keras_module(option), getattr(self, option)
@@ -320,15 +324,15 @@ class RecurrentLayer(keras.layers.RNN):
         states, (batch, units) each.
     """
 
-    cell_class = RecurrentCell
-    cell_name = None
-    layer_options = LAYER_OPTIONS
+    cell_class: type[keras.layers.Layer] = RecurrentCell
+    cell_name: str | None = None
+    layer_options: dict[str, Any] = LAYER_OPTIONS
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         options = cell_parameters(cls.cell_class)
         for option in options:
-            setattr(cls, option, property(lambda self, option=option: getattr(self.cell, option)))
+            setattr(cls, option, property(lambda self, option=option: getattr(self.cell, option)))  # type: ignore[misc]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         options |= {name: inspect.Parameter(name, kind, default=value) for name, value in cls.layer_options.items()}
         # Positional arguments have the order of Keras' layer of the same name.
@@ -337,7 +341,7 @@ class RecurrentLayer(keras.layers.RNN):
         kwargs_parameter = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
         cls.__signature__ = _Signature(inspect.Signature([*(options[name] for name in order), kwargs_parameter]))
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         arguments = inspect.signature(type(self)).bind(*args, **kwargs).arguments
         arguments.update(arguments.pop("kwargs", {}))
         cell_names = [*cell_parameters(self.cell_class), "implementation"]
@@ -357,7 +361,7 @@ class RecurrentLayer(keras.layers.RNN):
         # XLA cannot compile TensorFlow's cuDNN op.
         self.supports_jit = keras.backend.backend() != "tensorflow" or getattr(self, "use_cudnn", None) is not True
 
-    def call(self, sequences, initial_state=None, mask=None, training=False):
+    def call(self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         sequences, mask, initial_state = self._standardize(sequences, mask, initial_state, self.compute_dtype)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
@@ -367,12 +371,14 @@ class RecurrentLayer(keras.layers.RNN):
             initial_state = standardize_states(initial_state, self.state_size, sequences)
         return sequences, mask, initial_state
 
-    def compute_mask(self, sequences, mask=None):
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
         """Propagate the mask only with `return_sequences`; states have none."""
         mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
-    def inner_loop(self, sequences, initial_state, mask, training=False):
+    def inner_loop(
+        self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         kernel = kernels.choose(self, sequences.shape[1], training).kernel
         if kernel == "portable":
             if training and any(self.cell.zoneout):
@@ -411,7 +417,7 @@ class RecurrentLayer(keras.layers.RNN):
         # Keras' loop outputs zeros before the first unmasked step, but on JAX the hidden state.
         return None if keras.backend.backend() == "jax" else ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["cell"]
         cell_config = self.cell.get_config()
@@ -424,11 +430,13 @@ class RecurrentLayer(keras.layers.RNN):
         return config
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "RecurrentLayer":
         return cls(**config)
 
 
-def which_kernel(layer, time=None, training=False, device=None):
+def which_kernel(
+    layer: keras.layers.Layer, time: int | None = None, training: bool = False, device: str | None = None
+) -> kernels.Choice:
     """Return the kernel that a call of a layer takes in this context, and the reason.
 
     The first rule that applies decides. Batch size and mask do not matter.

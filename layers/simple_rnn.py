@@ -3,27 +3,33 @@
 Elman, "Finding Structure in Time", Cognitive Science 14(2), 1990.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
-from .kernels import Equations, derivative, needs_only_output
+from .kernels import Equations, Weights, derivative, needs_only_output
 from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
+from .typing import Activation, Constraint, Initializer, Regularizer, Tensor
 
 
 class SimpleRNNEquations(Equations):
     """The equation of `SimpleRNNCell`; a = (a_h,), or (h,) in the backward pass if the derivative needs only h."""
 
     @property
-    def needs_preactivations(self):
+    def needs_preactivations(self) -> bool:  # type: ignore[override]
         return not needs_only_output(self.activation)
 
-    def update(self, a, prev):
+    def update(self, a: list[Tensor], prev: list[Tensor]) -> list[Tensor]:
         return [self.activation(a[0])]
 
-    def recompute(self, inputs, h_in, hidden, weights):
+    def recompute(self, inputs: Tensor, h_in: Tensor, hidden: Tensor, weights: Weights) -> list[Tensor]:
         return super().recompute(inputs, h_in, hidden, weights) if self.needs_preactivations else [hidden]
 
-    def gradient(self, a, prev, h_in, d_new, transposed):
+    def gradient(
+        self, a: list[Tensor], prev: list[Tensor], h_in: Tensor, d_new: list[Tensor], transposed: Tensor
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         hidden = self.activation(a[0]) if self.needs_preactivations else a[0]
         d_a = d_new[0] * derivative(self.activation, a[0], hidden)
         return [d_a], ops.matmul(d_a, transposed), [0.0]
@@ -67,23 +73,23 @@ class SimpleRNNCell(RecurrentCell):
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        zoneout=0.0,
-        **kwargs,
+        units: int,
+        activation: Activation = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        zoneout: float | Sequence[float] = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(
             units=units,
@@ -106,7 +112,7 @@ class SimpleRNNCell(RecurrentCell):
         )
 
     @property
-    def equations(self):
+    def equations(self) -> Equations:
         return SimpleRNNEquations(self.activation)
 
 

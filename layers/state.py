@@ -1,13 +1,14 @@
 """Copying of a model's state into a model that was rebuilt from its configuration."""
 
 import tempfile
+from typing import Any
 
 import keras
 
 _LOOKUPS = (keras.layers.TextVectorization, keras.layers.StringLookup, keras.layers.IntegerLookup)
 
 
-def copy_state(source, target):
+def copy_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     """Copy the state of a model into a model rebuilt from its configuration, and compile it in the same way.
 
     Raises:
@@ -24,7 +25,7 @@ def copy_state(source, target):
         _copy_optimizer(source_optimizer, target_optimizer, variables)
 
 
-def pairs(source, target, kind):
+def pairs(source: Any, target: Any, kind: type) -> list[tuple[Any, Any]]:
     """List the pairs of corresponding objects of a class in two models; an object comes after those that it holds."""
     return [pair for pair in _walk(source, target, set()) if all(isinstance(item, kind) for item in pair)]
 
@@ -47,7 +48,7 @@ def _walk(source, target, visited):
     yield source, target
 
 
-def describe(layer):
+def describe(layer: keras.layers.Layer) -> str:
     """Return the name and class of a layer for an error message."""
     return f"`{layer.name}` ({type(layer).__name__})"
 

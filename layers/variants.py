@@ -6,6 +6,7 @@ from keras import ops
 from .gru import GRUCell
 from .lstm import LSTMCell
 from .recurrent import RecurrentLayer
+from .typing import Shape, Tensor
 
 _EPSILON = 1e-5
 
@@ -25,11 +26,11 @@ class PeepholeLSTMCell(LSTMCell):
     starts as an LSTM.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.peephole_kernel = self.add_weight(name="peephole_kernel", shape=(3, self.units), initializer="zeros")
 
-    def step(self, inputs, states, training):
+    def step(self, inputs: Tensor, states: list[Tensor], training: bool) -> list[Tensor]:
         h_prev, c_prev = states
         z = self.project(inputs, training)
         z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
@@ -59,7 +60,7 @@ class CoupledLSTMCell(LSTMCell):
         bias = self.bias_initializer(shape, dtype=dtype)
         return ops.concatenate([ops.ones((self.units,), dtype=dtype), bias[self.units :]])
 
-    def step(self, inputs, states, training):
+    def step(self, inputs: Tensor, states: list[Tensor], training: bool) -> list[Tensor]:
         h_prev, c_prev = states
         z = self.project(inputs, training)
         z += ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
@@ -103,14 +104,14 @@ class LayerNormLSTMCell(_Normalized, LSTMCell):
     b holds the shifts of the first two. Arguments, states and outputs are those of `LSTMCell`.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         width = len(self.gates) * self.units
         self.input_norm = self.add_norm("input_norm", width, bias=False)
         self.recurrent_norm = self.add_norm("recurrent_norm", width, bias=False)
         self.cell_norm = self.add_norm("cell_norm", self.units)
 
-    def step(self, inputs, states, training):
+    def step(self, inputs: Tensor, states: list[Tensor], training: bool) -> list[Tensor]:
         h_prev, c_prev = states
         z = self.normalize(self.project(inputs, training, bias=False), self.input_norm)
         recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
@@ -138,7 +139,7 @@ class LayerNormGRUCell(_Normalized, GRUCell):
     are those of `GRUCell` with `reset_after`.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if not self.reset_after:
             raise ValueError(
                 "LayerNormGRUCell normalizes h_prev U before the reset gate, so `reset_after` must be True."
@@ -157,7 +158,7 @@ class LayerNormGRUCell(_Normalized, GRUCell):
         joined = ops.concatenate(parts, axis=-1)
         return ops.split(joined + bias if self.use_bias else joined, 3, axis=-1)
 
-    def step(self, inputs, states, training):
+    def step(self, inputs: Tensor, states: list[Tensor], training: bool) -> list[Tensor]:
         (h_prev,) = states
         recurrent = ops.matmul(self.drop_recurrent(h_prev, training), self.recurrent_kernel)
         biases = (self.bias[0], self.bias[1]) if self.use_bias else (None, None)

@@ -36,6 +36,29 @@ def files(*folders):
     return found
 
 
+def public_functions(nodes):
+    for node in nodes:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or (node.name[0] == "_" and node.name != "__init__"):
+            continue
+        if isinstance(node, ast.FunctionDef):
+            yield node
+        else:
+            yield from public_functions(node.body)
+
+
+@pytest.mark.parametrize("folder", ["layers"])
+def test_public_functions_have_hints(folder):
+    seen = 0
+    for path in files(folder):
+        for function in public_functions(ast.parse(path.read_text(encoding="utf-8")).body):
+            arguments = function.args
+            named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+            bare = [each.arg for each in named if each and not each.annotation and each.arg not in ("self", "cls")]
+            assert not bare and (function.returns or function.name == "__init__"), (path, function.name, bare)
+            seen += 1
+    assert seen > 100
+
+
 def test_layers_import_keras_alone():
     allowed = {"keras", "layers", *sys.stdlib_module_names}
     further = {

@@ -5,16 +5,18 @@
 - `cudnn`: NVIDIA's fused kernel.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 
 # Keras has no public way to read a variable in its stored dtype inside a layer with mixed precision.
 from keras.src.backend.common.variables import AutocastScope
 
+from ..typing import Tensor
 from .derivatives import derivative, needs_only_output
 from .through_time import (
     Equations,
@@ -48,8 +50,8 @@ KERNELS = ("portable", "compiled", "cudnn")
 _BACKENDS = ("tensorflow", "jax")
 # The kernel forced in this thread, and those forced in any thread: threads that libraries start, such as those of
 # MirroredStrategy's replicas, inherit no context.
-_forced = ContextVar("forced", default=None)
-_forced_anywhere = {}
+_forced: ContextVar[str | None] = ContextVar("forced", default=None)
+_forced_anywhere: dict[object, str] = {}
 
 
 class Choice(NamedTuple):
@@ -60,7 +62,7 @@ class Choice(NamedTuple):
 
 
 @contextmanager
-def use_kernel(kernel):
+def use_kernel(kernel: Literal["portable", "compiled", "cudnn"]) -> Iterator[None]:
     """Force layers to run with one kernel: "portable", "compiled" or "cudnn".
 
     Applies to this thread and to every thread that does not force another kernel. A graph keeps the kernel that was
@@ -85,7 +87,7 @@ def _forced_kernel():
     return _forced.get() or next(reversed(list(_forced_anywhere.values())), None)
 
 
-def set_warm_up(steps):
+def set_warm_up(steps: int) -> None:
     """Set how many steps a layer runs on TensorFlow before its programs are compiled.
 
     Compiling takes as long as many steps of a small layer. With 10,000, short trainings and batches of many lengths
@@ -144,7 +146,7 @@ def _why_not_cudnn(layer, training, device):
     return _backend().why_not_cudnn()
 
 
-def choose(layer, time, training, device=None):
+def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: str | None = None) -> Choice:
     """Choose the kernel for a call in this context; see `layers.which_kernel`."""
     forced, use_cudnn = _forced_kernel(), getattr(layer, "use_cudnn", None)
     if forced == "portable":
@@ -174,14 +176,16 @@ def choose(layer, time, training, device=None):
     return Choice("compiled", why_not_cudnn or f"on {keras.backend.backend()} it is faster than cuDNN")
 
 
-def weights_of(cell):
+def weights_of(cell: keras.layers.Layer) -> Weights:
     """Return a cell's `Weights` in the dtype in which they are stored, in which their gradients are summed."""
     with AutocastScope(None):
         weights = (cell.kernel, cell.recurrent_kernel, cell.input_bias, cell.recurrent_bias)
         return Weights(*(w.value if isinstance(w, keras.Variable) else w for w in weights))
 
 
-def run(kernel, cell, args, return_sequences, training):
+def run(
+    kernel: str, cell: keras.layers.Layer, args: KernelArguments, return_sequences: bool, training: bool
+) -> tuple[Tensor | None, list[Tensor]]:
     """Run a cell over sequences with the `compiled` or the `cudnn` kernel.
 
     Returns:

@@ -1,7 +1,11 @@
 """Derivatives of the activations that the hand-derived backward passes support."""
 
+from collections.abc import Callable
+
 import keras
 from keras import ops
+
+from ..typing import Tensor
 
 
 def _one(a, y):
@@ -36,16 +40,16 @@ _DERIVATIVES = {
 _FROM_OUTPUT = {keras.activations.linear, keras.activations.tanh, keras.activations.sigmoid, keras.activations.softsign}
 
 
-def needs_only_output(activation):
+def needs_only_output(activation: Callable[[Tensor], Tensor]) -> bool:
     """Return whether `derivative` uses only the output y of this activation."""
     return activation in _FROM_OUTPUT
 
 
-def has_derivative(activation):
+def has_derivative(activation: Callable[[Tensor], Tensor]) -> bool:
     """Return whether `derivative` supports this activation."""
     return activation in _DERIVATIVES
 
 
-def derivative(activation, a, y):
+def derivative(activation: Callable[[Tensor], Tensor], a: Tensor, y: Tensor) -> Tensor:
     """Return activation'(a), elementwise, from the pre-activation `a` and the output `y` = activation(a)."""
     return _DERIVATIVES[activation](a, y)

@@ -1,18 +1,31 @@
 """The compiled kernel and cuDNN on JAX."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 from jax.experimental import rnn
 
+from ..typing import Tensor
 from .jax_linear import linear_call
 from .packing import pack, unpack
-from .through_time import backward_loop, block_products, forward_loop, previous_states, weight_gradients
+from .through_time import (
+    Equations,
+    KernelArguments,
+    backward_loop,
+    block_products,
+    forward_loop,
+    previous_states,
+    weight_gradients,
+)
 
 
-def loop(step, carry, sequences, num_outputs, reverse=False):
+def loop(
+    step: Callable, carry: list[Tensor], sequences: Any, num_outputs: int, reverse: bool = False
+) -> tuple[list[Tensor], list[Tensor]]:
     """Run `step` over the first axis of `sequences`, carrying a list of tensors.
 
     Args:
@@ -126,7 +139,14 @@ def _reverse_mode(equations, residuals, gradients):
 _compiled = jax.jit(_through_time, static_argnums=(0, 1))
 
 
-def run(owner, equations, args, return_sequences, training, forced):
+def run(
+    owner: keras.layers.Layer,
+    equations: Equations,
+    args: KernelArguments,
+    return_sequences: bool,
+    training: bool,
+    forced: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer over its sequences.
 
     Returns:
@@ -146,7 +166,14 @@ def run(owner, equations, args, return_sequences, training, forced):
 CUDNN, PREFERS_CUDNN = ("lstm",), False
 
 
-def run_cudnn(owner, equations, args, return_sequences, training, forced):
+def run_cudnn(
+    owner: keras.layers.Layer,
+    equations: Equations,
+    args: KernelArguments,
+    return_sequences: bool,
+    training: bool,
+    forced: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` does, by cuDNN's LSTM."""
     sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))
     features, units = weights.kernel.shape[0], initial_states[0].shape[-1]
@@ -168,7 +195,7 @@ def run_cudnn(owner, equations, args, return_sequences, training, forced):
     return (hidden if return_sequences else None), states
 
 
-def why_not_cudnn():
+def why_not_cudnn() -> str | None:
     """Return why cuDNN cannot run any layer in this context, or None."""
     distribution = keras.distribution.distribution()
     if distribution is not None and distribution.device_mesh.devices.size > 1:
@@ -176,16 +203,16 @@ def why_not_cudnn():
     return None
 
 
-def why_not_compiled():
+def why_not_compiled() -> str | None:
     """Return why the compiled kernel cannot run any layer in this context, or None."""
     return None
 
 
-def device():
+def device() -> str:
     """Return where the kernels run: "cpu", "gpu" or "tpu"."""
     return jax.default_backend()
 
 
-def may_be_saved():
+def may_be_saved() -> bool:
     """Return False: on JAX nothing is saved in a form that cannot hold the compiled kernel."""
     return False

@@ -6,6 +6,9 @@ mode runs one function, reverse mode the other. `jax.custom_derivatives.linear_c
 vmap or derivatives with respect to the residuals.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
@@ -14,7 +17,7 @@ _linear_p = Primitive("engram_linear")
 _linear_p.multiple_results = True
 
 
-def linear_call(forward, transpose, residuals, inputs, like):
+def linear_call(forward: Callable, transpose: Callable, residuals: Any, inputs: Any, like: Any) -> Any:
     """Return `forward(residuals, inputs)`, with `transpose` as its transpose.
 
     Args:

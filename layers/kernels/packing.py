@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from ..typing import Tensor
 
-def pack(sequences, mask):
+
+def pack(sequences: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Move the unmasked steps of each row to its front, in order.
 
     Args:
@@ -23,7 +25,9 @@ def pack(sequences, mask):
     return ops.take_along_axis(sequences, order[:, :, None], axis=1), ops.maximum(lengths, 1)
 
 
-def unpack(hidden, states, initial_states, mask):
+def unpack(
+    hidden: Tensor, states: list[Tensor], initial_states: list[Tensor], mask: Tensor | None
+) -> tuple[Tensor, list[Tensor]]:
     """Convert the results for packed sequences to those for the sequences themselves.
 
     Args:

@@ -3,6 +3,7 @@
 from weakref import ref
 
 import tensorflow as tf
+from keras.layers import Layer
 
 # TensorFlow has no public names for callbacks on every operation, which numeric debugging uses, for the tensors that
 # forward mode follows, and for the graph of a function.
@@ -10,10 +11,13 @@ from tensorflow.python.eager.context import context
 from tensorflow.python.eager.forwardprop_util import pack_tangents
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from ..typing import Tensor
 from .packing import pack, unpack
 from .tensorflow_chunks import Chunks, pad, read_chunk, state_before, swap_batch_and_time, unpad, with_shape
 from .tensorflow_programs import Program, custom_gradient, get_shared, inside_xla, is_warm
 from .through_time import (
+    Equations,
+    KernelArguments,
     Weights,
     add_lists,
     backward_loop,
@@ -207,7 +211,14 @@ def _with_differentiable(args, tensors):
     return args._replace(inputs=inputs, weights=weights, initial_states=list(tensors))
 
 
-def run(owner, equations, args, return_sequences, training, forced):
+def run(
+    owner: Layer,
+    equations: Equations,
+    args: KernelArguments,
+    return_sequences: bool,
+    training: bool,
+    forced: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` in `kernels/jax.py` does.
 
     Args:
@@ -269,12 +280,19 @@ def run(owner, equations, args, return_sequences, training, forced):
 
 
 # The cuDNN networks that TensorFlow offers and our layers compute: indices of our gates, in cuDNN's order.
-CUDNN = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
+CUDNN: dict[str | None, tuple[int, ...]] = {"lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}
 # Whether to run them unasked.
 PREFERS_CUDNN = True
 
 
-def run_cudnn(owner, equations, args, return_sequences, training, forced):
+def run_cudnn(
+    owner: Layer,
+    equations: Equations,
+    args: KernelArguments,
+    return_sequences: bool,
+    training: bool,
+    forced: bool,
+) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` does, by cuDNN's LSTM or GRU."""
     sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))
     units, gates = initial_states[0].shape[-1], CUDNN[equations.cudnn_mode]
@@ -300,24 +318,24 @@ def run_cudnn(owner, equations, args, return_sequences, training, forced):
     return (hidden if return_sequences else None), states
 
 
-def why_not_cudnn():
+def why_not_cudnn() -> str | None:
     """Return why cuDNN cannot run any layer in this context, or None."""
     return "XLA compiles the graph around it, and cannot compile cuDNN's op" if inside_xla() else None
 
 
-def why_not_compiled():
+def why_not_compiled() -> str | None:
     """Return why the compiled kernel cannot run any layer in this context, or None."""
     if context().op_callbacks:
         return "numeric debugging (tf.debugging) observes every operation, which it cannot inside compiled programs"
     return None
 
 
-def device():
+def device() -> str:
     """Return where the kernels run: "gpu" if TensorFlow has one, else "cpu"."""
     return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
 
 
-def may_be_saved():
+def may_be_saved() -> bool:
     """Return whether a graph is traced by anything other than the steps of Keras' fit, evaluate and predict."""
     if tf.executing_eagerly():
         return False

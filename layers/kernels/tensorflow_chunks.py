@@ -8,6 +8,8 @@ more.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 from keras import ops
@@ -32,7 +34,7 @@ def _has_sizes(tensor, sizes):
     )
 
 
-def pad(tensor, *sizes):
+def pad(tensor: tf.Tensor | None, *sizes: int | tf.Tensor | None) -> tf.Tensor | None:
     """Append zeros to the first axes up to these sizes; None leaves an axis unchanged."""
     if tensor is None or _has_sizes(tensor, sizes):
         return tensor
@@ -40,12 +42,12 @@ def pad(tensor, *sizes):
     return tf.pad(tensor, missing + [[0, 0]] * (len(tensor.shape) - len(sizes)))
 
 
-def unpad(tensor, *sizes):
+def unpad(tensor: tf.Tensor, *sizes: int | tf.Tensor | None) -> tf.Tensor:
     """Crop the first axes to these sizes."""
     return tensor if _has_sizes(tensor, sizes) else tensor[tuple(slice(size) for size in sizes)]
 
 
-def with_shape(tensor, shape):
+def with_shape(tensor: tf.Tensor, shape: Any) -> tf.Tensor:
     """Return the tensor with this static shape."""
     # tf.ensure_shape has no derivative in forward mode.
     tensor = tf.identity(tensor)
@@ -53,7 +55,7 @@ def with_shape(tensor, shape):
     return tensor
 
 
-def swap_batch_and_time(tensor):
+def swap_batch_and_time(tensor: tf.Tensor) -> tf.Tensor:
     """Transpose the first two axes."""
     return tf.transpose(tensor, [1, 0, *range(2, len(tensor.shape))])
 
@@ -69,7 +71,7 @@ class Chunks:
         padded_batch, padded_steps: sizes of a chunk as a program takes it.
     """
 
-    def __init__(self, like):
+    def __init__(self, like: tf.Tensor):
         self.batch, self.time = ops.shape(like)[:2]
         self.dtype = like.dtype
         time_is_known, in_graph = isinstance(self.time, int), not tf.executing_eagerly()
@@ -81,7 +83,7 @@ class Chunks:
         batch_is_exact = in_graph and isinstance(self.batch, int)
         self.padded_batch = self.batch if batch_is_exact else _round_up(self.batch, BATCH_SIZES)
 
-    def get(self, sequences, index):
+    def get(self, sequences: tf.Tensor | None, index: int | tf.Tensor) -> tf.Tensor | None:
         """Return a chunk of (batch, time, n) as (steps, padded batch, n), with padded steps only if `is_exact`."""
         if sequences is None:
             return None
@@ -89,25 +91,25 @@ class Chunks:
             sequences = sequences[:, index * CHUNK_LENGTH : (index + 1) * CHUNK_LENGTH]
         return pad(swap_batch_and_time(sequences), self.padded_steps if self.is_exact else None, self.padded_batch)
 
-    def pad_steps(self, chunk):
+    def pad_steps(self, chunk: tf.Tensor | None) -> tf.Tensor | None:
         """Pad a chunk to the number of steps that a program takes."""
         return None if chunk is None else pad(chunk, self.padded_steps)
 
-    def unpad_steps(self, chunk, steps):
+    def unpad_steps(self, chunk: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         """Drop the padded steps of a chunk. With `is_exact` only the last chunk has any, which it keeps."""
         return chunk if self.is_exact else chunk[:steps]
 
-    def restore_shape(self, chunk):
+    def restore_shape(self, chunk: tf.Tensor) -> tf.Tensor:
         """Set the static shape of a chunk that a program returned, which programs lose."""
         sizes = [size if isinstance(size, int) else None for size in (self.padded_steps, self.padded_batch)]
         return with_shape(chunk, [*sizes, chunk.shape[-1]])
 
-    def join(self, chunks):
+    def join(self, chunks: tf.Tensor | tf.TensorArray) -> tf.Tensor:
         """Join chunks as `scan` returns them to (batch, time, n)."""
         sequences = chunks.concat() if isinstance(chunks, tf.TensorArray) else chunks
         return swap_batch_and_time(unpad(sequences, self.time, self.batch))
 
-    def scan(self, body, carry, widths, reverse=False):
+    def scan(self, body: Callable, carry: Any, widths: Sequence[int], reverse: bool = False) -> tuple[Any, list]:
         """Run `body` for each chunk, carrying tensors from one to the next.
 
         Args:
@@ -141,12 +143,12 @@ class Chunks:
         return carry, arrays
 
 
-def read_chunk(chunks, index):
+def read_chunk(chunks: tf.Tensor | tf.TensorArray, index: int | tf.Tensor) -> tf.Tensor:
     """Return one chunk of a sequence that `Chunks.scan` returned."""
     return chunks.read(index) if isinstance(chunks, tf.TensorArray) else chunks
 
 
-def state_before(chunks, initial_state, index):
+def state_before(chunks: tf.Tensor | tf.TensorArray, initial_state: tf.Tensor, index: int | tf.Tensor) -> tf.Tensor:
     """Return the state before a chunk, from the chunks of the states after each step."""
     if not isinstance(chunks, tf.TensorArray):
         return initial_state

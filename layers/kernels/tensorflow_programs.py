@@ -5,10 +5,13 @@ Compiling a program takes as long as many steps of a small layer. So with `layer
 about as long as compiling takes. The warm-up counts work, not time, so that a script computes the same in every run.
 """
 
+from collections.abc import Callable
 from threading import Lock
+from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary, finalize
 
 import tensorflow as tf
+from keras.layers import Layer
 
 # TensorFlow has no public names for its registry of custom gradients, or to find out whether XLA compiles the graph
 # that is being traced.
@@ -20,17 +23,17 @@ LARGE_STEP = 4096
 
 _warm_up = 0
 _lock = Lock()
-_counters = WeakKeyDictionary()
-_shared = WeakValueDictionary()
-_held = WeakKeyDictionary()
+_counters: WeakKeyDictionary = WeakKeyDictionary()
+_shared: WeakValueDictionary = WeakValueDictionary()
+_held: WeakKeyDictionary = WeakKeyDictionary()
 
 
-def inside_xla():
+def inside_xla() -> bool:
     """Return whether XLA compiles the graph that is being traced."""
     return not tf.executing_eagerly() and GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
-def set_warm_up(steps):
+def set_warm_up(steps: int) -> None:
     """Set the warm-up of all layers; see `layers.set_warm_up`."""
     global _warm_up
     _warm_up = steps
@@ -39,18 +42,18 @@ def set_warm_up(steps):
 class Program:
     """A function in two versions: compiled by XLA once for each combination of argument shapes, and uncompiled."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable):
         self._plain = tf.function(function, autograph=False, reduce_retracing=True)
         self._compiled = tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
 
-    def __call__(self, warm, *arguments):
+    def __call__(self, warm: bool | tf.Tensor, *arguments: Any) -> Any:
         """Call the compiled version if `warm`, a boolean tensor or True, else the uncompiled one."""
         if warm is True:
             return self._compiled(*arguments)
         return tf.cond(warm, lambda: self._compiled(*arguments), lambda: self._plain(*arguments))
 
 
-def is_warm(owner, sequences, units):
+def is_warm(owner: Layer, sequences: tf.Tensor, units: int) -> bool | tf.Tensor:
     """Count the work of a call, and return whether to run compiled programs: a boolean tensor, or True.
 
     Args:
@@ -68,7 +71,7 @@ def is_warm(owner, sequences, units):
     return _counters[owner].assign_add(work) - work >= _warm_up
 
 
-def get_shared(owner, make, *key):
+def get_shared(owner: Layer, make: Callable, *key: Any) -> Any:
     """Return `make(*key)`, made once for all owners; it is freed with the last of them."""
     with _lock:
         held = _held.setdefault(owner, {})
@@ -80,7 +83,7 @@ def get_shared(owner, make, *key):
         return held[make, key]
 
 
-def custom_gradient(function, owner, *tensors):
+def custom_gradient(function: Callable, owner: Any, *tensors: tf.Tensor) -> Any:
     """Call `tf.custom_gradient(function)(*tensors)`, and free the graphs that it traces with their owner.
 
     TensorFlow registers the gradient of every trace, which holds the whole graph, until the process ends.

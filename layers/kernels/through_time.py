@@ -7,6 +7,7 @@ Sequences in this module are time-major. Each gate has an array (time, batch, un
 step over separate arrays, but not over slices of one wide array.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from keras import ops
 
+from ..typing import Tensor
 from .derivatives import has_derivative
 
 
@@ -33,46 +35,48 @@ class Equations:
     d_prev leaves out what reaches `prev` through h_in. The first entries of d_a are the gradients for x.
     """
 
-    activation: Any
+    activation: Callable[[Tensor], Tensor]
     recurrent_activation: Any = None
 
     # Whether `gradient` needs the pre-activations, or only the states.
-    needs_preactivations: ClassVar = True
+    needs_preactivations: ClassVar[bool] = True
     # cuDNN's name of the network, or None if cuDNN does not have it.
-    cudnn_mode: ClassVar = None
+    cudnn_mode: ClassVar[str | None] = None
 
     @property
-    def differentiable(self):
+    def differentiable(self) -> bool:
         """Whether the derivatives of both activations are known."""
         return all(has_derivative(a) for a in (self.activation, self.recurrent_activation) if a is not None)
 
-    def preactivate(self, x, h_in, weights):
+    def preactivate(self, x: list[Tensor], h_in: Tensor, weights: "Weights") -> list[Tensor]:
         recurrent = block_products(h_in, weights.recurrent_kernel, len(x), fused=True)
         return add_lists(x, recurrent, split_blocks(weights.bias, len(x)))
 
-    def recompute(self, inputs, h_in, hidden, weights):
+    def recompute(self, inputs: Tensor, h_in: Tensor, hidden: Tensor, weights: "Weights") -> list[Tensor]:
         """Return the pre-activations of all steps for the backward pass; `hidden` are the states after each step."""
         return joint_products(inputs, h_in, weights)
 
-    def update(self, a, prev):
+    def update(self, a: list[Tensor], prev: list[Tensor]) -> list[Tensor]:
         raise NotImplementedError
 
-    def gradient(self, a, prev, h_in, d_new, transposed):
+    def gradient(
+        self, a: list[Tensor], prev: list[Tensor], h_in: Tensor, d_new: list[Tensor], transposed: Tensor
+    ) -> tuple[list[Tensor], Tensor, list[Tensor]]:
         raise NotImplementedError
 
-    def recurrent_operands(self, a, h_in, d_a):
+    def recurrent_operands(self, a: list[Tensor], h_in: Tensor, d_a: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         return [(h_in, d) for d in d_a]
 
 
 class Weights(NamedTuple):
     """The weights of a layer; None for a bias that it does not have."""
 
-    kernel: Any
-    recurrent_kernel: Any
-    bias: Any
-    recurrent_bias: Any
+    kernel: Tensor
+    recurrent_kernel: Tensor
+    bias: Tensor | None
+    recurrent_bias: Tensor | None
 
-    def cast(self, dtype):
+    def cast(self, dtype: str) -> "Weights":
         return Weights(*(None if w is None else ops.cast(w, dtype) for w in self))
 
 
@@ -87,30 +91,32 @@ class KernelArguments(NamedTuple):
         dropout_mask: the factors of recurrent dropout, (batch, units), or None.
     """
 
-    inputs: Any
+    inputs: Tensor
     weights: Weights
-    initial_states: list
-    mask: Any = None
-    dropout_mask: Any = None
+    initial_states: list[Tensor]
+    mask: Tensor | None = None
+    dropout_mask: Tensor | None = None
 
 
-def merge_steps(sequences):
+def merge_steps(sequences: Tensor) -> Tensor:
     """Reshape (time, batch, n) to (time * batch, n)."""
     return ops.reshape(sequences, (-1, sequences.shape[-1]))
 
 
-def unmerge_steps(values, like):
+def unmerge_steps(values: Tensor, like: Tensor) -> Tensor:
     """Reshape (time * batch, n) to (time, batch, n), with time and batch those of `like`."""
     shape = ops.shape(like)
     return ops.reshape(values, (shape[0], shape[1], values.shape[-1]))
 
 
-def split_blocks(matrix, num_blocks):
+def split_blocks(matrix: Tensor | None, num_blocks: int) -> list[Tensor | None]:
     """Split the columns of a matrix into one block for each gate; without a matrix, return a None for each."""
     return ops.split(matrix, num_blocks, axis=-1) if matrix is not None else [None] * num_blocks
 
 
-def block_products(values, matrix, num_blocks, fused=False, only=slice(None)):
+def block_products(
+    values: Tensor, matrix: Tensor, num_blocks: int, fused: bool = False, only: slice = slice(None)
+) -> list[Tensor]:
     """Return the product of `values` with each block of columns, or with `only` some of them.
 
     `fused` computes one product and splits it, which is faster for a single step.
@@ -120,7 +126,7 @@ def block_products(values, matrix, num_blocks, fused=False, only=slice(None)):
     return [ops.matmul(values, block) for block in split_blocks(matrix, num_blocks)[only]]
 
 
-def joint_products(inputs, h_in, weights, only=slice(None)):
+def joint_products(inputs: Tensor, h_in: Tensor, weights: Weights, only: slice = slice(None)) -> list[Tensor]:
     """Return x W_k + h_in U_k + b_k of each gate as one product, in which the bias is the weight of a constant 1."""
     values, matrices = [inputs, h_in], [weights.kernel, weights.recurrent_kernel]
     if weights.bias is not None:
@@ -130,7 +136,7 @@ def joint_products(inputs, h_in, weights, only=slice(None)):
     return block_products(ops.concatenate(values, axis=-1), ops.concatenate(matrices, axis=0), num_blocks, only=only)
 
 
-def add_lists(*terms):
+def add_lists(*terms: Sequence[Tensor | None]) -> list[Tensor]:
     """Add lists of tensors entry by entry; a None counts as zero."""
     return [reduce(add, (entry for entry in entries if entry is not None)) for entries in zip(*terms, strict=True)]
 
@@ -139,7 +145,17 @@ def _dropped(hidden, dropout_mask):
     return hidden if dropout_mask is None else hidden * dropout_mask
 
 
-def forward_loop(loop, equations, x, weights, initial_states, mask, dropout_mask, num_saved, save_preactivations=False):
+def forward_loop(
+    loop: Callable,
+    equations: Equations,
+    x: Tensor | list[Tensor],
+    weights: Weights,
+    initial_states: list[Tensor],
+    mask: Tensor | None,
+    dropout_mask: Tensor | None,
+    num_saved: int,
+    save_preactivations: bool = False,
+) -> tuple[list[Tensor], list[Tensor]]:
     """Run the forward pass.
 
     Args:
@@ -169,13 +185,25 @@ def forward_loop(loop, equations, x, weights, initial_states, mask, dropout_mask
     return loop(step, initial_states, (x, mask), num_outputs=num_saved)
 
 
-def previous_states(initial_states, saved, dropout_mask):
+def previous_states(
+    initial_states: list[Tensor], saved: list[Tensor], dropout_mask: Tensor | None
+) -> tuple[list[Tensor], Tensor]:
     """Return the states before each step, from those after each, and the hidden states after recurrent dropout."""
     prev = [ops.concatenate([s[None], k[:-1]], axis=0) for s, k in zip(initial_states, saved, strict=True)]
     return prev, _dropped(prev[0], dropout_mask)
 
 
-def backward_loop(loop, equations, a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states):
+def backward_loop(
+    loop: Callable,
+    equations: Equations,
+    a: list[Tensor],
+    recurrent_kernel: Tensor,
+    prev: list[Tensor],
+    mask: Tensor | None,
+    dropout_mask: Tensor | None,
+    d_hidden: Tensor | None,
+    d_states: list[Tensor],
+) -> tuple[list[Tensor], list[Tensor]]:
     """Run the sequential part of the backward pass, from the last step to the first.
 
     Args:
@@ -206,7 +234,16 @@ def backward_loop(loop, equations, a, recurrent_kernel, prev, mask, dropout_mask
     return loop(step, d_states, (a, prev, mask, d_hidden), num_outputs=len(a), reverse=True)
 
 
-def weight_gradients(equations, weights, inputs, a, h_in, d_a, matmul_over_steps, dtype):
+def weight_gradients(
+    equations: Equations,
+    weights: Weights,
+    inputs: Tensor,
+    a: list[Tensor],
+    h_in: Tensor,
+    d_a: list[Tensor],
+    matmul_over_steps: Callable,
+    dtype: str,
+) -> tuple[Tensor, Weights]:
     """Return the gradients with respect to inputs and weights, each weight's as one product over all steps.
 
     Args:

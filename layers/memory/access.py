@@ -5,10 +5,12 @@ Graves et al., Nature 538, 2016, Methods, "Interface parameters" and "Reading an
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from keras import ops
 
+from ..typing import Tensor
 from . import addressing
 
 
@@ -20,16 +22,16 @@ class Part(NamedTuple):
         activation: function that limits its values to their domain.
     """
 
-    shape: tuple
-    activation: Any = None
+    shape: tuple[int, ...]
+    activation: Callable[[Tensor], Tensor] | None = None
 
 
-def interface_size(parts):
+def interface_size(parts: dict[str, Part]) -> int:
     """Return the length of the interface vector of a dict of `Part`s."""
     return sum(math.prod(part.shape) for part in parts.values())
 
 
-def split_interface(vector, parts):
+def split_interface(vector: Tensor, parts: dict[str, Part]) -> dict[str, Tensor]:
     """Split an interface vector into its parts, in their order, and apply their activations.
 
     Args:
@@ -47,7 +49,9 @@ def split_interface(vector, parts):
     return values
 
 
-def dnc_interface(slot_size, read_heads, mask_content=False, normalize_links=False):
+def dnc_interface(
+    slot_size: int, read_heads: int, mask_content: bool = False, normalize_links: bool = False
+) -> dict[str, Part]:
     """Return the parts of the interface vector of a DNC, in the paper's order.
 
     | part | shape | domain |
@@ -84,7 +88,7 @@ def dnc_interface(slot_size, read_heads, mask_content=False, normalize_links=Fal
     return parts
 
 
-def ntm_interface(slot_size, read_heads, write_heads, shift_range):
+def ntm_interface(slot_size: int, read_heads: int, write_heads: int, shift_range: int) -> dict[str, Part]:
     """Return the parts of the interface vector of an NTM (Graves et al. 2014, section 3), the write heads first.
 
     | part | shape | domain |
@@ -109,7 +113,7 @@ def ntm_interface(slot_size, read_heads, write_heads, shift_range):
     }
 
 
-def write(memory, weightings, erase, vectors):
+def write(memory: Tensor, weightings: Tensor, erase: Tensor, vectors: Tensor) -> Tensor:
     """Erase from and add to the slots (NTM, equations 3 and 4; DNC, "Reading and writing to memory").
 
         M = M * product over heads of (1 - w e^T) + sum over heads of w v^T
@@ -128,7 +132,7 @@ def write(memory, weightings, erase, vectors):
     return memory + ops.matmul(ops.swapaxes(weightings, 1, 2), vectors)
 
 
-def read(memory, weightings):
+def read(memory: Tensor, weightings: Tensor) -> Tensor:
     """Return the weighted sum of the slots for each head (NTM, equation 2).
 
     Args:
@@ -141,7 +145,7 @@ def read(memory, weightings):
     return ops.matmul(weightings, memory)
 
 
-def dnc_write_weighting(interface, memory, allocation):
+def dnc_write_weighting(interface: dict[str, Tensor], memory: Tensor, allocation: Tensor) -> Tensor:
     """Return where a DNC writes, w = g_w * (g_a * a + (1 - g_a) * c).
 
     Args:
@@ -159,7 +163,7 @@ def dnc_write_weighting(interface, memory, allocation):
     return interface["write_gate"] * (gate * allocation + (1 - gate) * content[:, 0])
 
 
-def dnc_read_weightings(interface, memory, links, previous):
+def dnc_read_weightings(interface: dict[str, Tensor], memory: Tensor, links: Tensor, previous: Tensor) -> Tensor:
     """Return where a DNC reads, w = pi_1 * backward + pi_2 * content + pi_3 * forward.
 
     Args:

@@ -12,17 +12,19 @@ can be compiled by XLA. Half precision is too coarse for them.
 
 from keras import ops
 
+from ..typing import Tensor
+
 _EPSILON = 1e-6
 # Smallest probability that is sharpened; far less than the precision of float32 near 1.
 _SMALLEST = 1e-12
 
 
-def oneplus(x):
+def oneplus(x: Tensor) -> Tensor:
     """Return 1 + log(1 + exp(x)), a number greater than 1 (DNC, Methods)."""
     return 1 + ops.softplus(x)
 
 
-def content_weighting(memory, keys, strengths, masks=None):
+def content_weighting(memory: Tensor, keys: Tensor, strengths: Tensor, masks: Tensor | None = None) -> Tensor:
     """Return how well each slot's content matches each key (NTM, equations 5 and 6; DNC, "Content-based addressing").
 
         C(M, k, beta)[i] = softmax over i of beta * cosine(k, M[i])
@@ -54,7 +56,7 @@ def _unit(vectors):
     return vectors * ops.rsqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True) + _EPSILON)
 
 
-def retention(free_gates, read_weightings):
+def retention(free_gates: Tensor, read_weightings: Tensor) -> Tensor:
     """Return how much of each slot is not freed: the product over heads of 1 - f w (DNC, "Dynamic memory allocation").
 
     Args:
@@ -71,7 +73,7 @@ def retention(free_gates, read_weightings):
     return result
 
 
-def usage(previous, write_weighting, retained):
+def usage(previous: Tensor, write_weighting: Tensor, retained: Tensor) -> Tensor:
     """Return the usage of each slot, u = (u + w - u * w) * retention (DNC, "Dynamic memory allocation").
 
     Args:
@@ -85,7 +87,7 @@ def usage(previous, write_weighting, retained):
     return (previous + write_weighting - previous * write_weighting) * retained
 
 
-def allocation_weighting(used):
+def allocation_weighting(used: Tensor) -> Tensor:
     """Return the weighting that selects free slots (DNC, "Dynamic memory allocation", equation 1).
 
     With phi the slots in the order of increasing usage, the lower index first among equals:
@@ -132,7 +134,7 @@ def _shift_in_ones(x, distance):
     return ops.concatenate([ops.ones_like(x[:, :distance]), x[:, : x.shape[-1] - distance]], axis=-1)
 
 
-def update_links(links, precedence, write_weighting):
+def update_links(links: Tensor, precedence: Tensor, write_weighting: Tensor) -> Tensor:
     """Return the temporal links after a write (DNC, "Temporal memory linkage").
 
         L[i, j] = (1 - w[i] - w[j]) * L[i, j] + w[i] * p[j],    L[i, i] = 0
@@ -152,7 +154,7 @@ def update_links(links, precedence, write_weighting):
     return ((1 - to - from_) * links + to * precedence[:, None, :]) * off_diagonal
 
 
-def update_precedence(precedence, write_weighting):
+def update_precedence(precedence: Tensor, write_weighting: Tensor) -> Tensor:
     """Return to what degree each slot was the last one written, p = (1 - sum(w)) * p + w (DNC).
 
     Args:
@@ -165,7 +167,7 @@ def update_precedence(precedence, write_weighting):
     return (1 - ops.sum(write_weighting, axis=-1, keepdims=True)) * precedence + write_weighting
 
 
-def follow_links(links, read_weightings):
+def follow_links(links: Tensor, read_weightings: Tensor) -> tuple[Tensor, Tensor]:
     """Return where the temporal links lead from the slots read before (DNC, "Temporal memory linkage").
 
     Args:
@@ -179,7 +181,7 @@ def follow_links(links, read_weightings):
     return ops.matmul(read_weightings, links), ops.matmul(read_weightings, ops.swapaxes(links, 1, 2))
 
 
-def normalize_links(weightings, strengths):
+def normalize_links(weightings: Tensor, strengths: Tensor) -> Tensor:
     """Sharpen a weighting that comes from the links (Csordas and Schmidhuber, section 3.3).
 
         S(d, s)[i] = (d[i] / max(d))^s / sum over j of (d[j] / max(d))^s
@@ -197,7 +199,7 @@ def normalize_links(weightings, strengths):
     return ops.softmax(strengths[:, :, None] * ops.log(weightings + _EPSILON), axis=-1)
 
 
-def interpolate(content, previous, gates):
+def interpolate(content: Tensor, previous: Tensor, gates: Tensor) -> Tensor:
     """Return g * content + (1 - g) * previous (NTM, equation 7).
 
     Args:
@@ -208,7 +210,7 @@ def interpolate(content, previous, gates):
     return gates * content + (1 - gates) * previous
 
 
-def shift(weightings, shifts):
+def shift(weightings: Tensor, shifts: Tensor) -> Tensor:
     """Move weightings along the slots, of which the first follows the last (NTM, equation 8).
 
         w'[i] = sum over k from -range to range of s[k] * w[i - k]
@@ -228,7 +230,7 @@ def shift(weightings, shifts):
     return sum(shifts[:, :, index, None] * around[:, :, start : start + slots] for index, start in enumerate(starts))
 
 
-def sharpen(weightings, exponents):
+def sharpen(weightings: Tensor, exponents: Tensor) -> Tensor:
     """Return w^gamma / sum(w^gamma) (NTM, equation 9).
 
     1e-12 is added to w, so that zeros have finite gradients; a weighting of zeros becomes uniform.

@@ -5,9 +5,13 @@ options of Csordas and Schmidhuber, "Improving Differentiable Neural Computers T
 and Link Distribution Sharpness Control", ICLR 2019.
 """
 
+from typing import Any
+
 import keras
 
+from ..typing import Initializer, Tensor
 from . import access, addressing
+from .access import Part
 from .machine import MemoryCell, MemoryLayer
 
 
@@ -71,19 +75,19 @@ class DNCCell(MemoryCell):
 
     def __init__(
         self,
-        units,
-        memory_slots=16,
-        slot_size=16,
-        read_heads=4,
-        controller=None,
-        controller_units=64,
-        clip_value=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        dealloc_by_content=False,
-        mask_content=False,
-        normalize_links=False,
-        **kwargs,
+        units: int,
+        memory_slots: int = 16,
+        slot_size: int = 16,
+        read_heads: int = 4,
+        controller: keras.layers.Layer | None = None,
+        controller_units: int = 64,
+        clip_value: float | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        dealloc_by_content: bool = False,
+        mask_content: bool = False,
+        normalize_links: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(
             units=units,
@@ -102,11 +106,11 @@ class DNCCell(MemoryCell):
         )
 
     @property
-    def interface_parts(self):
+    def interface_parts(self) -> dict[str, Part]:
         return access.dnc_interface(self.slot_size, self.read_heads, self.mask_content, self.normalize_links)
 
     @property
-    def memory_shapes(self):
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
         slots = self.memory_slots
         return {
             "memory": (slots, self.slot_size),
@@ -119,7 +123,7 @@ class DNCCell(MemoryCell):
         }
 
     @property
-    def trace_shapes(self):
+    def trace_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the trace's values by name, without the batch axis."""
         states = ("memory", "read_weightings", "write_weighting", "usage")
         parts = ("free_gates", "allocation_gate", "write_gate", "read_modes")
@@ -129,7 +133,9 @@ class DNCCell(MemoryCell):
             **{name: self.interface_parts[name].shape for name in parts},
         }
 
-    def access(self, interface, prev):
+    def access(
+        self, interface: dict[str, Tensor], prev: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         retained = addressing.retention(interface["free_gates"], prev["read_weightings"])
         usage = addressing.usage(prev["usage"], prev["write_weighting"], retained)
         allocation = addressing.allocation_weighting(usage)

@@ -4,12 +4,14 @@ Hopfield, "Neural networks and physical systems with emergent collective computa
 Ramsauer et al., "Hopfield Networks is All You Need", ICLR 2021.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
+from ..typing import Config, Initializer, Shape, Tensor
 from .machine import check_positive_integers, fresh_initializer
 
 RULES = ("hebbian", "pseudo_inverse")
@@ -57,7 +59,7 @@ class HopfieldNetwork:
         weights: W, (units, units).
     """
 
-    def __init__(self, units, rule="hebbian"):
+    def __init__(self, units: int, rule: str = "hebbian"):
         check_positive_integers(units=units)
         if rule not in RULES:
             raise ValueError(f"Received an invalid value for argument `rule`, expected one of {RULES}, got {rule!r}.")
@@ -66,7 +68,7 @@ class HopfieldNetwork:
         self.patterns = np.zeros((0, self.units), int)
         self.weights = np.zeros((self.units, self.units))
 
-    def store(self, patterns):
+    def store(self, patterns: ArrayLike) -> "HopfieldNetwork":
         """Store patterns, in addition to those already stored.
 
         Args:
@@ -87,7 +89,9 @@ class HopfieldNetwork:
         np.fill_diagonal(self.weights, 0)
         return self
 
-    def recall(self, states, asynchronous=True, max_sweeps=100, seed=0):
+    def recall(
+        self, states: ArrayLike, asynchronous: bool = True, max_sweeps: int = 100, seed: int | np.random.Generator = 0
+    ) -> Recall:
         """Update states until none changes.
 
         Args:
@@ -122,7 +126,7 @@ class HopfieldNetwork:
     def _signs(fields, otherwise):
         return np.where(np.abs(fields) <= _TIE, otherwise, np.where(fields > 0, 1, -1))
 
-    def energy(self, states):
+    def energy(self, states: ArrayLike) -> np.ndarray:
         """Return the energy of states, (batch,) or a number, of states (batch, units) or (units,)."""
         states = self._binary(states, "states")
         return -0.5 * np.sum((states @ self.weights) * states, axis=-1)
@@ -191,18 +195,18 @@ class Hopfield(keras.layers.Layer):
 
     def __init__(
         self,
-        units,
-        num_heads=1,
-        head_dim=None,
-        mode="association",
-        beta=None,
-        update_steps=1,
-        num_queries=None,
-        num_patterns=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
+        units: int,
+        num_heads: int = 1,
+        head_dim: int | None = None,
+        mode: str = "association",
+        beta: float | None = None,
+        update_steps: int = 1,
+        num_queries: int | None = None,
+        num_patterns: int | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.units = units
@@ -239,7 +243,7 @@ class Hopfield(keras.layers.Layer):
             if getattr(self, name) is not None and self.mode != mode:
                 raise ValueError(f"Argument `{name}` is only for mode {mode!r}, and the mode is {self.mode!r}.")
 
-    def build(self, patterns_shape, stored_shape=None):
+    def build(self, patterns_shape: Shape, stored_shape: Shape | None = None) -> None:
         stored_shape = patterns_shape if stored_shape is None else stored_shape
         space = (self.num_heads, self.head_dim)
         if self.mode == "pooling":
@@ -265,13 +269,13 @@ class Hopfield(keras.layers.Layer):
 
     def call(
         self,
-        patterns,
-        stored=None,
-        mask=None,
-        patterns_mask=None,
-        stored_mask=None,
-        return_attention_scores=False,
-    ):
+        patterns: Tensor,
+        stored: Tensor | None = None,
+        mask: Tensor | None = None,
+        patterns_mask: Tensor | None = None,
+        stored_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         if stored is not None and self.mode != "association":
             raise ValueError(f"Argument `stored` is only for mode 'association', and the mode is {self.mode!r}.")
         if stored is None:
@@ -320,11 +324,11 @@ class Hopfield(keras.layers.Layer):
         scores = ops.softmax(ops.where(mask, scores, -6e4 if self.compute_dtype == "float16" else -1e30), axis=-1)
         return ops.where(mask, scores, ops.zeros_like(scores))
 
-    def compute_mask(self, patterns, mask=None):
+    def compute_mask(self, patterns: Any, mask: Any = None) -> Any:
         """Propagate the mask of the patterns, where there is one output for each."""
         return None if self.mode == "pooling" else mask
 
-    def get_config(self):
+    def get_config(self) -> Config:
         names = "units num_heads head_dim mode beta update_steps num_queries num_patterns use_bias".split()
         return {
             **super().get_config(),

@@ -1,7 +1,9 @@
 """What networks with an external memory share: the controller, the states, the layer and its trace."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,12 +11,13 @@ from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from ..lstm import LSTMCell
 from ..recurrent import LAYER_OPTIONS, RecurrentLayer, cell_parameters
+from ..typing import Config, Shape, Tensor
 from . import access
 
 LAYER_OPTIONS_WITHOUT_CUDNN = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}
 
 
-def check_positive_integers(**values):
+def check_positive_integers(**values: Any) -> None:
     """Raise ValueError for a value that is not a positive integer."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, Integral) or value <= 0:
@@ -23,7 +26,7 @@ def check_positive_integers(**values):
             )
 
 
-def fresh_initializer(initializer):
+def fresh_initializer(initializer: Any) -> Any:
     """Return a copy of an initializer, because one instance always draws the same values."""
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
@@ -45,8 +48,9 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
     # The backward pass is not derived, and there is no zoneout: see `layers.which_kernel`.
     derived_equations = None
     zoneout = ()
+    controller: keras.layers.Layer
 
-    def __init__(self, **arguments):
+    def __init__(self, **arguments: Any):
         options = {name: arguments.pop(name) for name in cell_parameters(type(self)) if name in arguments}
         super().__init__(**arguments)
         for option, value in options.items():
@@ -80,13 +84,13 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
     # States
 
     @property
-    def compute_dtype(self):
+    def compute_dtype(self) -> str:
         """The dtype of the states and of the addressing: at least float32, because half precision is too coarse."""
         dtype = super().compute_dtype
         return "float32" if dtype in ("float16", "bfloat16") else dtype
 
     @property
-    def state_shapes(self):
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the states by name, in order, without the batch axis.
 
         `output` is the previous output, which Keras' loop repeats at masked steps on JAX; the cell does not read it.
@@ -96,24 +100,24 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
         return {"output": (self.units,), **controller, **self.memory_shapes}
 
     @property
-    def state_size(self):
+    def state_size(self) -> list[int]:
         return [math.prod(shape) for shape in self.state_shapes.values()]
 
     @property
-    def memory_shapes(self):
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the states of the memory by name, among them `read_vectors` (read_heads, slot_size)."""
         raise NotImplementedError
 
-    def unpack_states(self, states):
+    def unpack_states(self, states: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return the states by name, (batch, *shape) each, from the list of tensors (batch, size)."""
         pairs = zip(self.state_shapes.items(), states, strict=True)
         return {name: ops.reshape(state, (-1, *shape)) for (name, shape), state in pairs}
 
-    def initial_memory(self, batch_size):
+    def initial_memory(self, batch_size: int | None) -> dict[str, Tensor]:
         """Return the initial states of the memory that are not zeros, by name."""
         return {}
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> list[Tensor]:
         zeros = {
             name: ops.zeros((batch_size, size), dtype=self.compute_dtype)
             for name, size in zip(self.state_shapes, self.state_size, strict=True)
@@ -128,7 +132,7 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
 
     # Step
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         width = self.read_heads * self.slot_size
         controller_shape = (input_shape[0], input_shape[-1] + width)
         if not self.controller.built:
@@ -149,7 +153,9 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
         kernel = self.add_weight(name=f"{name}_kernel", shape=(rows, columns), initializer=initializer)
         return kernel, self.add_weight(name=f"{name}_bias", shape=(columns,), initializer=self.bias_initializer)
 
-    def call(self, inputs, states, training=False, return_trace=False):
+    def call(
+        self, inputs: Tensor, states: list[Tensor], training: bool = False, return_trace: bool = False
+    ) -> tuple[Tensor, list[Tensor]] | tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         prev = self.unpack_states(states)
         controlled, controller_states = self._run_controller(inputs, prev)
         vector = ops.matmul(controlled, self.interface_kernel) + self.interface_bias
@@ -183,7 +189,9 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
     def _clip(self, values):
         return values if self.clip_value is None else ops.clip(values, -self.clip_value, self.clip_value)
 
-    def access(self, interface, prev):
+    def access(
+        self, interface: dict[str, Tensor], prev: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Write and read the memory.
 
         Args:
@@ -197,19 +205,19 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
 
     # Dropout of the controller, for which keras.layers.RNN draws the masks before its loop.
 
-    def get_dropout_mask(self, step_input):
+    def get_dropout_mask(self, step_input: Tensor) -> None:
         if any(cell.dropout or cell.recurrent_dropout for cell in self._dropout_cells()):
             states = [ops.cast(state, step_input.dtype) for state in self.get_initial_state(ops.shape(step_input)[0])]
             self._run_controller(ops.cast(step_input, self.compute_dtype), self.unpack_states(states))
 
-    def get_recurrent_dropout_mask(self, step_input):
+    def get_recurrent_dropout_mask(self, step_input: Tensor) -> None:
         """Drawn together with the other mask."""
 
-    def reset_dropout_mask(self):
+    def reset_dropout_mask(self) -> None:
         for cell in self._dropout_cells():
             cell.reset_dropout_mask()
 
-    def reset_recurrent_dropout_mask(self):
+    def reset_recurrent_dropout_mask(self) -> None:
         for cell in self._dropout_cells():
             cell.reset_recurrent_dropout_mask()
 
@@ -217,7 +225,7 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
         cells = getattr(self.controller, "cells", [self.controller])
         return [cell for cell in cells if isinstance(cell, DropoutRNNCell)]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         for option in cell_parameters(type(self)):
             value = getattr(self, option)
@@ -263,10 +271,11 @@ class MemoryLayer(RecurrentLayer):
     Call arguments and results are those of `RecurrentLayer`.
     """
 
-    cell_class = MemoryCell
+    cell_class: type[keras.layers.Layer] = MemoryCell
+    built: bool
     layer_options = LAYER_OPTIONS_WITHOUT_CUDNN
 
-    def unpack_states(self, states):
+    def unpack_states(self, states: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return states by name, (batch, *shape) each.
 
         Args:
@@ -274,14 +283,14 @@ class MemoryLayer(RecurrentLayer):
         """
         return self.cell.unpack_states(states)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Set the states of a stateful layer to the initial ones."""
         if self.states is not None:
             batch = self.states[0].shape[0]
             for variable, value in zip(self.states, self.cell.get_initial_state(batch), strict=True):
                 variable.assign(value)
 
-    def trace(self, sequences, initial_state=None, mask=None):
+    def trace(self, sequences: Tensor, initial_state: Any = None, mask: Any = None) -> dict[str, Tensor]:
         """Return what happens in the memory at every step, in inference.
 
         Args:

@@ -3,10 +3,14 @@
 Graves, Wayne and Danihelka, "Neural Turing Machines", arXiv:1410.5401, 2014.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from ..typing import Initializer, Tensor
 from . import access, addressing
+from .access import Part
 from .machine import MemoryCell, MemoryLayer, check_positive_integers
 
 _INITIAL_CONTENT = 1e-6
@@ -64,18 +68,18 @@ class NTMCell(MemoryCell):
 
     def __init__(
         self,
-        units,
-        memory_slots=128,
-        slot_size=20,
-        read_heads=1,
-        write_heads=1,
-        shift_range=1,
-        controller=None,
-        controller_units=100,
-        clip_value=None,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
+        units: int,
+        memory_slots: int = 128,
+        slot_size: int = 20,
+        read_heads: int = 1,
+        write_heads: int = 1,
+        shift_range: int = 1,
+        controller: keras.layers.Layer | None = None,
+        controller_units: int = 100,
+        clip_value: float | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        **kwargs: Any,
     ):
         super().__init__(
             units=units,
@@ -102,11 +106,11 @@ class NTMCell(MemoryCell):
             )
 
     @property
-    def interface_parts(self):
+    def interface_parts(self) -> dict[str, Part]:
         return access.ntm_interface(self.slot_size, self.read_heads, self.write_heads, self.shift_range)
 
     @property
-    def memory_shapes(self):
+    def memory_shapes(self) -> dict[str, tuple[int, ...]]:
         return {
             "memory": (self.memory_slots, self.slot_size),
             "read_vectors": (self.read_heads, self.slot_size),
@@ -115,7 +119,7 @@ class NTMCell(MemoryCell):
         }
 
     @property
-    def trace_shapes(self):
+    def trace_shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the trace's values by name, without the batch axis; all heads, the write heads first."""
         states = ("memory", "write_weightings", "read_weightings")
         parts = ("gates", "shifts", "exponents")
@@ -124,7 +128,7 @@ class NTMCell(MemoryCell):
             **{name: self.interface_parts[name].shape for name in parts},
         }
 
-    def initial_memory(self, batch_size):
+    def initial_memory(self, batch_size: int | None) -> dict[str, Tensor]:
         first = ops.one_hot(ops.zeros((batch_size, 1), dtype="int32"), self.memory_slots, dtype=self.compute_dtype)
         shape = (batch_size, self.memory_slots * self.slot_size)
         return {
@@ -133,7 +137,9 @@ class NTMCell(MemoryCell):
             "read_weightings": ops.tile(first, (1, self.read_heads, 1)),
         }
 
-    def access(self, interface, prev):
+    def access(
+        self, interface: dict[str, Tensor], prev: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         write, read = slice(None, self.write_heads), slice(self.write_heads, None)
         write_weightings = self._move(interface, write, prev["memory"], prev["write_weightings"])
         memory = access.write(prev["memory"], write_weightings, interface["erase"], interface["write_vectors"])
