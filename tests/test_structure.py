@@ -46,7 +46,7 @@ def public_functions(nodes):
             yield from public_functions(node.body)
 
 
-@pytest.mark.parametrize("folder", ["layers"])
+@pytest.mark.parametrize("folder", ["layers", "apps/common"])
 def test_public_functions_have_hints(folder):
     seen = 0
     for path in files(folder):

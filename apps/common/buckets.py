@@ -1,10 +1,12 @@
 """Batches of sequences of similar length."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 
-def lengths_to_pad_to(longest, first=16):
+def lengths_to_pad_to(longest: int, first: int = 16) -> list[int]:
     """Return ascending lengths up to the first that is `longest` or more, each 1.3 to 1.5 times the one before.
 
     Args:
@@ -17,7 +19,14 @@ def lengths_to_pad_to(longest, first=16):
     return edges
 
 
-def bucketed(parts, lengths, edges, batch_size, seed=0, epochs=None):
+def bucketed(
+    parts: tuple,
+    lengths: Sequence[int] | np.ndarray,
+    edges: Sequence[int],
+    batch_size: int,
+    seed: int = 0,
+    epochs: range | None = None,
+) -> tf.data.Dataset:
     """Make batches of rows of similar length, each padded with zeros to the next of a few lengths.
 
     Few lengths mean few shapes to compile, and batches with little padding.

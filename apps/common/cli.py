@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ class UserError(Exception):
     """A mistake of the user. Its text is one line: what is wrong, where, and what to do."""
 
 
-def run(verb, argv=None):
+def run(verb: Callable, argv: Sequence[str] | None = None) -> int:
     """Call `verb` with arguments from the command line and return the exit status.
 
     The verb's signature gives the options, its docstring their help. A `UserError`, and a file that cannot be read or
@@ -50,7 +51,7 @@ def run(verb, argv=None):
 
 
 @contextlib.contextmanager
-def importing_tensorflow():
+def importing_tensorflow() -> Iterator[None]:
     """Import modules that import TensorFlow, without what it then logs about itself; no setting prevents that."""
     if "tensorflow" in sys.modules:
         yield
@@ -86,13 +87,13 @@ def _set_interrupt(handler):
     return before
 
 
-def import_tensorflow():
+def import_tensorflow() -> None:
     """Import TensorFlow as in `importing_tensorflow`, at the start of a new process."""
     with importing_tensorflow():
         importlib.import_module("tensorflow")
 
 
-def require_data(*sources):
+def require_data(*sources: str) -> None:
     """Raise `UserError` for a value of --data that is neither `sample`, nor `tfds:NAME`, nor a file or folder."""
     for source in sources:
         path = Path(source)
@@ -109,14 +110,14 @@ def require_data(*sources):
 PICTURES = (".png", ".pdf", ".svg", ".jpg", ".webp")
 
 
-def require_picture(option, path):
+def require_picture(option: str, path: Path | None) -> None:
     """Raise `UserError` if a picture cannot be written to `path`, before the work for it; None is no picture."""
     if path is not None and path.suffix.lower() not in PICTURES:
         raise UserError(f"{option} {path}: ending {path.suffix!r}; expected one of {', '.join(PICTURES)}")
     require_folder_of(option, path)
 
 
-def require_folder_of(option, path):
+def require_folder_of(option: str, path: Path | None) -> None:
     """Raise `UserError` if the folder of a file to write does not exist, or the file is a folder."""
     if path is not None and not path.parent.is_dir():
         raise UserError(f"{option} {path}: no such folder as {path.parent}; create it first")
@@ -124,7 +125,7 @@ def require_folder_of(option, path):
         raise UserError(f"{option} {path}: this is a folder, expected the name of a file")
 
 
-def print_next(app, run_dir, commands):
+def print_next(app: str, run_dir: str | Path, commands: Iterable[str]) -> None:
     """Print commands to type after an app has run.
 
     Args:
@@ -139,15 +140,16 @@ def print_next(app, run_dir, commands):
     print(f"  {python} -m {app.rpartition('.')[0]}.serve {run_dir}")
 
 
-def describe(error):
+def describe(error: OSError) -> str:
     """Return an OSError as one line, with advice if there is any."""
     advice = {
         errno.ENOSPC: "; free some space and run the same command again",
         errno.EDQUOT: "; free some space and run the same command again",
         errno.EACCES: "; check its permissions",
     }
+    number = error.errno or 0
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{os.strerror(error.errno)}{advice.get(error.errno, '')}"
+    return f"{where}{os.strerror(number)}{advice.get(number, '')}"
 
 
 def _fail(message):

@@ -1,15 +1,29 @@
 """Generate sequences token by token: greedy and beam search over a step function, on every backend."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from .options import Search
 from .text import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 # Log probability of an impossible beam. The sum of two must be finite.
 _NEVER = -1e9
 
 
-def beam_search(step, states, batch, beam, max_steps, start_id, end_id, length_penalty=0.0, forbidden=()):
+def beam_search(
+    step: Callable,
+    states: list,
+    batch: Any,
+    beam: int,
+    max_steps: int,
+    start_id: int,
+    end_id: int,
+    length_penalty: float = 0.0,
+    forbidden: Sequence[int] = (),
+) -> tuple[Any, Any]:
     """Search for the most likely sequences of a step function.
 
     A sequence of n tokens, with the end token, has the score
@@ -90,7 +104,7 @@ def _choose(part, parent):
     return ops.reshape(chosen, (-1, beam, *rest))
 
 
-def step_beams(cell, inputs, states):
+def step_beams(cell: keras.layers.Layer, inputs: Any, states: list) -> tuple[Any, list]:
     """Run one step of a recurrent cell for several beams.
 
     Args:
@@ -125,13 +139,13 @@ class Searcher(keras.Model):
         search: a `Search`.
     """
 
-    def __init__(self, model, max_steps, search):
+    def __init__(self, model: Any, max_steps: int, search: Search):
         super().__init__()
         self.model, self.max_steps, self.search = model, max_steps, search
         # XLA would compile TensorFlow's loop again for every length.
         self.supports_jit = keras.backend.backend() != "tensorflow"
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> tuple[Any, Any]:
         memory, states = self.model.encode(inputs)
         return beam_search(
             lambda tokens, states: self.model.step(tokens, memory, states),

@@ -4,6 +4,7 @@ import functools
 import logging
 import multiprocessing
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from .files import replacing
 OPSET = 18
 
 
-def by_tensorflow(export):
+def by_tensorflow(export: Callable) -> Callable:
     """Run the decorated export with TensorFlow as backend: in a new process if this one has another backend."""
 
     @functools.wraps(export)
@@ -40,7 +41,13 @@ def by_tensorflow(export):
     return exported
 
 
-def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
+def write_saved_model(
+    run_dir: str | Path,
+    answer: Callable[..., dict[str, tf.Tensor]],
+    inputs: Sequence[tf.TensorSpec],
+    tracked: Sequence = (),
+    more: dict[str, tuple[Callable, Sequence[tf.TensorSpec]]] | None = None,
+) -> Path:
     """Write RUN_DIR/export/1, a SavedModel whose `serving_default` is `answer`.
 
     Args:
@@ -71,7 +78,12 @@ def write_saved_model(run_dir, answer, inputs, tracked=(), more=None):
     return folder
 
 
-def write_onnx(run_dir, answer, inputs, example):
+def write_onnx(
+    run_dir: str | Path,
+    answer: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]],
+    inputs: dict[str, tf.TensorSpec],
+    example: dict[str, np.ndarray],
+) -> Path:
     """Write RUN_DIR/export/model.onnx if onnxruntime gives the same outputs as `answer`.
 
     ONNX has no assertions, so the model does not check its inputs.

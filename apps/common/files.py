@@ -6,13 +6,15 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from .cli import UserError
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, with the same suffix, and rename it to `path` at the end.
 
     Works for a file. Works for a folder if `path` is a folder or does not exist.
@@ -40,13 +42,13 @@ def _errno_in(text):
     return int(found[1]) if found else None
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: Any) -> None:
     """Write a value as JSON."""
     with replacing(path) as part:
         part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """Read a JSON file of a run.
 
     Raises:
@@ -58,7 +60,7 @@ def read_json(path):
         raise UserError(f"{path}: not a complete JSON file ({error}); train into a new run directory") from None
 
 
-def write_csv(path, rows):
+def write_csv(path: str | Path, rows: Sequence[dict]) -> None:
     """Write dicts that have the same keys as rows of a CSV file."""
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -66,7 +68,7 @@ def write_csv(path, rows):
         writer.writerows(rows)
 
 
-def read_csv(path):
+def read_csv(path: str | Path) -> list[dict[str, float]]:
     """Read rows of numbers that `write_csv` wrote; an empty list if there is no such file."""
     if not Path(path).exists():
         return []

@@ -3,21 +3,22 @@
 import functools
 import sys
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 from matplotlib import font_manager, ft2font
 
 DEFAULT = "DejaVu Sans"
 PLACEHOLDER = "□"
-_reported = set()
+_reported: set[int] = set()
 
 
-def fonts_for(texts):
+def fonts_for(texts: Iterable[str]) -> list[str]:
     """Return a list of font families that together have as many characters of the texts as those installed have."""
     families, missing = [DEFAULT], _needed(texts) - _characters(_default_path())
     while missing:
         name, found = max(
             ((name, missing & _characters(path)) for name, path in _installed()), key=lambda each: len(each[1]),
-            default=(None, set()),
+            default=("", set()),
         )  # fmt: skip
         if not found:
             break
@@ -26,7 +27,7 @@ def fonts_for(texts):
     return families
 
 
-def drawable(texts):
+def drawable(texts: Sequence[str]) -> list[str]:
     """Return texts in which characters that no installed font has are replaced by a box; print which.
 
     Args:

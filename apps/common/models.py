@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -9,7 +10,7 @@ from .cli import UserError
 from .files import replacing
 
 
-def save_model(model, path):
+def save_model(model: keras.Model, path: str | Path) -> None:
     """Save a model for prediction: in float32, whatever it is trained in, and without its optimizer.
 
     The state of the optimizer is two or three times as large as the weights.
@@ -36,7 +37,7 @@ def _in_float32(model):
             layer.dtype_policy = policy
 
 
-def load_model(path, compile=False):
+def load_model(path: str | Path, compile: bool = False) -> Any:
     """Load a .keras file; the classes of its layers must have been imported.
 
     Args:

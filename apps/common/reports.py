@@ -2,8 +2,12 @@
 
 import contextlib
 from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from tabulate import tabulate
 
 from .files import replacing
@@ -30,12 +34,12 @@ STYLE = {
 }
 
 
-def table(rows, style="simple"):
+def table(rows: Sequence[dict], style: str = "simple") -> str:
     """Format dicts with the same keys as an aligned table; `style` is one of tabulate's, such as `github`."""
     return tabulate(rows, headers="keys", tablefmt=style, disable_numparse=True)
 
 
-def verdict(title, values, lower_is_better=False, flaw=None):
+def verdict(title: str, values: Mapping[str, float], lower_is_better: bool = False, flaw: str | None = None) -> str:
     """Compare a model with its strongest baseline in one sentence.
 
     Args:
@@ -53,7 +57,7 @@ def verdict(title, values, lower_is_better=False, flaw=None):
     return f"{model}: {found}" if is_better and not flaw else f"{model}: {found}: try more rows or epochs"
 
 
-def repetitions(answers, inputs):
+def repetitions(answers: Sequence[str], inputs: Sequence[Hashable]) -> str | None:
     """Return a clause that says that generated texts hardly depend on their inputs, or loop; None if neither.
 
     Args:
@@ -78,7 +82,9 @@ def _has_loop(words):
 
 
 @contextlib.contextmanager
-def figure(path, columns, width=5.0, height=4.2, rows=1, texts=()):
+def figure(
+    path: str | Path, columns: int, width: float = 5.0, height: float = 4.2, rows: int = 1, texts: Iterable[str] = ()
+) -> Iterator[Any]:
     """Yield matplotlib axes, `rows` rows of `columns` panels, and save the figure to `path` at the end.
 
     Args:
@@ -97,7 +103,7 @@ def figure(path, columns, width=5.0, height=4.2, rows=1, texts=()):
             plt.close(drawing)
 
 
-def plot_epochs(axes, history, curves, **options):
+def plot_epochs(axes: Axes, history: Sequence[dict], curves: Mapping[str, str], **options: Any) -> None:
     """Draw columns of a history over the epochs, which are whole numbers.
 
     Args:

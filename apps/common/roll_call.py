@@ -14,7 +14,7 @@ import threading
 import time
 
 # Connections to the other processes by their index: the first has one to each, the others to the first.
-_connections = {}
+_connections: dict[int, tuple[str, socket.socket]] = {}
 _DONE = b"done\n"
 _ending = threading.Event()
 # Seconds that a process may take to end by itself, for the same reason as the one that is lost.
@@ -23,7 +23,7 @@ _GRACE = 2
 _MESSAGE_SIZE, _MESSAGE_SECONDS = 1024, 10
 
 
-def answer(address, index, count, timeout):
+def answer(address: str, index: int, count: int, timeout: int) -> None:
     """Wait until every process of a group is present. If one is lost from then on, end this one with status 2.
 
     Args:
@@ -49,7 +49,7 @@ def answer(address, index, count, timeout):
     atexit.register(_give_up)
 
 
-def leave():
+def leave() -> None:
     """Tell the others that this process has done its part."""
     for _, connection in _connections.values():
         with contextlib.suppress(OSError):
@@ -57,7 +57,7 @@ def leave():
     _connections.clear()
 
 
-def await_end():
+def await_end() -> None:
     """Wait, after a failed computation, until `_watch` has found out whether another process was the reason."""
     if _connections:
         time.sleep(3 * _GRACE)

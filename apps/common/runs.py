@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from .cli import UserError
 from .files import read_json
@@ -10,7 +11,7 @@ from .files import read_json
 TRUNK = "trunk.keras"
 
 
-def open_run(run_dir, package=None):
+def open_run(run_dir: str | Path, package: str | None = None) -> dict[str, Any]:
     """Read config.json of a run.
 
     Args:
@@ -36,7 +37,7 @@ def open_run(run_dir, package=None):
     return saved
 
 
-def settings_of(saved, kind):
+def settings_of(saved: dict[str, Any], kind: type) -> Any:
     """Return the fields of config.json that the dataclass `kind` has, as an instance of it."""
     values = {}
     for field in dataclasses.fields(kind):
@@ -48,6 +49,6 @@ def settings_of(saved, kind):
     return kind(**values)
 
 
-def is_finished(run_dir):
+def is_finished(run_dir: str | Path) -> bool:
     """Return whether the training in `run_dir` has ended."""
     return (Path(run_dir) / "finished.json").exists()

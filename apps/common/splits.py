@@ -3,25 +3,27 @@
 import re
 import unicodedata
 import warnings
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold
 
 
-def cluster_key(text):
+def cluster_key(text: str) -> str:
     """Return a text without case, punctuation and spacing, with every digit a 0: the same for near-duplicates."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.sub(r"[\W_]+", " ", re.sub(r"\d", "0", folded)).split())
 
 
-def clusters(texts):
+def clusters(texts: Sequence[str]) -> np.ndarray:
     """Return int (rows,), the same for near-duplicates."""
     keys = [cluster_key(text) for text in texts]
     ids = {key: index for index, key in enumerate(dict.fromkeys(keys))}
     return np.array([ids[key] for key in keys])
 
 
-def split_labelled(examples, config, rare=False):
+def split_labelled(examples: Any, config: Any, rare: bool = False) -> dict[str, np.ndarray]:
     """Split into train, validation and test: near-duplicates together, classes in the same proportions.
 
     What the data itself names as test or validation rows is that.
@@ -47,7 +49,7 @@ def split_labelled(examples, config, rare=False):
     return splits
 
 
-def unlike_asked(parts, config):
+def unlike_asked(parts: Mapping[str, Sized], config: Any) -> str | None:
     """Say how rows are split, if that is far from what was asked for, as with few rows; None if it is not.
 
     Args:
@@ -64,7 +66,14 @@ def unlike_asked(parts, config):
     return f"split {figures[0]} %, not {figures[1]}: there are few rows, and some must stay together"
 
 
-def hold_out(rows, groups, fraction, seed, labels=None, rare=False):
+def hold_out(
+    rows: np.ndarray,
+    groups: np.ndarray,
+    fraction: float,
+    seed: int,
+    labels: np.ndarray | None = None,
+    rare: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Split examples in two, with every group in one of the parts.
 
     Args:

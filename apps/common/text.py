@@ -2,6 +2,7 @@
 
 import io
 import unicodedata
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -9,7 +10,7 @@ import tensorflow as tf
 _TOKEN = r"([\p{L}\p{M}]+|\p{N}+|[^\p{L}\p{M}\p{N}\p{Z}\p{C}])"
 
 
-def split_tokens(texts, max_tokens, max_characters):
+def split_tokens(texts: tf.Tensor, max_tokens: int, max_characters: int) -> tf.RaggedTensor:
     """Split texts into words, numbers and single other characters.
 
     Args:
@@ -48,7 +49,7 @@ class Subwords(tf.Module):
         pieces: strings, as `fit` chooses them; their ids count from 4. Ids 0 to 3 are padding, unknown, start and end.
     """
 
-    def __init__(self, pieces):
+    def __init__(self, pieces: Iterable[str]):
         super().__init__()
         self.pieces = list(pieces)
         # Without the special pieces, so that no text can contain them.
@@ -57,7 +58,7 @@ class Subwords(tf.Module):
         self._strings = tf.constant(["", "", "", "", *self.pieces])
 
     @classmethod
-    def fit(cls, texts, vocabulary_size):
+    def fit(cls, texts: Iterable[str], vocabulary_size: int) -> "Subwords":
         """Choose the pieces from texts, which must be training texts only.
 
         Args:
@@ -98,11 +99,11 @@ class Subwords(tf.Module):
         return cls([chosen.id_to_piece(index) for index in range(4, chosen.vocab_size())])
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         """Number of pieces, with the four special ones."""
         return 4 + len(self.pieces)
 
-    def encode(self, texts):
+    def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of texts.
 
         Args:
@@ -114,7 +115,7 @@ class Subwords(tf.Module):
         characters, ids, starts = self._cut(texts)
         return tf.ragged.boolean_mask(characters.with_flat_values(ids), characters.with_flat_values(starts))
 
-    def split(self, texts):
+    def split(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the pieces of texts as they are in them, ragged string (batch, time), one for each id of `encode`."""
         characters, _, starts = self._cut(texts)
         number = tf.cumsum(tf.cast(starts, tf.int32)) - 1
@@ -139,16 +140,16 @@ class Subwords(tf.Module):
         starts = _reachable(tf.equal(flat, SPACE), lengths)
         return characters, tf.where(ids < 0, UNKNOWN_ID, ids), starts
 
-    def names(self, ids):
+    def names(self, ids: Iterable[int]) -> list[str]:
         """Return a list of the pieces of ids, int (time,); `SPACE` is kept."""
         pieces = [*SPECIAL_PIECES, *self.pieces]
         return [pieces[index] for index in ids]
 
-    def spell(self, ids):
+    def spell(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the pieces of a tensor of ids of any shape, as `names` does; empty strings for padding."""
         return tf.gather(["", *SPECIAL_PIECES[1:], *self.pieces], ids)
 
-    def decode(self, ids):
+    def decode(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the texts, string (batch,), of int (batch, time); special ids anywhere are ignored."""
         text = tf.strings.reduce_join(tf.gather(self._strings, ids), axis=-1)
         return tf.strings.strip(tf.strings.regex_replace(text, SPACE, " "))

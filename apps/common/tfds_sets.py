@@ -2,6 +2,8 @@
 
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
+from typing import Any
 
 from .cli import UserError
 
@@ -9,7 +11,7 @@ from .cli import UserError
 _PROBE = "https://storage.googleapis.com"
 
 
-def open_set(name, split):
+def open_set(name: str, split: str | None) -> Any:
     """Return the builder of a data set, which is downloaded and prepared if it is not on disk.
 
     Args:
@@ -41,7 +43,7 @@ def open_set(name, split):
     return builder
 
 
-def rows(builder, split):
+def rows(builder: Any, split: str) -> Iterable[dict]:
     """Return the examples of a split as dicts of NumPy values, always in the same order."""
     import tensorflow_datasets as tfds
 

@@ -29,7 +29,7 @@ class Trunk:
     config: dict
 
 
-def load_trunk(run_dir):
+def load_trunk(run_dir: str | Path) -> Trunk:
     """Load the layers of a language model.
 
     The caller must have imported `layers`, whose classes they are.

@@ -1,6 +1,7 @@
 """Encode text as ids of characters, words or subwords, with TensorFlow's own operations, so that a SavedModel can."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ class Vocabulary(tf.Module):
         texts: list of what each id adds to a text.
     """
 
-    def __init__(self, unit, pieces):
+    def __init__(self, unit: str, pieces: Sequence[str]):
         super().__init__()
         self.unit, self.pieces = unit, list(pieces)
         self.size = NUM_SPECIAL + len(self.pieces)
@@ -52,7 +53,7 @@ class Vocabulary(tf.Module):
         self.texts = ["", UNKNOWN, "", "", *(piece.replace(SPACE, " ") for piece in self.pieces)]
         self._texts = tf.constant(self.texts)
 
-    def encode(self, texts):
+    def encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the ids of texts, string (batch,), as ragged int32 (batch, time)."""
         if self.unit == "characters":
             codes = tf.strings.unicode_decode(texts, "UTF-8")
@@ -62,19 +63,19 @@ class Vocabulary(tf.Module):
             return words.with_flat_values(self._table.lookup(words.flat_values))
         return self._subwords.encode(_with_line_breaks(texts))
 
-    def split(self, texts):
+    def split(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the pieces of texts, ragged string (batch, time), one for each id of `encode`, known or not."""
         if self.unit == "characters":
             return tf.strings.unicode_split(texts, "UTF-8")
         return split_words(texts) if self.unit == "words" else self._subwords.split(_with_line_breaks(texts))
 
-    def decode(self, ids):
+    def decode(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the texts, string (batch,), of int (batch, time); special ids other than unknown add nothing."""
         texts = tf.strings.reduce_join(tf.gather(self._texts, ids), axis=-1)
         return tf.strings.regex_replace(texts, f" ?{LINE_BREAK} ?", "\n") if self.unit == "subwords" else texts
 
     @classmethod
-    def fit(cls, unit, texts, max_size, min_count=1):
+    def fit(cls, unit: str, texts: Iterable[str], max_size: int, min_count: int = 1) -> "Vocabulary":
         """Choose the pieces from texts, which must be training texts.
 
         Args:
@@ -88,7 +89,7 @@ class Vocabulary(tf.Module):
         """
         if unit == "subwords":
             return cls._fit_subwords(_beginning(texts), max_size)
-        counts = Counter()
+        counts: Counter[str] = Counter()
         for text in texts:
             counts.update(text if unit == "characters" else _words(text))
         if unit == "characters":
@@ -108,13 +109,13 @@ class Vocabulary(tf.Module):
         return cls("subwords", [pieces.pieces[index] for index in order])
 
 
-def load_vocabulary(run_dir):
+def load_vocabulary(run_dir: str | Path) -> Vocabulary:
     """Return the `Vocabulary` of the run of a language model."""
     saved = read_json(Path(run_dir) / "vocabulary.json")
     return Vocabulary(saved["unit"], saved["pieces"])
 
 
-def split_words(texts):
+def split_words(texts: tf.Tensor) -> tf.RaggedTensor:
     """Split texts, string (batch,), into ragged words, numbers and other characters, (batch, words)."""
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace", replace_control_characters=False)
     marked = tf.strings.regex_replace(tf.strings.regex_replace(texts, _SEPARATOR, " "), _WORD, rf"\1{_SEPARATOR}")

@@ -83,3 +83,12 @@ def test_interrupt_at_any_moment_prints_one_word(tmp_path, seconds):
         assert (process.returncode, without_log(errors)) == (130, "stopped\n")
     else:
         assert process.returncode in (130, -signal.SIGINT)
+
+
+@pytest.mark.parametrize("source", [r"C:\data\sales.csv", r"C:sales.csv", r"\\server\share\sales.csv", "tfds.csv"])
+def test_path_of_windows_is_a_path(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(cli.UserError, match="no such file or folder"):
+        cli.require_data(source)
+    (tmp_path / source).touch()
+    cli.require_data(source)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..cli import UserError
-from ..tables import SPLITS, fold
+from ..tables import SPLITS, Summary, fold
 from ..words import counted, listed
 
 # Folders of texts without labels: `unsup` is that of the Large Movie Review Dataset.
@@ -29,7 +29,7 @@ class FolderFormat:
     boxes: tuple[str, ...] = ()
 
 
-def read_folders(folder, form, summary):
+def read_folders(folder: str | Path, form: FolderFormat, summary: Summary) -> list[tuple]:
     """Read a folder that has a folder, or a file with many texts, for each class.
 
     Above the classes there may be folders called train and test. Files beside the folders are not read, nor are
@@ -71,7 +71,7 @@ def read_folders(folder, form, summary):
     return rows
 
 
-def decoded(content):
+def decoded(content: bytes) -> str:
     """Return bytes as text: UTF-8, else as Windows or Latin-1."""
     for encoding in ("utf-8-sig", "cp1252"):
         try:

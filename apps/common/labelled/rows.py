@@ -2,14 +2,27 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import tfds_sets
 from ..cli import UserError
-from ..tables import SPLITS, Column, Summary, decode, fold, is_table_name, read_lines, stored_bytes, table_of, unused
+from ..tables import (
+    SPLITS,
+    Column,
+    Summary,
+    TableFormat,
+    decode,
+    fold,
+    is_table_name,
+    read_lines,
+    stored_bytes,
+    table_of,
+    unused,
+)
 from ..words import counted, listed
-from .folders import read_folders
+from .folders import FolderFormat, read_folders
 from .labels import fold_label
 
 TEXT_COLUMNS = (
@@ -51,7 +64,9 @@ class LabelledRows:
     summary: Summary
 
     @classmethod
-    def of(cls, source, rows, summary, role="text", column=None):
+    def of(
+        cls, source: str, rows: Iterable[tuple], summary: Summary, role: str = "text", column: str | None = None
+    ) -> "LabelledRows":
         """Check rows.
 
         Args:
@@ -71,17 +86,19 @@ class LabelledRows:
         return cls(source, wheres, labels, texts, _splits(splits, summary), column, summary)
 
 
-def text_column(name=None, role="text"):
+def text_column(name: str | None = None, role: str = "text") -> Column:
     """Return the `Column` of the texts."""
     return Column(role, name, TEXT_COLUMNS, "--text-column")
 
 
-def label_column(name=None, values=()):
+def label_column(name: str | None = None, values: tuple[str, ...] = ()) -> Column:
     """Return the `Column` of the labels, some of which are known."""
     return Column("label", name, LABEL_COLUMNS, "--label-column", values)
 
 
-def read_labelled(source, text, label, table, split, folder):
+def read_labelled(
+    source: str, text: Column, label: Column, table: TableFormat, split: str, folder: FolderFormat
+) -> LabelledRows:
     """Read rows of a label and a text.
 
     Args:

@@ -1,16 +1,18 @@
 """Find out which columns of a table hold times, names of series, series, and values that are known in advance."""
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..cli import UserError
-from ..tables import Column
+from ..tables import Column, Table
 from ..tables.columns import fold
 from ..tables.table import as_text
 from ..words import listed
 from .number_times import ROW, Times, parse_clocks, parse_parts, row_times
+from .options import SeriesOptions
 from .times import parse_times
 
 TIME_NAMES = tuple(
@@ -59,7 +61,7 @@ class Roles:
     left_out: list[int] = field(default_factory=list)
 
 
-def wanted_columns(config):
+def wanted_columns(config: SeriesOptions) -> list[Column]:
     """Return the `Column`s that tell a header from the rows below it."""
     times = config.time_column or (None,)
     return [
@@ -69,7 +71,7 @@ def wanted_columns(config):
     ]
 
 
-def find_roles(table, config):
+def find_roles(table: Table, config: SeriesOptions) -> Roles:
     """Return the `Roles` of the columns of a table.
 
     Raises:
@@ -92,7 +94,7 @@ def find_roles(table, config):
     return roles
 
 
-def find_time(table, config, taken=()):
+def find_time(table: Table, config: SeriesOptions, taken: Collection[int] = ()) -> Roles:
     """Return `Roles` with the columns of the time, found by option, by name, or by content."""
     if config.time_column:
         return Roles([table.find(Column("time", name, (), "--time-column")) for name in config.time_column])
@@ -190,7 +192,7 @@ def _grows(table, index):
     return len(steps) > 1 and ((steps > 0).all() or (steps < 0).all())
 
 
-def parts_of(names):
+def parts_of(names: Iterable[str]) -> list[str | None]:
     """Return the part of a time that each name means, such as `year`; None for other names."""
     found = []
     for name in names:
@@ -230,7 +232,7 @@ def _with_clock(table, date, names, kinds):
     return [date]
 
 
-def read_times(table, roles, config, like=None):
+def read_times(table: Table, roles: Roles, config: SeriesOptions, like: dict | None = None) -> Times:
     """Return the `Times` of a table, of one column or several.
 
     Args:
@@ -250,7 +252,7 @@ def read_times(table, roles, config, like=None):
         if config.time_format:
             return parse_times(_joined(columns), config.time_format, like)
         if "year" in parts and None not in parts and len(set(parts)) == len(parts):
-            return parse_parts(dict(zip(parts, columns, strict=True)))
+            return parse_parts(dict(zip(parts, columns, strict=True)))  # type: ignore[arg-type]
         return _date_and_clock(columns, fold(table.names[indices[1]]) in _PERIODS, like)
     except UserError as error:
         names = " and ".join(repr(table.names[index]) for index in indices)
@@ -274,6 +276,6 @@ def _date_and_clock(columns, periods, like):
     return Times(values, f"{days.form}, and a clock", None, days.day_first, days.notes)
 
 
-def is_counter(name, values):
+def is_counter(name: str, values: np.ndarray) -> bool:
     """Return whether a column only counts the rows."""
     return fold(name) in _COUNTERS and len(values) > 2 and (np.diff(values) == 1).all()

@@ -1,13 +1,17 @@
 """Gaps in series, which are filled from the past, and rows that not all series have."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 
 from ..cli import UserError
+from ..tables import Summary
 from ..words import counted
 from .grid import ROWS
 
 
-def common_span(name, values, longest, summary, like=None):
+def common_span(name: str, values: pd.DataFrame, longest: int, summary: Summary, like: Any = None) -> tuple[int, int]:
     """Return the rows that all series have, (start, end), and report the others.
 
     Gaps are only filled from the past, so rows before the latest first value are left out. So are rows at the end, if
@@ -50,7 +54,7 @@ def common_span(name, values, longest, summary, like=None):
     return start, end
 
 
-def fill_gaps(name, frame, lag, longest):
+def fill_gaps(name: str, frame: pd.DataFrame, lag: int, longest: int) -> np.ndarray:
     """Replace missing values by the value `lag` rows before, or the last value if there are fewer rows.
 
     Uses only the past, so a backtest does not see the future.

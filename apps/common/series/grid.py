@@ -1,6 +1,7 @@
 """The regular grid of the times of a table: its step, its season, and its gaps."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ USUAL_STEPS = [1, 2, 5, 10, 15, 20, 30, *(60 * n for n in (1, 2, 3, 5, 6, 10, 12
 ROWS = "or number the rows with --frequency row"
 
 
-def step_seconds(frequency):
+def step_seconds(frequency: str) -> float | None:
     """Return the length of a step in seconds; None if it differs, as for months."""
     try:
         return pd.Timedelta(pd.tseries.frequencies.to_offset(frequency)).total_seconds()
@@ -33,11 +34,11 @@ def step_seconds(frequency):
         return None
 
 
-def season_length(frequency):
+def season_length(frequency: str) -> int:
     """Return the rows in a season: a day; for steps of a day or more a week; of a week or more a year; else 1."""
     seconds = step_seconds(frequency)
     if seconds is None:
-        count, step = re.fullmatch(r"(\d*)([^-]*).*", frequency).groups()
+        count, step = re.findall(r"^(\d*)([^-]*)", frequency)[0]
         return max(1, STEPS_PER_SEASON.get(step, 1) // int(count or 1))
     if seconds == WEEK:
         return 52
@@ -45,7 +46,7 @@ def season_length(frequency):
     return int(length // seconds) if length % seconds == 0 else 1
 
 
-def infer_frequency(name, rows):
+def infer_frequency(name: str, rows: pd.Series) -> str:
     """Return the step between times, by pandas' name.
 
     Args:
@@ -86,7 +87,7 @@ def infer_frequency(name, rows):
     return pd.tseries.frequencies.to_offset(pd.Timedelta(step)).freqstr if rest else f"{days if days > 1 else ''}D"
 
 
-def advice(times):
+def advice(times: pd.DatetimeIndex) -> str:
     """Return what to do with irregular times, with a step that is near to most of theirs."""
     median = float(np.median(np.diff(times.to_numpy()) / np.timedelta64(1, "s")))
     step = min(USUAL_STEPS, key=lambda usual: abs(np.log(usual / max(median, 1e-6))))
@@ -120,11 +121,11 @@ def _first_change(steps, step):
     return int(found[0]) or int(lengths[0])
 
 
-def format_step(step):
+def format_step(step: Any) -> str:
     return str(pd.Timedelta(step)).removeprefix("0 days ")
 
 
-def regular_grid(name, rows, frequency):
+def regular_grid(name: str, rows: pd.Series, frequency: str) -> pd.DatetimeIndex:
     """Return all times from the first to the last; `rows` as for `infer_frequency`."""
     try:
         grid = pd.date_range(rows.index[0], rows.index[-1], freq="s" if frequency == ROW else frequency).as_unit("us")

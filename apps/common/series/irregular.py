@@ -11,7 +11,7 @@ from .grid import DAY, USUAL_STEPS, advice, format_step, infer_frequency, step_s
 MAX_SHIFT = 0.15
 
 
-def find_frequency(name, rows):
+def find_frequency(name: str, rows: pd.Series) -> tuple[str, pd.DatetimeIndex, str | None]:
     """Return the step between times, and the times on its grid.
 
     Times that are a little off, such as 10:00:01 and 10:15:02, are moved to the grid.
@@ -88,7 +88,7 @@ def _moved(times):
     return pd.DatetimeIndex(moved)
 
 
-def resampled(frame, step, aggregate, origin):
+def resampled(frame: pd.DataFrame, step: str, aggregate: str, origin: pd.Timestamp) -> tuple[pd.DataFrame, int]:
     """Return a frame with a row for each `step` from the first to the last, and how many of them had no row.
 
     Args:

@@ -2,23 +2,26 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..cli import UserError
-from ..tables import Table
+from ..tables import Summary, Table
 from ..tables.columns import fold
 from ..tables.table import as_text
 from ..words import listed
 from .numbers import parse_numbers
+from .options import SeriesOptions
 from .row_checks import place
+from .rows import Rows
 from .time_forms import MONTHS, take_apart
 
 _HOUR_NAME = re.compile(r"(?:h|he|hr|hour)?[ _]?(\d{1,2})|\d{1,2}:\d\d(:\d\d)?", re.IGNORECASE)
 
 
-def unfolded(table, config, summary):
+def unfolded(table: Table, config: SeriesOptions, summary: Summary) -> tuple[Table, SeriesOptions]:
     """Return a table with a row for each time, and its config.
 
     Tables with columns for times, months or hours are turned; in the new one, rows may have other ids.
@@ -160,7 +163,7 @@ def _joined(table, ids):
     return [" ".join(filter(None, (as_text(row[index]).strip() for index in ids))) for row in table.cells]
 
 
-def pivoted(rows, columns, known):
+def pivoted(rows: Rows, columns: Sequence[str], known: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Turn rows of a long table into a column for each series.
 
     Args:
@@ -188,7 +191,7 @@ def pivoted(rows, columns, known):
     return values, by_time.first() if known else pd.DataFrame(index=values.index)
 
 
-def left_out(table, names):
+def left_out(table: Table, names: Sequence[str]) -> list[str]:
     """Drop the columns that --leave-out names; return the names that are no columns."""
     indices = [table.names.index(name) for name in names if name in table.names]
     rest = [name for name in names if name not in table.names]

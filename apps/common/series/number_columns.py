@@ -1,16 +1,24 @@
 """Read the columns of a table that hold numbers, and leave out or refuse the others."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ..cli import UserError
+from ..tables import Summary, Table
 from ..words import listed
-from .columns import is_counter
-from .numbers import parse_numbers
+from .columns import Roles, is_counter
+from .numbers import Numbers, parse_numbers
+from .options import SeriesOptions
 
 
-def read_numbers(table, roles, config, summary, keep, places, like):
+def read_numbers(
+    table: Table, roles: Roles, config: SeriesOptions, summary: Summary, keep: np.ndarray, places: np.ndarray, like: Any
+) -> dict[str, np.ndarray]:
     """Return a dict of float64 columns, those to forecast and those that are known; the others are left out."""
-    numbers, text, counters, empty, notes = {}, [], [], [], {}
+    numbers, text, counters, empty = {}, [], [], []
+    notes: dict[str, list[str]] = {}
     for index in (*roles.values, *roles.known):
         column = table.names[index]
         cells = [table.cells[row][index] for row in keep]
@@ -42,7 +50,9 @@ def read_numbers(table, roles, config, summary, keep, places, like):
     return numbers
 
 
-def require_numbers(where, cells, places, found, config, may_be_negative):
+def require_numbers(
+    where: str, cells: Sequence, places: np.ndarray, found: Numbers, config: SeriesOptions, may_be_negative: bool
+) -> None:
     """Refuse cells that are not numbers.
 
     Args:
@@ -74,7 +84,7 @@ def require_numbers(where, cells, places, found, config, may_be_negative):
         )
 
 
-def judge_commas(table, column, found, config, summary, like):
+def judge_commas(table: Table, column: str, found: Numbers, config: SeriesOptions, summary: Summary, like: Any) -> None:
     """Refuse a column of numbers such as 1,234 in a file that suggests decimal commas; report the assumption elsewhere.
 
     In a file with commas between columns, and in other formats, they are marks between thousands.

@@ -1,7 +1,9 @@
 """Times that are numbers: years, digits, seconds since 1970, days of Excel, parts of a time, numbers of rows."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,12 +40,12 @@ class Times:
     notes: tuple[str, ...] = ()
 
     @property
-    def counts(self):
+    def counts(self) -> bool:
         """Whether the column numbers the rows, instead of telling their times."""
         return self.form == ROW
 
 
-def times_of(times, form, **more):
+def times_of(times: pd.Series, form: str, **more: Any) -> Times:
     """Return `Times` of a Series of datetimes, with or without a zone."""
     times = pd.DatetimeIndex(times)
     zone = None if times.tz is None else str(times.tz)
@@ -52,7 +54,7 @@ def times_of(times, form, **more):
     return Times(times.as_unit("us").to_numpy().copy(), form, zone, **more)
 
 
-def parse_number_times(texts, time_format, form):
+def parse_number_times(texts: pd.Series, time_format: str | None, form: str | None) -> Times:
     """Read years, dates without marks, seconds since 1970, Excel's days, or the numbers of rows."""
     numbers = pd.to_numeric(texts, errors="coerce").to_numpy("float64")
     known = numbers[~np.isnan(numbers)]
@@ -123,12 +125,12 @@ def _count(numbers):
     return Times(np.full(len(numbers), NOT_A_TIME), "nothing")
 
 
-def row_times(rows):
+def row_times(rows: int) -> Times:
     """Return the artificial times of `rows` rows that have none: a second each."""
     return _count(np.arange(1.0, rows + 1))
 
 
-def parse_clocks(cells, periods=False):
+def parse_clocks(cells: Sequence, periods: bool = False) -> np.ndarray:
     """Return the microseconds since midnight of a column of clock times or hours, NaN where there is none.
 
     Args:
@@ -147,7 +149,7 @@ def parse_clocks(cells, periods=False):
     return np.array([np.nan if known[text] is None else known[text] for text in texts], "float64")
 
 
-def parse_parts(columns):
+def parse_parts(columns: dict[str, Sequence]) -> Times:
     """Read times whose parts have a column each.
 
     Args:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -47,7 +48,7 @@ class Numbers:
     mixed: bool = False
 
 
-def parse_numbers(cells, decimal=None, missing=()):
+def parse_numbers(cells: Sequence, decimal: str | None = None, missing: Sequence[str] = ()) -> Numbers:
     """Read a column of numbers.
 
     Args:

@@ -2,12 +2,15 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..cli import UserError
-from ..tables import Summary
+from ..tables import Summary, Table
 from ..words import counted, listed
 from . import layouts
 from .columns import find_roles
@@ -49,23 +52,23 @@ class Series:
     summary: Summary | None = None
     read_as: dict = dataclasses.field(default_factory=dict)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.times)
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """SHA-256 of the contents; the same data gives the same windows."""
         digest = hashlib.sha256(repr((self.names, self.known_names, self.frequency, str(self.times[0]))).encode())
         for array in (self.values, self.observed, self.known):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def times_after(self, steps):
+    def times_after(self, steps: int) -> pd.DatetimeIndex:
         """Return the times of `steps` rows after the last."""
         step = "s" if self.frequency == ROW else self.frequency
         return pd.date_range(self.times[-1], periods=steps + 1, freq=step)[1:]
 
-    def format_times(self, times):
+    def format_times(self, times: pd.DatetimeIndex) -> list[str]:
         """Return times in ISO 8601, in the zone of the table, or the numbers of rows."""
         if self.frequency == ROW:
             return [str(number) for number in times.as_unit("s").asi8]
@@ -74,12 +77,14 @@ class Series:
         days = self.zone is None and (times == times.normalize()).all()
         return [time.date().isoformat() if days else time.isoformat(sep=" ") for time in times]
 
-    def axis(self, times):
+    def axis(self, times: pd.DatetimeIndex) -> Any:
         """Return times for a plot: numbers if rows are only numbered."""
         return times.as_unit("s").asi8 if self.frequency == ROW else times
 
 
-def read_series(config, data=None, like=None, opened=open_table):
+def read_series(
+    config: Any, data: str | Path | None = None, like: Any = None, opened: Callable[[str, Any], Table] = open_table
+) -> Series:
     """Read and check a table.
 
     Args:

@@ -2,13 +2,16 @@
 
 import itertools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from ..cli import UserError
+from ..tables import Summary, Table
 from ..tables.table import as_text
 from ..words import listed, shorten
+from .columns import Roles
 from .numbers import parse_numbers
 
 # Rows of units below a header, and of sums or remarks at the end.
@@ -19,13 +22,13 @@ _FOOTER = re.compile(
 )  # fmt: skip
 
 
-def place(table, index):
+def place(table: Table, index: int) -> str:
     """Return words for a row of a table: its number in the file, or what it was there."""
     where = table.rows[index]
     return where if isinstance(where, str) else f"row {where}"
 
 
-def other_rows(table, times, roles, summary):
+def other_rows(table: Table, times: np.ndarray, roles: Roles, summary: Summary) -> np.ndarray:
     """Find rows that are not data: units below the header, sums and remarks at the end.
 
     Args:
@@ -62,7 +65,7 @@ def _is_remark(filled, numbers):
     return only_text or _FOOTER.fullmatch(filled[0]) is not None
 
 
-def series_of_rows(table, ids, keep):
+def series_of_rows(table: Table, ids: Sequence[int], keep: np.ndarray) -> np.ndarray | None:
     """Return the name of the series of each row, an array of texts; None without columns for it."""
     if not ids:
         return None
@@ -76,7 +79,7 @@ def series_of_rows(table, ids, keep):
     return np.array([" ".join(cells) for cells in parts], "object")
 
 
-def require_wide(table, times, roles, keep):
+def require_wide(table: Table, times: np.ndarray, roles: Roles, keep: np.ndarray) -> None:
     """Raise `UserError` if the table is probably long, with a row for each time and series."""
     repeated = pd.Series(times).duplicated(keep=False)
     if roles.ids or not roles.time or repeated.mean() < 0.3:
@@ -108,7 +111,7 @@ def _quoted(name):
     return f'"{name}"' if re.search(r"\W", name) else name
 
 
-def refuse_times(table, times, roles, keep, time_format):
+def refuse_times(table: Table, times: np.ndarray, roles: Roles, keep: np.ndarray, time_format: str | None) -> None:
     """Raise `UserError` for the first row without a time."""
     wrong = np.flatnonzero(np.isnat(times))
     if not len(wrong):
@@ -118,7 +121,9 @@ def refuse_times(table, times, roles, keep, time_format):
     cells = [as_text(table.cells[row][index]) for index in roles.time]
     if not any(cells):
         raise UserError(f"{table.name}: {place(table, row)}: column {names} is empty, expected a time; delete the row")
-    expected = {"unix": "seconds since 1970", "excel": "a number of days"}.get(time_format, f"the format {time_format}")
+    expected = {"unix": "seconds since 1970", "excel": "a number of days"}.get(
+        time_format or "", f"the format {time_format}"
+    )
     if time_format is None:
         expected = "a time"
         good = np.flatnonzero(~np.isnat(times))

@@ -1,15 +1,19 @@
 """Rows of a table, as times and numbers: sorted, in UTC, without doubled times."""
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..cli import UserError
+from ..tables import Summary, Table
 from ..words import counted
-from .columns import read_times
+from .columns import Roles, read_times
 from .irregular import resampled
 from .number_columns import read_numbers
+from .options import SeriesOptions
 from .row_checks import other_rows, place, refuse_times, require_wide, series_of_rows
 from .zones import localized
 
@@ -32,12 +36,12 @@ class Rows:
     ids: np.ndarray | None
     zone: str | None = None
 
-    def take(self, order):
+    def take(self, order: np.ndarray) -> "Rows":
         """Return some of the rows."""
         ids = None if self.ids is None else self.ids[order]
         return dataclasses.replace(self, places=self.places[order], frame=self.frame.iloc[order], ids=ids)
 
-    def series(self):
+    def series(self) -> Iterator[np.ndarray]:
         """Yield the indices of the rows of each series."""
         if self.ids is None:
             yield np.arange(len(self.frame))
@@ -45,7 +49,9 @@ class Rows:
             yield from pd.Series(range(len(self.ids))).groupby(self.ids, sort=False).indices.values()
 
 
-def read_rows(table, roles, config, summary, read_as, like=None):
+def read_rows(
+    table: Table, roles: Roles, config: SeriesOptions, summary: Summary, read_as: dict, like: Any = None
+) -> tuple[Rows, bool]:
     """Read the times and the numbers of a table.
 
     Args:
@@ -86,7 +92,7 @@ def read_rows(table, roles, config, summary, read_as, like=None):
     return Rows(table.name, places, frame, ids, found.zone), found.counts or not roles.time
 
 
-def sort_rows(rows, summary):
+def sort_rows(rows: Rows, summary: Summary) -> Rows:
     """Return rows sorted by time, and report it if they were not."""
     times = rows.frame.index.to_numpy()
     steps = np.diff(times)
@@ -100,7 +106,7 @@ def sort_rows(rows, summary):
     return rows.take(np.argsort(times, kind="stable"))
 
 
-def in_utc(rows, zone):
+def in_utc(rows: Rows, zone: str | None) -> Rows:
     """Return rows with times in UTC if `zone` is given; rows of days, and of a zone that the table tells, stay."""
     times = rows.frame.index
     if rows.zone or not zone or (times == times.normalize()).all():
@@ -112,12 +118,12 @@ def in_utc(rows, zone):
     return rows.take(np.argsort(found, kind="stable"))
 
 
-def resample_rows(rows, config, summary):
+def resample_rows(rows: Rows, config: SeriesOptions, summary: Summary) -> Rows:
     """Bring each series to rows of one step, by --resample and --aggregate."""
     origin = rows.frame.index.min().normalize()
     frames, ids, empty = [], [], 0
     for part in rows.series():
-        frame, without = resampled(rows.frame.iloc[part], config.resample, config.aggregate, origin)
+        frame, without = resampled(rows.frame.iloc[part], config.resample, config.aggregate, origin)  # type: ignore[arg-type]
         frames.append(frame)
         empty += without
         if rows.ids is not None:
@@ -132,7 +138,7 @@ def resample_rows(rows, config, summary):
     return Rows(rows.name, places, frame, np.array(ids, "object") if ids else None, rows.zone)
 
 
-def merge_duplicates(rows, config, summary):
+def merge_duplicates(rows: Rows, config: SeriesOptions, summary: Summary) -> Rows:
     """Refuse rows of the same time and series, or make one of them, by --duplicates."""
     rule, frame = config.duplicates, rows.frame
     keys = pd.DataFrame({"time": frame.index})

@@ -9,9 +9,10 @@ from .. import tfds_sets
 from ..cli import UserError
 from ..tables import Table, read_table
 from .columns import wanted_columns
+from .options import SeriesOptions
 
 
-def open_table(name, config):
+def open_table(name: str, config: SeriesOptions) -> Table:
     """Return the `Table` of a data source.
 
     Args:
@@ -31,7 +32,7 @@ def open_table(name, config):
     return read_table(name, config.table, wanted_columns(config))
 
 
-def table_of_frame(name, kind, frame, first=2):
+def table_of_frame(name: str, kind: str, frame: pd.DataFrame, first: int = 2) -> Table:
     """Return a pandas table as a `Table`.
 
     Args:

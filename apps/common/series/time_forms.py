@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 # Beginnings of the names of months in English, German, French, Spanish, Italian, Portuguese and Dutch.
@@ -79,7 +80,7 @@ class Fields(NamedTuple):
     full_year: bool = True
 
 
-def take_apart(texts):
+def take_apart(texts: Iterable[str]) -> list[Fields | None]:
     """Return the `Fields` of texts, each None if it is not a time with a date."""
     forms, found = list(_FORMS), []
     for text in texts:
@@ -136,19 +137,19 @@ def _fields(form, found):
     return Fields(form, (date.year, date.month, date.day), clock_time, offset, found.get("mark") or "")
 
 
-def full_year(text):
+def full_year(text: str | int) -> int:
     """Return a year as a number; two digits mean 1969 to 2068, as in POSIX."""
     year = int(text)
     return year if len(str(text)) == 4 else year + (1900 if year > 68 else 2000)
 
 
-def month_of(name):
+def month_of(name: str) -> int | None:
     """Return the number of a month by its name, 1 to 12; None if it is not a month."""
     name = name.casefold().rstrip(".")
     return MONTHS.get(name[:4]) or MONTHS.get(name[:3])
 
 
-def clock(text):
+def clock(text: str) -> int | None:
     """Return the microseconds since midnight of a text without a date; None if it is no clock time."""
     text = " ".join(text.split())
     if both := _CLOCK_RANGE.fullmatch(text):

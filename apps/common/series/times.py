@@ -3,6 +3,7 @@
 import datetime
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ _ISO = re.compile(r"\d{4}-\d\d(-\d\d.*)?|\d{8}T.*")
 _NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
-def parse_times(cells, time_format=None, like=None):
+def parse_times(cells: Sequence, time_format: str | None = None, like: dict | None = None) -> Times:
     """Parse a column of times.
 
     Args:
@@ -180,7 +181,7 @@ def _written(fields):
     return fields.mark.join(map(str, fields.date))
 
 
-def regularity(times):
+def regularity(times: pd.DatetimeIndex) -> float:
     """Return how regular times are: their number, relative to that of a grid of the most frequent step; at most 1."""
     times = np.unique(times[~np.isnat(times)])
     if len(times) < 3:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def window_origins(start, stop, window_length, horizon, stride=1):
+def window_origins(start: int, stop: int, window_length: int, horizon: int, stride: int = 1) -> np.ndarray:
     """Return the origins of the windows that forecast only rows from `start` to `stop`; they may read rows before.
 
     Returns:
@@ -17,12 +17,20 @@ def window_origins(start, stop, window_length, horizon, stride=1):
     return np.arange(max(start, window_length), stop - horizon + 1, stride, dtype="int32")
 
 
-def cut_windows(values, origins, window_length, horizon):
+def cut_windows(values: np.ndarray, origins: np.ndarray, window_length: int, horizon: int) -> np.ndarray:
     """Return the rows of windows, (windows, window_length + horizon, ...)."""
     return values[origins[:, None] + np.arange(-window_length, horizon, dtype="int32")]
 
 
-def window_dataset(arrays, origins, window_length, horizon, batch_size, seed=0, epochs=None):
+def window_dataset(
+    arrays: tuple,
+    origins: np.ndarray,
+    window_length: int,
+    horizon: int,
+    batch_size: int,
+    seed: int = 0,
+    epochs: range | None = None,
+) -> tf.data.Dataset:
     """Make batches of windows, which are cut when they are read.
 
     Args:

@@ -8,7 +8,7 @@ import pandas as pd
 from ..cli import UserError
 
 
-def require_zone(zone):
+def require_zone(zone: str) -> None:
     """Raise `UserError` if there is no such time zone."""
     try:
         zone and zoneinfo.ZoneInfo(zone)
@@ -16,7 +16,7 @@ def require_zone(zone):
         raise UserError(f"--time-zone {zone}: no such time zone; expected a name such as Europe/Berlin") from None
 
 
-def localized(name, times, places, zone):
+def localized(name: str, times: np.ndarray, places: np.ndarray, zone: str) -> np.ndarray:
     """Return times of a zone whose clocks change, increasing, in UTC.
 
     Args:

@@ -8,6 +8,7 @@ import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..cli import UserError
@@ -19,7 +20,7 @@ _OPENERS = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
-def read_blocks(path, encoding="utf-8", size=BLOCK):
+def read_blocks(path: str | Path, encoding: str = "utf-8", size: int = BLOCK) -> Iterator[str]:
     """Yield the text of a file in blocks that end between words where that is possible; line breaks become LF.
 
     Unpacks gzip, bzip2, xz, and a zip of one file, by content. A byte order mark tells the encoding.
@@ -109,7 +110,7 @@ def _refuse(path, encoding):
     raise UserError(f"{path}: ends within a character of {encoding}; is the file complete?")
 
 
-def lines_of(blocks):
+def lines_of(blocks: Iterable[str]) -> Iterator[str]:
     """Yield the lines of blocks, without their ends."""
     rest = ""
     for block in blocks:

@@ -1,6 +1,7 @@
 """Name the columns of a table: by an option, or by common names. Imports nothing slow, for `--help`."""
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..cli import UserError
@@ -48,7 +49,7 @@ class Column:
     option: str
     values: tuple[str, ...] = ()
 
-    def index(self, names):
+    def index(self, names: Sequence[str]) -> int | None:
         """Return its index in a list of names; None if it is not there."""
         if self.name is not None:
             if self.name in names:
@@ -58,14 +59,14 @@ class Column:
         folded = [fold(name) for name in names]
         return next((folded.index(name) for name in self.known if name in folded), None)
 
-    def is_among(self, names):
+    def is_among(self, names: Sequence[str]) -> bool:
         """Return whether a row of cells has its name, and so is a header."""
         if (self.name or "").isdigit():
             return False
         index = self.index(names)
         return index is not None and (self.name is not None or fold(names[index]) not in self.values)
 
-    def find(self, where, names, advice=""):
+    def find(self, where: str, names: Sequence[str], advice: str = "") -> int:
         """Return its index in a list of names.
 
         Args:
@@ -83,14 +84,14 @@ class Column:
             raise UserError(f"{where}: two columns are called {names[index]!r}; rename one")
         return index
 
-    def absent(self):
+    def absent(self) -> str:
         """Return words that say that it is not there."""
         if self.name is not None:
             return f"no column {self.name!r} ({self.option})"
         return f"no column for the {self.role} found; name it with {self.option}"
 
 
-def fold(name):
+def fold(name: str) -> str:
     """Return a name without case, and with one blank for every run of other marks."""
     return " ".join("".join(mark if mark.isalnum() else " " for mark in str(name).casefold()).split())
 

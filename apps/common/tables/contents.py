@@ -78,7 +78,7 @@ class Text:
     notes: tuple[str, ...] = ()
 
 
-def stored_bytes(path):
+def stored_bytes(path: str | Path) -> bytes:
     """Return the content of a file, unpacked.
 
     Unpacks gzip, bzip2, xz and a zip of one file, by content and not by name. `ARCHIVE.zip/NAME` is one of several.
@@ -113,7 +113,7 @@ def _unpacked(name, content):
     return content
 
 
-def is_office(content):
+def is_office(content: bytes) -> bool:
     """Return whether bytes are a zip archive that is an Excel or OpenDocument file."""
     try:
         names = set(zipfile.ZipFile(io.BytesIO(content)).namelist())
@@ -172,7 +172,7 @@ def _refuse_tar(name, content):
     raise UserError(f"{name}: a tar archive of {len(names)} files: {listed(names)}; unpack it and name one")
 
 
-def require_text(name, content):
+def require_text(name: str | Path, content: bytes) -> None:
     """Raise `UserError` that names the kind of a file that is not text."""
     start = content[:512].lstrip()
     for magic, kind in FOREIGN:
@@ -184,19 +184,19 @@ def require_text(name, content):
         raise UserError(f"{name}: a {'Parquet' if content[0] == 80 else 'Arrow'} file, expected text")
 
 
-def read_text(path, encoding="utf-8"):
+def read_text(path: str | Path, encoding: str = "utf-8") -> str:
     """Return the content of a text file, unpacked and decoded."""
     return open_text(path, encoding).text
 
 
-def open_text(path, encoding="utf-8"):
+def open_text(path: str | Path, encoding: str = "utf-8") -> Text:
     """Return the `Text` of a file, unpacked and decoded."""
     content = stored_bytes(path)
     require_text(path, content)
     return decode(path, content, encoding)
 
 
-def decode(name, content, encoding="utf-8"):
+def decode(name: str | Path, content: bytes, encoding: str = "utf-8") -> Text:
     """Decode bytes.
 
     A byte order mark tells the encoding, whatever `encoding` is.
@@ -217,7 +217,7 @@ def decode(name, content, encoding="utf-8"):
     return Text(str(name), text, chosen, tuple(_doubts(text, chosen)))
 
 
-def encoding_of(content, encoding):
+def encoding_of(content: bytes, encoding: str) -> str:
     """Return the name of the encoding of bytes: what a byte order mark says, else `encoding`.
 
     Raises:
@@ -251,7 +251,7 @@ def _refusal(name, content, encoding, error):
     return f"{message}; {advice(content, encoding)}"
 
 
-def advice(content, encoding, line=b""):
+def advice(content: bytes, encoding: str, line: bytes = b"") -> str:
     """Return words that say in which encoding bytes that are not in `encoding`, `line` among them, may be."""
     if encoding != "utf-8":
         return "save the file as UTF-8, or name its encoding with --encoding"
@@ -268,7 +268,7 @@ def _is_mostly_utf8(content):
     return len(lines) > 2 * invalid
 
 
-def wide_encoding(content):
+def wide_encoding(content: bytes) -> str | None:
     """Return the encoding of UTF-16 without a byte order mark; None if it is not that."""
     sample = content[:4096]
     for encoding, high in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
@@ -289,7 +289,7 @@ def _suggest(content):
     return "cp1252"
 
 
-def read_lines(text):
+def read_lines(text: str) -> list[str]:
     """Return the lines of a text, ended by LF, CRLF or CR, and by nothing else."""
     if "\n" not in text:
         text = text.replace("\r", "\n")

@@ -4,6 +4,8 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ..cli import UserError
 from .contents import read_lines
@@ -29,9 +31,9 @@ class Dialect:
     separator: str
     quotes: str
 
-    def reader(self, text):
+    def reader(self, text: str) -> Any:
         """Return a csv.reader, whose `line_num` is the last line of a record."""
-        arguments = {"delimiter": self.separator, "strict": True}
+        arguments: dict[str, Any] = {"delimiter": self.separator, "strict": True}
         if self.quotes == "none":
             arguments |= {"quoting": csv.QUOTE_NONE}
         if self.quotes == "escaped":
@@ -41,7 +43,9 @@ class Dialect:
         return csv.reader(io.StringIO(text, newline=""), **arguments)
 
 
-def read_records(name, text, separator=None, is_table=True):
+def read_records(
+    name: str | Path, text: str, separator: str | None = None, is_table: bool = True
+) -> tuple[Dialect, list[tuple[int, list[str]]]]:
     """Split text into records.
 
     Args:
@@ -85,7 +89,7 @@ def _records(name, dialect, text):
         ) from None
 
 
-def find_separator(text, least=0.0):
+def find_separator(text: str, least: float = 0.0) -> str | None:
     """Return the separator that divides most of the first records into the same number of fields.
 
     Args:
@@ -140,7 +144,7 @@ def _head(text):
     return "\n".join(lines[first:])
 
 
-def find_quotes(text, separator):
+def find_quotes(text: str, separator: str) -> Dialect:
     """Return the `Dialect` of quotes with which the text can be read and rows have the most equal numbers of fields."""
     best = Dialect(separator, "doubled")
     found = _regularity(best, text)
@@ -163,7 +167,7 @@ def _regularity(dialect, text):
     return counts.count(counts[0]) / len(counts) if counts else 0.0
 
 
-def find_tab_quotes(text):
+def find_tab_quotes(text: str) -> Dialect:
     """Return the `Dialect` of tab-separated text: quotes are taken off only if the whole file is written so.
 
     Excel writes a cell with a tab, a line end, a comma or a quote in quotes, and quotes in it twice. In the SMS Spam
@@ -203,6 +207,6 @@ def _has_quoted_columns(records, text):
     return True
 
 
-def plain_lines(text):
+def plain_lines(text: str) -> list[tuple[int, str]]:
     """Return (row, line) of the lines that are not blank."""
     return [(row, line) for row, line in enumerate(read_lines(text), 1) if line.strip()]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ..cli import UserError
 from . import contents, structured
-from .columns import TableFormat
+from .columns import Column, TableFormat
 from .reading import is_table_name, table_of
 from .summary import Summary
 
 
-def read_questions(file, column, form=TableFormat()):
+def read_questions(file: str | Path | None, column: Column, form: TableFormat = TableFormat()) -> list[str]:
     """Return the texts of a file; blank lines and empty cells are kept, as empty texts.
 
     A table is read by its column; what is no table is read line by line. Prints to standard error how a table was read.

@@ -1,13 +1,14 @@
 """Read a table: find out what a file is, where its header is, and what its columns are called."""
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from ..cli import UserError
 from ..words import counted, listed
 from . import contents, delimited, structured
-from .columns import TableFormat, fold
+from .columns import Column, TableFormat, fold
 from .table import Table, as_text
 
 SUFFIXES = [f".{ending}" for ending in (
@@ -23,12 +24,12 @@ _TIME = re.compile(r"\d{4}[-/.]\d\d?([-/.]\d\d?)?([ T]\d\d?:.*)?|\d\d?[-/.]\d\d?
 MAX_PREAMBLE = 60
 
 
-def is_table_name(path):
+def is_table_name(path: str | Path) -> bool:
     """Return whether the name of a file says that it is a table, packed or not."""
     return unpacked_suffix(path) in SUFFIXES
 
 
-def unpacked_suffix(path):
+def unpacked_suffix(path: str | Path) -> str:
     """Return the last suffix of the name of a file, in small letters and without that of its packing: `.csv`."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     if suffixes and suffixes[-1] in PACKED_SUFFIXES:
@@ -36,7 +37,9 @@ def unpacked_suffix(path):
     return suffixes[-1] if suffixes else ""
 
 
-def read_table(path, form=TableFormat(), columns=(), header=True):
+def read_table(
+    path: str | Path, form: TableFormat = TableFormat(), columns: Sequence[Column] = (), header: bool = True
+) -> Table:
     """Read a file of rows.
 
     Args:
@@ -54,7 +57,13 @@ def read_table(path, form=TableFormat(), columns=(), header=True):
     return table_of(path, contents.stored_bytes(path), form, columns, header)
 
 
-def table_of(name, content, form=TableFormat(), columns=(), header=True):
+def table_of(
+    name: str | Path,
+    content: bytes,
+    form: TableFormat = TableFormat(),
+    columns: Sequence[Column] = (),
+    header: bool = True,
+) -> Table:
     """Read a table from bytes; see `read_table`."""
     if content.startswith((b"PAR1", b"ARROW1")):
         return _named(name, *structured.read_arrow(name, content))

@@ -1,17 +1,21 @@
 """Read a large table in slices, so that memory does not grow with the file."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 from .blocks import read_blocks
+from .columns import Column, TableFormat
 from .reading import read_table, table_of, unpacked_suffix
+from .table import Table
 
 # Characters of a slice, about.
 SLICE = 64 << 20
 _JSON_LINES, _DELIMITED = (".jsonl", ".ndjson"), (".csv", ".tsv", ".tab", ".psv")
 
 
-def read_slices(path, form, columns, size=SLICE):
+def read_slices(path: str | Path, form: TableFormat, columns: Sequence[Column], size: int = SLICE) -> Iterator[Table]:
     """Yield the `Table`s that a file consists of: delimited text and JSON lines in slices, all else at once.
 
     Args:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 from ..cli import UserError
 from ..words import listed
@@ -13,7 +14,7 @@ from .delimited import plain_lines
 WRAPPERS = ("data", "rows", "records", "examples", "items", "results")
 
 
-def read_json(name, text, lines=False):
+def read_json(name: str | Path, text: str, lines: bool = False) -> tuple:
     """Read a JSON document or JSON lines.
 
     Args:
@@ -132,9 +133,9 @@ def _from_objects(kind, numbered, name=None):
     return kind, names, numbers, [[record.get(key) for key in names] for record in objects]
 
 
-def flatten(record):
+def flatten(record: dict) -> dict:
     """Return a dict whose values that are dicts are replaced by their own, as `outer.inner`."""
-    flat = {}
+    flat: dict = {}
     for key, value in record.items():
         if isinstance(value, dict) and value:
             flat |= {f"{key}.{inner}": each for inner, each in value.items()}
@@ -143,7 +144,7 @@ def flatten(record):
     return flat
 
 
-def read_arrow(name, content):
+def read_arrow(name: str | Path, content: bytes) -> tuple:
     """Read a Parquet or Arrow (Feather) file; see `read_json` for what is returned.
 
     A class label of Hugging Face's datasets, saved as its index, becomes its name.
@@ -189,12 +190,12 @@ def _index_columns(metadata):
     return [column for column in found if isinstance(column, str)]
 
 
-def is_excel(content):
+def is_excel(content: bytes) -> bool:
     """Return whether bytes are a file of Excel or an OpenDocument table, old or new."""
     return content.startswith(b"\xd0\xcf\x11\xe0") or (content.startswith(b"PK\x03\x04") and is_office(content))
 
 
-def read_excel(name, content, sheet=None):
+def read_excel(name: str | Path, content: bytes, sheet: str | None = None) -> tuple[str, list]:
     """Read a sheet of an Excel or OpenDocument file.
 
     Returns:

@@ -1,9 +1,12 @@
 """A table of cells as the file has them, text or plain values, with the number of each row."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..cli import UserError
 from ..words import listed
+from .columns import Column
 
 
 @dataclass
@@ -30,18 +33,18 @@ class Table:
     notes: list[str] = field(default_factory=list)
     joined: list[int] = field(default_factory=list)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.cells)
 
-    def column(self, index):
+    def column(self, index: int) -> list:
         """Return the cells of a column."""
         return [row[index] for row in self.cells]
 
-    def texts(self, index):
+    def texts(self, index: int) -> list[str]:
         """Return the cells of a column as text: "" for none, whole numbers without a point."""
         return [as_text(row[index]) for row in self.cells]
 
-    def find(self, column):
+    def find(self, column: Column) -> int:
         """Return the index of a `Column`.
 
         Raises:
@@ -52,11 +55,11 @@ class Table:
         )
         return column.find(self.name, self.names, advice)
 
-    def origin(self, index):
+    def origin(self, index: int) -> str:
         """Return words for a column: `column 'text'`, or `column 2` without a header."""
         return f"column {self.names[index]!r}" if self.header else f"column {index + 1}"
 
-    def drop(self, indices):
+    def drop(self, indices: Iterable[int]) -> None:
         """Remove columns."""
         if not indices:
             return
@@ -64,13 +67,13 @@ class Table:
         self.names = [self.names[index] for index in keep]
         self.cells = [[row[index] for index in keep] for row in self.cells]
 
-    def require_unique_names(self):
+    def require_unique_names(self) -> None:
         """Raise `UserError` if two columns have the same name."""
         twice = [name for index, name in enumerate(self.names) if name in self.names[:index]]
         if twice:
             raise UserError(f"{self.name}: two columns are called {listed(twice[:1])}; rename one")
 
-    def require_last(self, index, role):
+    def require_last(self, index: int, role: str) -> None:
         """Raise `UserError` if fields were joined to another column than `index`."""
         if self.joined and index != len(self.names) - 1:
             raise UserError(
@@ -79,7 +82,7 @@ class Table:
             )
 
 
-def as_text(value):
+def as_text(value: Any) -> str:
     """Return a cell as text."""
     if value is None:
         return ""

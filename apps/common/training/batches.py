@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 
-def whole_batches(dataset, batch_size, rows, process=0, processes=1):
+def whole_batches(
+    dataset: tf.data.Dataset, batch_size: int, rows: int, process: int = 0, processes: int = 1
+) -> tf.data.Dataset:
     """Fill batches up to `batch_size` rows, so that devices share them equally and a compiler meets few shapes.
 
     Batches are filled with copies of their own rows, which get weight 0. The other weights are scaled so that the mean

@@ -5,8 +5,11 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from ..cli import UserError
@@ -18,25 +21,25 @@ _NAME = re.compile(r"checkpoint-(\d+)\.keras")
 _CHECKSUMS = "checksums.json"
 
 
-def checkpoint_path(run_dir, epoch):
+def checkpoint_path(run_dir: str | Path, epoch: int) -> Path:
     """Return the path of the checkpoint after `epoch`, counted from 1."""
     return Path(run_dir) / f"checkpoint-{epoch:04d}.keras"
 
 
-def latest_checkpoint(run_dir):
+def latest_checkpoint(run_dir: str | Path) -> tuple[int, Path | None]:
     """Return (epochs done, path) of the last checkpoint; (0, None) if there is none."""
     found = ((_NAME.fullmatch(path.name), path) for path in Path(run_dir).iterdir())
     return max(((int(match[1]), path) for match, path in found if match), default=(0, None))
 
 
-def remove_checkpoints(run_dir, keep=0):
+def remove_checkpoints(run_dir: str | Path, keep: int = 0) -> None:
     """Delete all checkpoints but the last `keep`."""
     found = sorted(path for path in Path(run_dir).iterdir() if _NAME.fullmatch(path.name))
     for path in found[: len(found) - keep]:
         path.unlink()
 
 
-def save_checkpoint(model, path):
+def save_checkpoint(model: keras.Model, path: Path) -> None:
     """Save a model with its optimizer, and checksums of its variables and of the run's config.json."""
     with replacing(path) as part:
         model.save(part)
@@ -44,7 +47,7 @@ def save_checkpoint(model, path):
             archive.writestr(_CHECKSUMS, json.dumps(_checksums(model, path.parent)))
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: str | Path) -> Any:
     """Load what `save_checkpoint` saved.
 
     Raises:
@@ -78,7 +81,7 @@ def _checksums(model, run_dir):
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
+def averaged_weights(model: keras.Model) -> Iterator[None]:
     """Replace the weights for a while by the moving averages of the optimizer, if it keeps any."""
     optimizer = getattr(model, "optimizer", None)
     # mixed_float16 wraps the optimizer.

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from ..cli import UserError
+from ..options import TrainingOptions
 from . import groups
 from .batches import whole_batches
 
@@ -50,7 +52,7 @@ class Placement:
         return f"{self.backend} on {devices}{group}, {self.precision}, {distribution}{rows}"
 
     @contextlib.contextmanager
-    def scope(self):
+    def scope(self) -> Iterator[None]:
         """Build, load and train models on the devices and in the precision."""
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.precision)
@@ -83,12 +85,12 @@ class Placement:
             with keras.distribution.DataParallel(devices=names, auto_shard_dataset=False).scope():
                 yield
 
-    def batches(self, dataset, rows):
+    def batches(self, dataset: tf.data.Dataset, rows: int) -> tf.data.Dataset:
         """Return batches that the devices can share, this process' part of them; see `whole_batches`."""
         return whole_batches(dataset, self.batch_size, rows, self.process, self.processes).prefetch(tf.data.AUTOTUNE)
 
 
-def find_devices(options, batch_size):
+def find_devices(options: TrainingOptions, batch_size: int) -> Placement:
     """Find the devices, wait for the group of processes if there is one, and print both in one line.
 
     Args:

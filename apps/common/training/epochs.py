@@ -6,7 +6,9 @@ so an interrupted epoch is repeated, with the same result because of the seed.
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,13 +38,21 @@ class SaveEpochs(keras.callbacks.Callback):
             where its probabilities are calibrated afterwards, the accuracy decides.
     """
 
-    def __init__(self, run_dir, epochs_done, seed, min_epochs, patience, monitor="val_loss"):
+    def __init__(
+        self,
+        run_dir: str | Path,
+        epochs_done: int,
+        seed: int,
+        min_epochs: int,
+        patience: int,
+        monitor: str = "val_loss",
+    ):
         super().__init__()
         self.run_dir, self.seed = Path(run_dir), seed
         self.min_epochs, self.patience, self.monitor = min_epochs, patience, monitor
         self.history = read_csv(self.run_dir / "history.csv")[:epochs_done]
 
-    def best(self):
+    def best(self) -> dict[str, float]:
         """Return the row of the history of the epoch whose weights model.keras holds."""
         rows = self.history[self.min_epochs - 1 :] or self.history[-1:]
         return min(rows, key=self._rank)
@@ -50,26 +60,26 @@ class SaveEpochs(keras.callbacks.Callback):
     def _rank(self, row):
         return (row["val_loss"],) if self.monitor == "val_loss" else (-row[self.monitor], row["val_loss"])
 
-    def stopped(self):
+    def stopped(self) -> bool:
         """Return whether `patience` epochs brought nothing better."""
         epochs = len(self.history)
         return epochs >= self.min_epochs and epochs - self.best()["epoch"] >= self.patience
 
-    def epochs_left(self, epochs):
+    def epochs_left(self, epochs: int) -> range:
         """Return the range of epochs to run, of `epochs` in all, counted from 0; empty if training has stopped."""
         done = len(self.history)
         return range(done, done if self.stopped() else max(done, epochs))
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         print("compiling the training step; the first one takes a while", flush=True)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         states = [variable for variable in self.model.variables if variable.name == "seed_generator_state"]
         for index, state in enumerate(states):
             state.assign(np.random.SeedSequence([self.seed, epoch, index]).generate_state(2))
         self._began = time.perf_counter()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = {name: float(value) for name, value in logs.items()}
         # Not after each step, for which JAX would have to wait. The mean of an epoch is not finite if a step's is not.
         if not math.isfinite(values["loss"]):
@@ -100,11 +110,11 @@ class DecayOnPlateau(keras.callbacks.ReduceLROnPlateau):
         history: rows of the earlier epochs.
     """
 
-    def __init__(self, learning_rate, factor, patience, min_delta, history):
+    def __init__(self, learning_rate: float, factor: float, patience: int, min_delta: float, history: Sequence[dict]):
         super().__init__(factor=factor, patience=patience, min_delta=min_delta, min_lr=learning_rate / 100)
         self.learning_rate, self.earlier = learning_rate, list(history)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
         self.model.optimizer.learning_rate = self.learning_rate
         for row in self.earlier:

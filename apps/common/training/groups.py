@@ -13,7 +13,9 @@ import platform
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -21,11 +23,14 @@ import numpy as np
 from .. import roll_call
 from ..cli import UserError
 
+if TYPE_CHECKING:
+    from .devices import Placement
+
 # The variables of keras.distribution.initialize.
 ADDRESS, COUNT, INDEX = (f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 
 
-def launcher_variable():
+def launcher_variable() -> str | None:
     """Return the environment variable that says that this is one of several processes; None if there is none."""
     if {ADDRESS, COUNT, INDEX} & set(os.environ):
         return COUNT
@@ -38,7 +43,7 @@ def launcher_variable():
     return found[0] if found else None
 
 
-def join(timeout, requested=False):
+def join(timeout: int, requested: bool = False) -> None:
     """Join the group that the environment names; must precede any computation.
 
     The variables KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID name a group, or JAX finds it: on
@@ -97,7 +102,7 @@ def _from_environment():
 
 
 @contextlib.contextmanager
-def one_line_if_broken(processes):
+def one_line_if_broken(processes: int) -> Iterator[None]:
     """Raise a `UserError` for an exception that means that the group lost a process."""
     import jax
 
@@ -114,7 +119,7 @@ def one_line_if_broken(processes):
 
 
 @contextlib.contextmanager
-def joined(placement, settings):
+def joined(placement: "Placement", settings: dict) -> Iterator[None]:
     """Require that the processes of a group agree, let only the first print, and leave the group at the end.
 
     Args:
@@ -163,7 +168,7 @@ def _software():
     return {"code": digest.hexdigest()[:16], **versions, "devices": jax.local_device_count()}
 
 
-def from_first(function, placement):
+def from_first(function: Callable[[], Any], placement: "Placement") -> Any:
     """Call `function` in the first process of the group only; return its result, or raise its `UserError`, in all.
 
     Args:
@@ -186,7 +191,7 @@ def from_first(function, placement):
 
 
 @contextlib.contextmanager
-def copied_from_first(run_dir, placement):
+def copied_from_first(run_dir: str | Path, placement: "Placement") -> Iterator[Path]:
     """Yield the run directory in the first process, and a temporary copy of it in the others."""
     if placement.processes == 1:
         yield Path(run_dir)

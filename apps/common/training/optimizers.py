@@ -1,5 +1,7 @@
 """Adam with the same result on several devices as on one, and on TensorFlow as on JAX."""
 
+from typing import Any
+
 import keras
 
 
@@ -26,7 +28,7 @@ class Adam(keras.optimizers.Adam):
         return [gradient / count for gradient in super()._clip_gradients(whole)]
 
 
-def built(optimizer, model):
+def built(optimizer: keras.optimizers.Optimizer, model: keras.Model) -> Any:
     """Make the variables of an optimizer for a model, so that TensorFlow need not trace the training step twice."""
     optimizer.build(model.trainable_variables)
     return optimizer

@@ -5,17 +5,24 @@ import dataclasses
 import functools
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from .. import files, runs
 from ..cli import UserError
+from ..options import TrainingOptions
 from . import checkpoints, devices, groups, run_directory
+from .devices import Placement
 from .epochs import SaveEpochs
 
 
 @contextlib.contextmanager
-def start(options, config, facts):
+def start(options: TrainingOptions, config: Any, facts: dict[str, Any]) -> Iterator["Run"]:
     """Start a training, or resume the one that began in the run directory with the same settings.
 
     Finds the devices, joins the group of processes if there is one, and sets the seed. When the block ends, writes
@@ -58,10 +65,13 @@ class Run:
         results: what the training found beside its weights, a dict of plain values; written to finished.json.
     """
 
-    def __init__(self, options, settings, placement, stack):
-        self.placement, self.results = placement, {}
+    def __init__(
+        self, options: TrainingOptions, settings: dict[str, Any], placement: Placement, stack: contextlib.ExitStack
+    ):
+        self.placement = placement
+        self.results: dict[str, Any] = {}
         self._options, self._settings, self._stack = options, settings, stack
-        self._saving = None
+        self._saving: Any = None
         self.finished = groups.from_first(self._is_finished, placement)
 
     def _is_finished(self):
@@ -69,7 +79,7 @@ class Run:
         return resumes and runs.is_finished(self._options.run_dir)
 
     @functools.cached_property
-    def folder(self):
+    def folder(self) -> Path:
         """The run directory.
 
         It is created, or with --overwrite replaced, at its first use: what fails before leaves an older run untouched.
@@ -79,15 +89,15 @@ class Run:
         groups.from_first(lambda: run_directory.start_run(run_dir, self._settings, overwrite), self.placement)
         return self._stack.enter_context(groups.copied_from_first(run_dir, self.placement))
 
-    def write_json(self, name, value):
+    def write_json(self, name: str, value: Any) -> None:
         """Write a file of the run directory."""
         files.write_json(self.folder / name, value)
 
-    def scope(self):
+    def scope(self) -> AbstractContextManager:
         """Return a context in which models are built, loaded and trained on the devices and in the chosen precision."""
         return self.placement.scope()
 
-    def batches(self, dataset, rows):
+    def batches(self, dataset: tf.data.Dataset, rows: int) -> tf.data.Dataset:
         """Return batches that the devices can share, of which a process of a group gets its part.
 
         Args:
@@ -96,7 +106,7 @@ class Run:
         """
         return self.placement.batches(dataset, rows)
 
-    def restored(self):
+    def restored(self) -> Any:
         """Return the compiled model of the last checkpoint; None if the training has not begun."""
         epoch, path = checkpoints.latest_checkpoint(self.folder)
         if path is None:
@@ -104,17 +114,17 @@ class Run:
         print(f"resuming after epoch {epoch}")
         return checkpoints.load_checkpoint(path)
 
-    def save_epochs(self, patience, min_epochs=1, monitor="val_loss"):
+    def save_epochs(self, patience: int, min_epochs: int = 1, monitor: str = "val_loss") -> SaveEpochs:
         """Return the callback that saves each epoch, a `SaveEpochs`."""
         done, _ = checkpoints.latest_checkpoint(self.folder)
         self._saving = SaveEpochs(self.folder, done, self._settings["seed"], min_epochs, patience, monitor)
         return self._saving
 
-    def callbacks(self):
+    def callbacks(self) -> list[keras.callbacks.Callback]:
         """Return the callbacks that the options ask for."""
         return [keras.callbacks.TensorBoard(self.folder / "tensorboard")] if self._options.tensorboard else []
 
-    def fit_arguments(self, dataset, epochs):
+    def fit_arguments(self, dataset: tf.data.Dataset, epochs: range) -> dict[str, Any]:
         """Return what `fit` must receive to run `epochs`, a range, on a dataset of all their batches."""
         return {
             "epochs": epochs.stop,
@@ -124,7 +134,7 @@ class Run:
             "verbose": 1 if sys.stdout.isatty() else 2,
         }
 
-    def finish(self):
+    def finish(self) -> None:
         """Write finished.json and delete the checkpoints."""
         best = self._saving.best()
         run_directory.finish(self.folder, best, self.results)

@@ -4,6 +4,7 @@ import json
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -13,7 +14,7 @@ from ..runs import open_run
 from .checkpoints import remove_checkpoints
 
 
-def check_run(run_dir, settings, overwrite=False):
+def check_run(run_dir: str | Path, settings: dict[str, Any], overwrite: bool = False) -> bool:
     """Return whether `start_run` would resume a run; changes nothing.
 
     Raises:
@@ -30,7 +31,7 @@ def check_run(run_dir, settings, overwrite=False):
     return not overwrite
 
 
-def start_run(run_dir, settings, overwrite=False):
+def start_run(run_dir: str | Path, settings: dict[str, Any], overwrite: bool = False) -> bool:
     """Create `run_dir` with its config.json, unless it holds a run with the same settings.
 
     Args:
@@ -60,7 +61,7 @@ def _require_same(run_dir, before, now):
             )
 
 
-def finish(run_dir, best, results):
+def finish(run_dir: str | Path, best: dict[str, float], results: dict[str, Any]) -> None:
     """Write finished.json (epochs, seconds, best epoch, results, versions) and delete the checkpoints.
 
     Args:
