@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import layers
 from tests.conftest import ROOT, serving
 
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -29,6 +30,14 @@ def test_put_a_layer_into_your_model_runs(tmp_path):
     assert "Could not locate class" in load(loading.replace("import layers", "")).stderr
 
 
+def test_readme_of_the_package_runs():
+    text = (ROOT / "layers" / "README.md").read_text(encoding="utf-8")
+    (example,) = PYTHON.findall(text)
+    names = {}
+    exec(compile(example.replace("import engram", "import layers as engram"), "layers/README.md", "exec"), names)
+    assert names["ours"].count_params() == names["theirs"].count_params() > 0
+
+
 def test_request_to_the_server_runs(trained, capsys):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (example,) = PYTHON.findall(text.partition("## Serve a model")[2].partition("\n## ")[0])
@@ -42,7 +51,12 @@ def test_request_to_the_server_runs(trained, capsys):
     assert capsys.readouterr().out.strip() in ("ham", "spam")
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check"])
+def test_version_is_that_of_the_citation():
+    assert f"\nversion: {layers.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"## [{layers.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package"])
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
