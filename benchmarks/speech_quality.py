@@ -42,7 +42,7 @@ from .results import write_results
 
 WORDS = "zero one two three four five six seven eight nine".split()
 # Words are short, so a batch can have more of them.
-DIGITS = {"pattern": "{text}_{speaker}_{n}.wav", "rate": 8000, "batch_size": 32, "epochs": 30}
+DIGITS = {"pattern": "{text}_{speaker}_{n}.wav", "rate": 8000, "batch_size": 32, "epochs": 30, "learning_rate": 2e-3}
 # Sentences of the grammar from which the language model learns, none of them chosen by the recordings.
 TEXTS = 20_000
 LANGUAGE = {"unit": "characters", "epochs": 6, "epoch_tokens": 900_000}

@@ -1,6 +1,7 @@
 """Choose the recordings to learn from, encode their transcripts, and make batches."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,11 +13,21 @@ from ..common.words import counted, listed
 from .model import frames_of
 from .sounds import Sounds, lengths_of
 
-# Range of the noise that is added, in decibels below the sound, of its fall of power by frequency (0 is white, 2 is
-# brown), and how often.
-NOISE_DECIBELS, NOISE_FALL, NOISY = (0.0, 40.0), (0.0, 2.0), 0.8
-# Seconds that are cut from each end at most; recordings of a word differ in how close to it they end.
+
+class Noise(NamedTuple):
+    """Noise that is added: its range in decibels below the sound, of its fall by frequency (0 is white), how often."""
+
+    decibels: tuple[float, float]
+    fall: tuple[float, float]
+    share: float
+
+
+# For sentences and for single words.
+NOISE = {False: Noise((10.0, 40.0), (0.0, 0.0), 0.5), True: Noise((0.0, 40.0), (0.0, 2.0), 0.8)}
+# Seconds that are cut from each end of a single word at most: recordings differ in how close to it they end.
 CUT = 0.04
+# Share of transcripts of one word from which on recordings hold single words.
+SINGLE = 0.9
 # Largest change of the level, in decibels.
 LEVEL_DECIBELS = 6.0
 
@@ -100,7 +111,14 @@ def _frames_needed(tokens):
     return len(tokens) + int(np.sum(tokens[1:] == tokens[:-1]))
 
 
-def make_dataset(utterances, width, config, epochs=None):
+def hold_single_words(recordings, config):
+    """Return whether the recordings hold single words, see `Config.utterances`."""
+    if config.utterances != "auto":
+        return config.utterances == "words"
+    return bool(np.mean([len(text.split()) == 1 for text in recordings.texts]) >= SINGLE)
+
+
+def make_dataset(utterances, width, config, epochs=None, single_words=False):
     """Make batches of utterances of similar length, padded to few lengths.
 
     In training they are changed at random, each time differently: ends, speed, level and noise.
@@ -111,6 +129,7 @@ def make_dataset(utterances, width, config, epochs=None):
         config: a `Config`.
         epochs: range of epochs. The order and the changes of each depend only on the seed and the epoch. None gives the
             utterances once, unchanged.
+        single_words: whether a recording holds a single word.
 
     Returns:
         A tf.data.Dataset of inputs, see `SpeechRecognizer`, and zeros (batch, 1), with the same number of batches in
@@ -130,7 +149,7 @@ def make_dataset(utterances, width, config, epochs=None):
         for place, row in enumerate(rows):
             own = utterances.sounds[row]
             if training:
-                other = changed(own, np.random.default_rng([config.seed, first + number, place]), config)
+                other = changed(own, np.random.default_rng([config.seed, first + number, place]), config, single_words)
                 if frames_of(len(other), config.rate) >= _frames_needed(utterances.tokens[row]):
                     own = other
             own = own[:edge]
@@ -150,15 +169,16 @@ def make_dataset(utterances, width, config, epochs=None):
     return batches.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(2)
 
 
-def changed(samples, generator, config):
-    """Return samples with other ends, at another speed and level, with noise.
+def changed(samples, generator, config, single_words=False):
+    """Return samples at another speed and level, with noise; of a single word with other ends, too.
 
     Args:
         samples: float32 (samples,).
         generator: np.random.Generator.
         config: a `Config`.
+        single_words: whether a recording holds a single word.
     """
-    if config.noise and len(samples) > 8 * CUT * config.rate:
+    if single_words and config.noise and len(samples) > 8 * CUT * config.rate:
         start, end = generator.integers(0, int(CUT * config.rate), 2)
         samples = samples[start : len(samples) - end]
     if config.speed_change:
@@ -166,17 +186,18 @@ def changed(samples, generator, config):
         count = int(len(samples) * factor)
         # Linear interpolation: what it blurs is above most of speech.
         samples = np.interp(np.arange(count) / factor, np.arange(len(samples)), samples).astype("float32")
-    if config.noise and generator.random() < NOISY:
-        level = np.sqrt(np.mean(np.square(samples))) * 10 ** (-generator.uniform(*NOISE_DECIBELS) / 20)
-        samples = samples + level * colored_noise(len(samples), generator)
+    noise = NOISE[single_words]
+    if config.noise and generator.random() < noise.share:
+        level = np.sqrt(np.mean(np.square(samples))) * 10 ** (-generator.uniform(*noise.decibels) / 20)
+        samples = samples + level * colored_noise(len(samples), generator, noise.fall)
     if config.noise:
         samples = samples * np.float32(10 ** (generator.uniform(-LEVEL_DECIBELS, LEVEL_DECIBELS) / 20))
     return samples.astype("float32")
 
 
-def colored_noise(count, generator):
-    """Return noise of power 1 that falls with the frequency by a random exponent, (count,)."""
+def colored_noise(count, generator, fall):
+    """Return noise of power 1 that falls with the frequency by a random exponent in a range, (count,)."""
     spectrum = np.fft.rfft(generator.standard_normal(count))
-    spectrum *= np.maximum(np.fft.rfftfreq(count), 1 / count) ** (-generator.uniform(*NOISE_FALL) / 2)
+    spectrum *= np.maximum(np.fft.rfftfreq(count), 1 / count) ** (-generator.uniform(*fall) / 2)
     noise = np.fft.irfft(spectrum, count)
     return noise / max(np.sqrt(np.mean(np.square(noise))), 1e-9)

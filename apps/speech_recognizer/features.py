@@ -20,6 +20,8 @@ LOWEST_HERTZ = 60.0
 FLOOR = 1e-6
 # What is kept below the loudest of a recording, in nepers of power (39 decibels), and what the features are divided by.
 RANGE, SPREAD = 9.0, 2.5
+# Largest change of the frequencies, as a fraction.
+STRETCH = 0.15
 # Masks of SpecAugment, of each kind, and the largest parts of the filters and of the time that one covers.
 MASKS, FILTER_PART, TIME_PART = 2, 0.2, 0.1
 
@@ -84,6 +86,22 @@ class LogMel(keras.layers.Layer):
 
 
 def normalized(features, lengths):
+    """Return features with mean 0 and variance 1 of each filter over the frames of each row that are no padding.
+
+    Args:
+        features: (batch, frames, filters).
+        lengths: int (batch,), frames that are no padding.
+    """
+    kept = ops.cast(ops.arange(ops.shape(features)[1])[None] < lengths[:, None], features.dtype)[..., None]
+    count = ops.maximum(ops.sum(kept, axis=1, keepdims=True), 1.0)
+    mean = ops.sum(features * kept, axis=1, keepdims=True) / count
+    centered = (features - mean) * kept
+    variance = ops.sum(ops.square(centered), axis=1, keepdims=True) / count
+    # What is silent everywhere stays small.
+    return centered / ops.sqrt(variance + 0.01)
+
+
+def relative_to_loudest(features, lengths):
     """Return features relative to the loudest of each row, cut below its range, about 0; 0 in padding.
 
     What lies below the range is silence or noise, whose level depends on the recording. The mean over time stays: of a
@@ -99,17 +117,15 @@ def normalized(features, lengths):
     return ops.where(kept, relative, 0.0)
 
 
-def warped_at_random(features, largest, seed):
+def warped_at_random(features, seed):
     """Stretch the frequencies of each row by a random factor, as if by a vocal tract of another length.
 
     Args:
-        features: (batch, frames, filters).
-        largest: largest change of the factor from 1. It moves filters by their number: evenly spaced in mel, as most of
-            them are.
+        features: (batch, frames, filters). Filters are moved by their number: they are evenly spaced in mel.
         seed: a `keras.random.SeedGenerator`.
     """
     batch, _, filters = ops.shape(features)
-    factor = 1 + largest * keras.random.uniform((batch, 1), -1.0, 1.0, seed=seed)
+    factor = 1 + keras.random.uniform((batch, 1), -STRETCH, STRETCH, seed=seed)
     place = ops.arange(filters, dtype="float32")
     source = ops.clip(factor * place[None], 0.0, filters - 1.0)
     weights = ops.relu(1 - ops.abs(source[:, :, None] - place[None, None]))

@@ -10,7 +10,7 @@ from ..common import training
 from ..common.training.optimizers import Adam, built
 from ..common.vocabularies import load_vocabulary
 from ..common.words import counted
-from .data import Encoder, Utterances, make_dataset
+from .data import Encoder, Utterances, hold_single_words, make_dataset
 from .language import save_language_model
 from .model import build_model, load_model, loss_itself
 from .recognizer import Recognizer
@@ -63,12 +63,18 @@ def fit_epochs(config, run, splits):
     epochs = saving.epochs_left(config.epochs)
     if not epochs:
         return utterances
+    if config.start_from and config.utterances == "auto":
+        single_words = load_model(Path(config.start_from) / "model.keras").single_words
+    else:
+        single_words = hold_single_words(splits["train"], config)
+    if single_words:
+        print("recordings of single words; see --utterances")
     with run.scope():
-        batches = run.batches(make_dataset(train, width, config, epochs), len(train) * len(epochs))
+        batches = run.batches(make_dataset(train, width, config, epochs, single_words), len(train) * len(epochs))
         arguments = run.fit_arguments(batches, epochs)
         model = run.restored()
         if model is None:
-            model = build_model(config, vocabulary.size)
+            model = build_model(config, vocabulary.size, single_words)
             if config.start_from:
                 copy_weights(config.start_from, model)
             elif config.streaming:

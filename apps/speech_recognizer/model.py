@@ -10,7 +10,7 @@ from keras import ops
 import layers
 
 from ..common import models
-from .features import LogMel, masked_at_random, normalized, warped_at_random
+from .features import LogMel, masked_at_random, normalized, relative_to_loudest, warped_at_random
 
 # A copy of the app under another name registers its classes under that name.
 registered = keras.saving.register_keras_serializable(__package__.rpartition(".")[2])
@@ -29,12 +29,13 @@ class SpeechRecognizer(keras.Model):
 
     With `streaming` nothing depends on later samples: the convolutions are causal, the recurrent layers have one
     direction, and the features are normalized by constants, the moments of the training's. Otherwise they are
-    normalized within each recording.
+    normalized within each recording: over time, or, of a single word, by its loudest part.
 
     Args:
         vocabulary_size: number of tokens, with the special ones; 0 stands for no token.
         rate: samples a second.
-        streaming, cell, units, num_layers, filters, channels, dropout, spec_augment, frequency_change: as in `Config`.
+        streaming, cell, units, num_layers, filters, channels, dropout, spec_augment: as in `Config`.
+        single_words: whether a recording holds a single word, see `Config.utterances`.
 
     Call arguments:
         inputs: {"samples": float (batch, samples), "lengths": int (batch,), samples that are no padding}; in training
@@ -57,16 +58,16 @@ class SpeechRecognizer(keras.Model):
         channels=32,
         dropout=0.0,
         spec_augment=False,
-        frequency_change=0.0,
+        single_words=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.settings = {
             "vocabulary_size": vocabulary_size, "rate": rate, "streaming": streaming, "cell": cell, "units": units,
             "num_layers": num_layers, "filters": filters, "channels": channels, "dropout": dropout,
-            "spec_augment": spec_augment, "frequency_change": frequency_change,
+            "spec_augment": spec_augment, "single_words": single_words,
         }  # fmt: skip
-        self.streaming, self.spec_augment, self.frequency_change = streaming, spec_augment, frequency_change
+        self.streaming, self.spec_augment, self.single_words = streaming, spec_augment, single_words
         self.log_mel = LogMel(rate, filters)
         self.convolutions = [
             keras.layers.Conv2D(channels, KERNEL, STRIDE, activation="relu", name=f"convolution_{index}")
@@ -114,10 +115,13 @@ class SpeechRecognizer(keras.Model):
     def logits(self, samples, lengths, training=False):
         """Return logits, float32 (batch, frames, vocabulary_size), and frames that are no padding, int (batch,)."""
         x = self.log_mel(samples)
-        if training and self.frequency_change:
-            x = warped_at_random(x, self.frequency_change, self.seed_generator)
+        if training and self.single_words:
+            x = warped_at_random(x, self.seed_generator)
         lengths = ops.cast(lengths, "int32") // self.log_mel.hop
-        x = _kept((x - self.loc) / self.scale, lengths) if self.streaming else normalized(x, lengths)
+        if self.streaming:
+            x = _kept((x - self.loc) / self.scale, lengths)
+        else:
+            x = (relative_to_loudest if self.single_words else normalized)(x, lengths)
         if training and self.spec_augment:
             x = masked_at_random(x, lengths, self.seed_generator)
         x = ops.cast(x, self.compute_dtype)[..., None]
@@ -189,16 +193,17 @@ def frames_of(samples, rate):
     return frames
 
 
-def build_model(config, vocabulary_size):
+def build_model(config, vocabulary_size, single_words=False):
     """Build the untrained network, a `SpeechRecognizer` with weights.
 
     Args:
         config: a `Config`.
         vocabulary_size: number of tokens, with the special ones.
+        single_words: whether a recording holds a single word.
     """
-    names = "rate streaming cell units num_layers filters channels dropout spec_augment frequency_change"
+    names = "rate streaming cell units num_layers filters channels dropout spec_augment"
     settings = {name: getattr(config, name) for name in names.split()}
-    model = SpeechRecognizer(vocabulary_size, **settings, name="speech_recognizer")
+    model = SpeechRecognizer(vocabulary_size, single_words=single_words, **settings, name="speech_recognizer")
     model.build()
     return model
 

@@ -5,8 +5,10 @@ import json
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from apps.common.files import read_json
@@ -14,7 +16,7 @@ from apps.common.models import save_model
 from apps.common.vocabularies import load_vocabulary
 from apps.speech_recognizer.audio import decode, write_wav
 from apps.speech_recognizer.config import Config
-from apps.speech_recognizer.data import Encoder, Utterances, changed, colored_noise, make_dataset
+from apps.speech_recognizer.data import Encoder, Utterances, changed, colored_noise, hold_single_words, make_dataset
 from apps.speech_recognizer.evaluate import evaluate
 from apps.speech_recognizer.export import export
 from apps.speech_recognizer.model import build_model
@@ -167,14 +169,29 @@ def test_changes_are_of_the_asked_size():
     lengths = [len(changed(samples, np.random.default_rng(seed), config)) / len(samples) for seed in range(50)]
     assert 0.9 <= min(lengths) < 0.93 and 1.07 < max(lengths) <= 1.1
     config, samples = Config(speed_change=0.0), np.tile(samples, 1 + config.rate // len(samples))
-    noisy = [changed(samples, np.random.default_rng(seed), config) for seed in range(50)]
+    noisy = [changed(samples, np.random.default_rng(seed), config, True) for seed in range(50)]
     cut = [len(samples) - len(each) for each in noisy]
     assert 0 < min(cut) < 0.02 * config.rate and 0.06 * config.rate < max(cut) <= 0.08 * config.rate
     assert len({each.std() for each in noisy}) == 50
+    assert {len(changed(samples, np.random.default_rng(seed), config)) for seed in range(9)} == {len(samples)}
+
+
+@pytest.mark.parametrize(
+    "texts,utterances,expected",
+    [
+        (["seven"] * 9 + ["twenty one"], "auto", True),
+        (["seven"] * 8 + ["twenty one"] * 2, "auto", False),
+        (["seven"], "sentences", False),
+        (["turn it on"], "words", True),
+    ],
+)
+def test_single_words_are_found_by_their_transcripts(texts, utterances, expected):
+    found = hold_single_words(types.SimpleNamespace(texts=texts), Config(utterances=utterances))
+    assert found is expected
 
 
 def test_noise_falls_with_the_frequency():
-    noise = np.stack([colored_noise(4096, np.random.default_rng(seed)) for seed in range(20)])
+    noise = np.stack([colored_noise(4096, np.random.default_rng(seed), (0.0, 2.0)) for seed in range(20)])
     np.testing.assert_allclose(np.square(noise).mean(axis=1), 1, rtol=1e-6)
     power = np.square(np.abs(np.fft.rfft(noise)))
     fall = power[:, 1:200].mean(axis=1) / power[:, -200:].mean(axis=1)
