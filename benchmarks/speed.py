@@ -44,17 +44,26 @@ def speed(
 
 
 class Measure:
-    """Run each measurement of a module once, in a separate process."""
+    """Run each measurement of a module once, in a separate process.
 
-    def __init__(self, folder, module="benchmarks.speed_worker"):
+    Args:
+        folder: where the measurements are kept.
+        module: that measures.
+        limits: arguments of every measurement that its file's name leaves out.
+        environment: further variables of the processes.
+    """
+
+    def __init__(self, folder, module="benchmarks.speed_worker", limits=None, environment=None):
         self.folder, self.module = folder, module
+        self.limits, self.environment = limits or {}, environment or {}
 
     def __call__(self, backend, measurement, **arguments):
         name = "-".join([backend, measurement, *map(str, arguments.values())])
         path = self.folder / f"{''.join(c if c.isalnum() else '-' for c in name)}.json"
         if not path.exists():
-            command = [sys.executable, "-m", self.module, measurement, json.dumps(arguments)]
-            environment = {**os.environ, "KERAS_BACKEND": "jax" if backend == "torch" else backend}
+            command = [sys.executable, "-m", self.module, measurement, json.dumps(arguments | self.limits)]
+            environment = {"KERAS_BACKEND": "jax" if backend == "torch" else backend, **self.environment}
+            environment = {**os.environ, **environment}
             answer = subprocess.run(command, env=environment, capture_output=True, text=True)
             if answer.returncode:
                 raise cli.UserError(f"{name}: {answer.stderr.strip().splitlines()[-1]}")
