@@ -21,7 +21,9 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -61,7 +63,8 @@ def long_memory(
                 path = folder / f"{name}-{whose}-{length}-seed-{seed}.csv".replace(", ", "-").replace(" ", "-")
                 curve = files.read_csv(path)
                 if not curve:
-                    curve = train(make_layer(module, name, length, seed), length, most_steps, seed, learning_rate)
+                    layer = make_layer(module, name, length, seed)
+                    curve = train(layer, ADDING, length, most_steps, seed, learning_rate)
                     files.write_csv(path, curve)
                 curves[length, name, whose] = curve
                 rows.append(_row(length, name, whose, curve))
@@ -91,6 +94,38 @@ def make_sequences(generator, count, length):
     return np.stack([values, markers], axis=-1).astype("float32"), targets[:, None].astype("float32")
 
 
+class Problem(NamedTuple):
+    """A problem of a long memory.
+
+    Attributes:
+        make: function of a generator, a number of sequences and T, which returns sequences (count, time, features) and
+            targets.
+        features, outputs: sizes of a step of the sequences and of an output.
+        loss: of `compile`.
+        is_wrong: function of predictions and targets, which returns an array of booleans.
+        every, tested: numbers of sequences between two tests, and of a test.
+    """
+
+    make: Callable
+    features: int
+    outputs: int
+    loss: str | keras.losses.Loss
+    is_wrong: Callable
+    every: int
+    tested: int
+
+
+ADDING = Problem(
+    make_sequences,
+    features=2,
+    outputs=1,
+    loss="mse",
+    is_wrong=lambda predictions, targets: np.abs(predictions - targets) > 0.04,
+    every=EVERY,
+    tested=TEST,
+)
+
+
 class ChronoStart(keras.initializers.Initializer):
     """Return the bias of an LSTM, blocks i, f, c, o, for memories of up to `longest` steps."""
 
@@ -103,29 +138,29 @@ class ChronoStart(keras.initializers.Initializer):
         return keras.ops.convert_to_tensor(np.concatenate([-forget, forget, np.zeros(2 * units)]), dtype)
 
 
-def make_layer(module, name, length, seed):
-    """Build a layer of `UNITS` units; a seed gives the same initial weights with either module."""
+def make_layer(module, name, length, seed, units=UNITS, **options):
+    """Build a layer; a seed gives the same initial weights with either module."""
     keras.utils.set_random_seed(seed)
     if name == "LSTM, chrono start":
-        return module.LSTM(UNITS, unit_forget_bias=False, bias_initializer=ChronoStart(length, seed))
-    return getattr(module, name)(UNITS)
+        return module.LSTM(units, unit_forget_bias=False, bias_initializer=ChronoStart(length, seed), **options)
+    return getattr(module, name)(units, **options)
 
 
-def train(layer, length, most_steps, seed, learning_rate):
+def train(layer, problem, length, most_steps, seed, learning_rate):
     """Train until solved or given up.
 
     Returns:
-        Rows of the sequences seen, the share of test sequences that are off, and the seconds so far.
+        Rows of the sequences seen, the fraction of wrong answers, and the seconds so far.
     """
-    model = keras.Sequential([keras.Input((length, 2)), layer, keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss="mse")
+    model = keras.Sequential([keras.Input((None, problem.features)), layer, keras.layers.Dense(problem.outputs)])
+    model.compile(keras.optimizers.Adam(learning_rate, clipnorm=1.0), loss=problem.loss)
     generator = np.random.default_rng(seed)
-    sequences, targets = make_sequences(generator, TEST, length)
+    sequences, targets = problem.make(generator, problem.tested, length)
     curve, seen, wrong, start = [], 0, 1.0, time.perf_counter()
     while wrong >= 0.01 and seen * length < most_steps:
-        model.fit(*make_sequences(generator, EVERY, length), batch_size=BATCH, shuffle=False, verbose=0)
-        seen += EVERY
-        wrong = float(np.mean(np.abs(model.predict(sequences, batch_size=512, verbose=0) - targets) > 0.04))
+        model.fit(*problem.make(generator, problem.every, length), batch_size=BATCH, shuffle=False, verbose=0)
+        seen += problem.every
+        wrong = float(np.mean(problem.is_wrong(model.predict(sequences, batch_size=512, verbose=0), targets)))
         curve.append({"sequences": seen, "wrong": wrong, "seconds": time.perf_counter() - start})
     return curve
 

@@ -1,11 +1,14 @@
 """What networks with an external memory learn that an LSTM does not, and how much Hopfield networks store.
 
 The algorithmic tasks of Graves, Wayne and Danihelka, "Neural Turing Machines", arXiv:1410.5401, 2014: copy, repeat
-copy, associative recall and priority sort, trained on short sequences and tested on longer ones too.
+copy, associative recall and priority sort, trained on short sequences and tested on longer ones too; two problems over
+1,000 steps (`memory_tasks_long`); random patterns in Hopfield networks (`memory_tasks_hopfield`); and the speed of the
+DNC.
 """
 
 import itertools
 import os
+import statistics
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,54 +16,81 @@ from pathlib import Path
 from apps.common import cli
 
 from .memory_tasks_data import TASKS
+from .results import FOLDER, grouped, write_results
 from .speed import Measure
 
 NETWORKS = ("DNC", "NTM", "LSTM")
+PARTS = ("algorithmic", "long", "hopfield", "speed")
 # One thread a training: the matrices are small, and several trainings can run side by side.
 ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "JAX_PLATFORMS": "cpu",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+WORKER = "benchmarks.memory_tasks_training"
 
 
 def memory_tasks(
+    parts: tuple[str, ...] = PARTS,
     tasks: tuple[str, ...] = tuple(TASKS),
     models: tuple[str, ...] = NETWORKS,
     seeds: tuple[int, ...] = (0, 1, 2),
     steps: int = 20_000,
     minutes: float = 30.0,
     jobs: int = 1,
+    only_train: bool = False,
     folder: Path = Path("runs/memory_tasks"),
 ):
-    """Train an LSTM, an NTM and a DNC on algorithmic tasks.
+    """Train an LSTM, an NTM and a DNC on tasks that need a memory, and measure what Hopfield networks store.
 
     Args:
-        tasks: Tasks to train on.
-        models: Networks to train.
+        parts: Parts to run, of algorithmic, long, hopfield and speed.
+        tasks: Algorithmic tasks to train on.
+        models: Networks to train on them.
         seeds: Of the initial weights and the sequences; one training each.
-        steps: Batches after which a training is given up.
-        minutes: Minutes after which a training is given up.
+        steps: Batches after which a training on an algorithmic task is given up.
+        minutes: Minutes after which it is given up.
         jobs: Trainings side by side, each in one thread.
+        only_train: Stop after the trainings, before any results are written.
         folder: Keeps each training, so that an interrupted benchmark resumes.
     """
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    for name, values, known in (("parts", parts, PARTS), ("tasks", tasks, TASKS), ("models", models, NETWORKS)):
+        for value in values:
+            if value not in known:
+                raise cli.UserError(f"--{name} {value}: expected some of {', '.join(known)}")
     folder.mkdir(parents=True, exist_ok=True)
-    run_trainings(list(itertools.product(tasks, models, seeds)), folder, steps, minutes, jobs)
-
-
-def run_trainings(trainings, folder, steps, minutes, jobs):
-    """Run the trainings that are not in the folder yet.
-
-    Args:
-        trainings: list of (task, network, seed).
-        folder, steps, minutes, jobs: see `memory_tasks`.
-
-    Returns:
-        List of the results of `memory_tasks_training.train`, in the same order.
-    """
     limits = {"steps": steps, "minutes": minutes, "folder": str(folder)}
-    environment = {**ONE_THREAD, "JAX_PLATFORMS": "cpu"}
-    measure = Measure(folder, "benchmarks.memory_tasks_training", limits, environment)
+    if "algorithmic" in parts:
+        measure = Measure(folder, WORKER, limits, ONE_THREAD)
+        cases = list(itertools.product(tasks, models, seeds))
+        found = in_parallel(lambda case: measure("jax", "train", **_named(case, "task network seed")), cases, jobs)
+        if not only_train:
+            write_algorithmic(dict(zip(cases, found, strict=True)), folder)
+    if "long" in parts:
+        from .memory_tasks_long import CASES, write_long
+
+        measure = Measure(folder, WORKER, environment=ONE_THREAD)
+        cases = list(itertools.product(*CASES, seeds))
+        found = in_parallel(lambda case: measure("jax", "long", **_named(case, "problem layer seed")), cases, jobs)
+        if not only_train:
+            write_long(dict(zip(cases, found, strict=True)))
+    if "hopfield" in parts and not only_train:
+        from .memory_tasks_hopfield import hopfield
+
+        hopfield(seeds=seeds)
+    if "speed" in parts and not only_train:
+        write_speed(Measure(folder, WORKER, environment=ONE_THREAD))
+
+
+def _named(values, names):
+    return dict(zip(names.split(), values, strict=True))
+
+
+def in_parallel(function, cases, jobs):
+    """Return the results of a function that waits for a process, for each case, `jobs` of them at a time."""
     cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
 
     def pin():
@@ -68,12 +98,86 @@ def run_trainings(trainings, folder, steps, minutes, jobs):
         if jobs > 1:
             os.sched_setaffinity(0, {next(cores)})
 
-    def run(training):
-        task, network, seed = training
-        return measure("jax", "train", task=task, network=network, seed=seed)
-
     with ThreadPoolExecutor(jobs, initializer=pin) as threads:
-        return list(threads.map(run, trainings))
+        return list(threads.map(function, cases))
+
+
+def write_algorithmic(found, folder):
+    """Tabulate and draw the trainings on algorithmic tasks.
+
+    Args:
+        found: dict of the results of `memory_tasks_training.train` by (task, network, seed).
+        folder: of the curves and weights.
+    """
+    from .memory_tasks_figures import draw_copy, draw_tasks
+    from .memory_tasks_training import BATCH, CHECKED, EVERY, NEARLY_SOLVED, PATIENCE, SETTINGS, SOLVED, SPARE, TESTED
+
+    rows = [row_of(task, network, results) for (task, network), results in grouped(found).items()]
+    sizes = "; ".join(
+        f"{name}: {each.units} units, learning rate {each.learning_rate:g}"
+        + "".join(f", {option} {value:g}" for option, value in each.memory.items())
+        for name, each in SETTINGS.items()
+    )
+    machine = "{cores} cores, {cpu}, jax {jax} on {device}"
+    machines = sorted({machine.format(**each["machine"]) for each in found.values()})
+    compiling = [each["compile_seconds"] for each in found.values()]
+    seconds = [each["compile_seconds"] + each["seconds"] for each in found.values()]
+    notes = (
+        f"Bit error: fraction of wrong bits in {TESTED} test sequences; median of the seeds, worst in parentheses. "
+        "Trained on random lengths up to the one given, tested at it, at twice and at four times of it.",
+        f"Solved: less than {SOLVED:g} of the bits of {CHECKED} sequences of the longest training length are wrong in "
+        f"{PATIENCE} checks in a row, of which there is one every {EVERY} batches of {BATCH}; then the training stops. "
+        "Sequences: median of the seeds that solved it.",
+        f"{sizes}; Adam, gradient norm cut to 1, a quarter of the learning rate after a check below {NEARLY_SOLVED:g}.",
+        f"The memory has {SPARE} slots more than a sequence may fill. It grows with the tested length; the weights do "
+        "not depend on it.",
+        f"Trained in one thread each, in {statistics.median(seconds):.0f} s (median) to {max(seconds):.0f} s, "
+        f"{statistics.median(compiling):.0f} s of them compiling, on {'; '.join(machines)}.",
+    )
+    FOLDER.mkdir(exist_ok=True)
+    draw_tasks(found, folder, FOLDER / "memory_tasks.png")
+    draw_copy(found, folder, FOLDER / "memory_tasks_copy.png")
+    title = "Algorithmic tasks: bit error at the training length and beyond"
+    write_results("memory_tasks", title, rows, ("keras", "jax"), None, notes, "--parts algorithmic")
+
+
+def row_of(task, network, results):
+    """Return a row of the table for the results of all seeds."""
+    from .memory_tasks_training import BATCH
+
+    solved = [result["solved_at"] for result in results if result["solved_at"]]
+    most = max(result["steps"] for result in results)
+    row = {
+        "task": task.replace("_", " "),
+        "network": network,
+        "weights": f"{results[0]['weights']:,}",
+        "solved": f"{len(solved)} of {len(results)}",
+        "sequences until solved": f"{BATCH * statistics.median_low(solved):,}"
+        if solved
+        else f"not in {BATCH * most:,}",
+        "length": str(TASKS[task].lengths[1]),
+    }
+    for index, factor in enumerate(("bit error", "at 2x", "at 4x")):
+        errors = [list(result["errors"].values())[index] for result in results]
+        row[factor] = f"{statistics.median(errors):.4f} ({max(errors):.4f})"
+    return row
+
+
+def write_speed(measure):
+    """Tabulate the steps a second of `layers.DNC` and of `keras.layers.RNN` around the same cell."""
+    rows = []
+    for backend, name in (("tensorflow", "TensorFlow"), ("jax", "JAX")):
+        for jit_compile, length in itertools.product((True, False) if backend == "tensorflow" else (True,), (20, 80)):
+            found = measure(backend, "steps", jit_compile=jit_compile, length=length, seconds=20.0)
+            row = {"backend": name, "XLA": "yes" if jit_compile else "no", "length": str(length)}
+            row |= {"layers.DNC": f"{found['ours']:.1f}", "keras.layers.RNN(DNCCell)": f"{found['keras']:.1f}"}
+            rows.append(row | {"ratio": f"{found['ours'] / found['keras']:.2f}"})
+    notes = (
+        "The DNC of the copy task, sequences of 2 * length + 1 steps in batches of 16, `train_on_batch`, one thread.",
+        "The DNC's backward pass is not derived by hand: the layer adds masks, states and options to Keras' loop.",
+    )
+    title = "Training steps a second of the DNC"
+    write_results("memory_tasks_speed", title, rows, ("keras", "tensorflow", "jax"), None, notes, module="memory_tasks")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ class Task(NamedTuple):
 
 
 COPY_BITS, REPEATS, ITEM, ITEM_BITS = 8, 5, 3, 6
+# Of `copy_memory`: symbols, how many are to be copied, and the numbers of the others.
+SYMBOLS, COPIED, BLANK, DELIMITER = 8, 10, 8, 9
 
 
 def copy(generator, count, length):
@@ -123,6 +125,24 @@ TASKS = {
     "associative_recall": Task(associative_recall, ITEM_BITS + 2, ITEM_BITS, (2, 6), lambda length: 4 * length),
     "priority_sort": Task(priority_sort, COPY_BITS + 2, COPY_BITS, (1, 10), lambda length: length),
 }
+
+
+def copy_memory(generator, count, length):
+    """Generate the problem of Arjovsky, Shah and Bengio, ICML 2016, section 5.1, for T = `length`.
+
+    `COPIED` random symbols out of `SYMBOLS`, T - 1 blanks, a delimiter, and as many blanks as symbols, during which the
+    symbols are asked for in their order; at all other steps, a blank.
+
+    Returns:
+        Sequences (count, T + 2 * COPIED, SYMBOLS + 2), one-hot, and targets (count, T + 2 * COPIED), integers.
+    """
+    symbols = generator.integers(0, SYMBOLS, (count, COPIED))
+    sequences = np.full((count, length + 2 * COPIED), BLANK)
+    sequences[:, :COPIED] = symbols
+    sequences[:, length + COPIED - 1] = DELIMITER
+    targets = np.full(sequences.shape, BLANK)
+    targets[:, -COPIED:] = symbols
+    return np.eye(SYMBOLS + 2, dtype="float32")[sequences], targets
 
 
 def training_sequences(task, generator, count):

@@ -16,13 +16,16 @@ import numpy as np
 import layers
 
 from .memory_tasks_data import TASKS, bit_error, training_sequences
+from .speed_worker import interleaved
 
-BATCH, CHECKED, TESTED = 16, 64, 256
+BATCH, CHECKED, TESTED = 16, 256, 512
 # Batches between checks.
 EVERY = 200
 SOLVED = 1e-3
 # Checks in a row that must be passed.
-PATIENCE = 3
+PATIENCE = 5
+# Bit error after which the learning rate is a quarter; without that the last wrong bits come and go.
+NEARLY_SOLVED = 1e-3
 FACTORS = (1, 2, 4)
 # Slots beyond those that a task needs.
 SPARE = 4
@@ -89,7 +92,7 @@ def train(task: str, network: str, seed: int, steps: int, minutes: float, folder
         errors[factor * longest] = _error(build_model(task, network, factor * longest, model), test)
     step, seconds, *_ = curve[-1]
     return {
-        "solved_at": _solved_at(curve),
+        "solved_at": solved_at(curve),
         "steps": step,
         "seconds": round(seconds, 1),
         "compile_seconds": round(compiling, 1),
@@ -111,17 +114,20 @@ def _compile(model, task, generator):
 def _fit(model, task, generator, steps, seconds):
     """Train on new sequences, and return rows of step, seconds, loss and bit error, one for each check."""
     check = task.make(np.random.default_rng(999), CHECKED, task.lengths[1])
-    curve, start = [], time.perf_counter()
-    while len(curve) * EVERY < steps and _solved_at(curve) is None and (not curve or curve[-1][1] < seconds):
-        inputs, targets, weights = training_sequences(task, generator, BATCH * EVERY)
+    every = min(EVERY, steps)
+    curve, start, rate = [], time.perf_counter(), float(model.optimizer.learning_rate)
+    while len(curve) * every < steps and solved_at(curve) is None and (not curve or curve[-1][1] < seconds):
+        if curve and min(row[-1] for row in curve) < NEARLY_SOLVED:
+            model.optimizer.learning_rate = rate / 4
+        inputs, targets, weights = training_sequences(task, generator, BATCH * every)
         history = model.fit(inputs, targets, sample_weight=weights, batch_size=BATCH, shuffle=False, verbose=0)
-        step, taken = (len(curve) + 1) * EVERY, time.perf_counter() - start
+        step, taken = (len(curve) + 1) * every, time.perf_counter() - start
         curve.append((step, taken, history.history["loss"][0], _error(model, check)))
         print(*curve[-1], file=sys.stderr, flush=True)
     return curve
 
 
-def _solved_at(curve):
+def solved_at(curve):
     """Return the step of the first of the last `PATIENCE` checks if all were passed, or None."""
     last = curve[-PATIENCE:]
     return last[0][0] if len(last) == PATIENCE and all(row[-1] < SOLVED for row in last) else None
@@ -129,16 +135,41 @@ def _solved_at(curve):
 
 def _error(model, sequences):
     inputs, targets, weights = sequences
-    return bit_error(model.predict(inputs, batch_size=CHECKED, verbose=0), targets, weights)
+    return bit_error(model.predict(inputs, batch_size=128, verbose=0), targets, weights)
 
 
 def _machine():
     import jax
 
-    return {"cores": os.cpu_count(), "jax": jax.__version__, "device": jax.devices()[0].device_kind}
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    cpu = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+    return {"cores": os.cpu_count(), "cpu": cpu, "jax": jax.__version__, "device": jax.devices()[0].device_kind}
 
 
-MEASUREMENTS = {f.__name__: f for f in (train,)}
+def steps(jit_compile: bool, length: int, seconds: float):
+    """Measure training steps a second of `layers.DNC` and of `keras.layers.RNN` around the same cell."""
+    task = TASKS["copy"]
+    inputs, targets, _ = task.make(np.random.default_rng(0), BATCH, length)
+    model = build_model("copy", "DNC", length)
+    config = model.layers[0].cell.get_config()
+    loop = keras.layers.RNN(layers.DNCCell.from_config(config), return_sequences=True)
+    models = {"ours": model, "keras": keras.Sequential([keras.Input((None, task.features)), loop])}
+    models["keras"].set_weights(model.get_weights())
+    for each in models.values():
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        each.compile(keras.optimizers.Adam(1e-3, clipnorm=1.0), loss=loss, jit_compile=jit_compile)
+    calls = {name: lambda each=each: each.train_on_batch(inputs, targets) for name, each in models.items()}
+    return {name: 1 / taken for name, taken in interleaved(calls, seconds).items()}
+
+
+def long(**arguments):
+    """Train on a problem of `memory_tasks_long`, whose `train_on` takes the arguments."""
+    from .memory_tasks_long import train_on
+
+    return train_on(**arguments)
+
+
+MEASUREMENTS = {f.__name__: f for f in (train, steps, long)}
 
 
 def main(arguments):

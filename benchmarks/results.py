@@ -66,3 +66,11 @@ def write_results(name, title, rows, packages, seconds, notes=(), options="", mo
     with replacing(FOLDER / f"{name}.md") as part:
         part.write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
+
+
+def grouped(found):
+    """Return {case: list of the seeds' results} from {(*case, seed): result}."""
+    groups = {}
+    for (*case, _), result in found.items():
+        groups.setdefault(tuple(case), []).append(result)
+    return groups
