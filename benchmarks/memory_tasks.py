@@ -110,7 +110,7 @@ def write_algorithmic(found, folder):
         folder: of the curves and weights.
     """
     from .memory_tasks_figures import draw_copy, draw_tasks
-    from .memory_tasks_training import BATCH, CHECKED, EVERY, NEARLY_SOLVED, PATIENCE, SETTINGS, SOLVED, SPARE, TESTED
+    from .memory_tasks_training import AFTER, BATCH, CHECKED, EVERY, HALF, PATIENCE, SETTINGS, SOLVED, SPARE, TESTED
 
     rows = [row_of(task, network, results) for (task, network), results in grouped(found).items()]
     sizes = "; ".join(
@@ -126,9 +126,10 @@ def write_algorithmic(found, folder):
         f"Bit error: fraction of wrong bits in {TESTED} test sequences; median of the seeds, worst in parentheses. "
         "Trained on random lengths up to the one given, tested at it, at twice and at four times of it.",
         f"Solved: less than {SOLVED:g} of the bits of {CHECKED} sequences of the longest training length are wrong in "
-        f"{PATIENCE} checks in a row, of which there is one every {EVERY} batches of {BATCH}; then the training stops. "
-        "Sequences: median of the seeds that solved it.",
-        f"{sizes}; Adam, gradient norm cut to 1, a quarter of the learning rate after a check below {NEARLY_SOLVED:g}.",
+        f"{PATIENCE} checks in a row, of which there is one every {EVERY} batches of {BATCH}. Sequences: until the "
+        "first of these checks, median of the seeds that solved it.",
+        f"{sizes}; Adam, gradient norm cut to 1; the learning rate falls as 1 / (1 + batches / {HALF}), and to a "
+        f"quarter of that when solved, after which the training ends in {AFTER} batches.",
         f"The memory has {SPARE} slots more than a sequence may fill. It grows with the tested length; the weights do "
         "not depend on it.",
         f"Trained in one thread each, in {statistics.median(seconds):.0f} s (median) to {max(seconds):.0f} s, "

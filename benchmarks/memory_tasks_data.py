@@ -29,7 +29,7 @@ class Task(NamedTuple):
     slots: Callable
 
 
-COPY_BITS, REPEATS, ITEM, ITEM_BITS = 8, 5, 3, 6
+COPY_BITS, REPEATS, ITEM, ITEM_BITS = 8, 4, 3, 6
 # Of `copy_memory`: symbols, how many are to be copied, and the numbers of the others.
 SYMBOLS, COPIED, BLANK, DELIMITER = 8, 10, 8, 9
 
@@ -121,7 +121,7 @@ def _answer(inputs, answers):
 
 TASKS = {
     "copy": Task(copy, COPY_BITS + 1, COPY_BITS, (1, 20), lambda length: length),
-    "repeat_copy": Task(repeat_copy, COPY_BITS + 2, COPY_BITS + 1, (1, 5), lambda length: length),
+    "repeat_copy": Task(repeat_copy, COPY_BITS + 2, COPY_BITS + 1, (1, 8), lambda length: length),
     "associative_recall": Task(associative_recall, ITEM_BITS + 2, ITEM_BITS, (2, 6), lambda length: 4 * length),
     "priority_sort": Task(priority_sort, COPY_BITS + 2, COPY_BITS, (1, 10), lambda length: length),
 }

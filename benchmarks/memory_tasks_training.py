@@ -22,10 +22,11 @@ BATCH, CHECKED, TESTED = 16, 256, 512
 # Batches between checks.
 EVERY = 200
 SOLVED = 1e-3
-# Checks in a row that must be passed.
-PATIENCE = 5
-# Bit error after which the learning rate is a quarter; without that the last wrong bits come and go.
-NEARLY_SOLVED = 1e-3
+# Checks in a row that must be passed; batches that follow, with a quarter of the learning rate, so that the last wrong
+# bits do not come and go.
+PATIENCE, AFTER = 3, 1500
+# Batches after which the learning rate is a half of the first.
+HALF = 8000
 FACTORS = (1, 2, 4)
 # Slots beyond those that a task needs.
 SPARE = 4
@@ -42,7 +43,7 @@ class Settings(NamedTuple):
 SETTINGS = {
     "LSTM": Settings(256, 1e-3, {}),
     "NTM": Settings(64, 1e-3, {"slot_size": 12, "clip_value": 20.0}),
-    "DNC": Settings(64, 2e-3, {"slot_size": 12, "read_heads": 1, "clip_value": 20.0}),
+    "DNC": Settings(64, 3e-3, {"slot_size": 12, "read_heads": 1, "clip_value": 20.0}),
 }
 
 
@@ -114,23 +115,25 @@ def _compile(model, task, generator):
 def _fit(model, task, generator, steps, seconds):
     """Train on new sequences, and return rows of step, seconds, loss and bit error, one for each check."""
     check = task.make(np.random.default_rng(999), CHECKED, task.lengths[1])
-    every = min(EVERY, steps)
-    curve, start, rate = [], time.perf_counter(), float(model.optimizer.learning_rate)
-    while len(curve) * every < steps and solved_at(curve) is None and (not curve or curve[-1][1] < seconds):
-        if curve and min(row[-1] for row in curve) < NEARLY_SOLVED:
-            model.optimizer.learning_rate = rate / 4
+    every, first_rate = min(EVERY, steps), float(model.optimizer.learning_rate)
+    curve, step, taken, solved, start = [], 0, 0.0, None, time.perf_counter()
+    while step < steps and taken < seconds and (solved is None or step < solved + AFTER):
+        model.optimizer.learning_rate = first_rate / (1 + step / HALF) / (1 if solved is None else 4)
         inputs, targets, weights = training_sequences(task, generator, BATCH * every)
         history = model.fit(inputs, targets, sample_weight=weights, batch_size=BATCH, shuffle=False, verbose=0)
-        step, taken = (len(curve) + 1) * every, time.perf_counter() - start
+        step, taken = step + every, time.perf_counter() - start
         curve.append((step, taken, history.history["loss"][0], _error(model, check)))
         print(*curve[-1], file=sys.stderr, flush=True)
+        solved = solved_at(curve)
     return curve
 
 
 def solved_at(curve):
-    """Return the step of the first of the last `PATIENCE` checks if all were passed, or None."""
-    last = curve[-PATIENCE:]
-    return last[0][0] if len(last) == PATIENCE and all(row[-1] < SOLVED for row in last) else None
+    """Return the step of the first of the first `PATIENCE` checks in a row that were passed, or None."""
+    passed = [row[-1] < SOLVED for row in curve]
+    starts = (index for index in range(len(curve) - PATIENCE + 1) if all(passed[index : index + PATIENCE]))
+    first = next(starts, None)
+    return None if first is None else curve[first][0]
 
 
 def _error(model, sequences):

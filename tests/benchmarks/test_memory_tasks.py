@@ -52,11 +52,11 @@ def test_copy_asks_for_the_vectors_after_their_end():
 def test_repeat_copy_asks_for_the_vectors_and_a_marker_and_for_nothing_after_it():
     inputs, targets, weights = data.repeat_copy(Given([[A, B]], [2]), 1, 2)
     blank = [BLANK, 0, 0]
-    np.testing.assert_allclose(inputs[0], rows([A, 0, 0], [B, 0, 0], [BLANK, 1, 2 / 5], *[blank] * 11))
+    np.testing.assert_allclose(inputs[0], rows([A, 0, 0], [B, 0, 0], [BLANK, 1, 2 / 4], *[blank] * 9))
     answers = [[A, 0], [B, 0], [A, 0], [B, 0], [BLANK, 1]]
     nothing = [BLANK, 0]
-    np.testing.assert_array_equal(targets[0], rows(*[nothing] * 3, *answers, *[nothing] * 6))
-    np.testing.assert_array_equal(weights, [[0] * 3 + [1] * 5 + [0] * 6])
+    np.testing.assert_array_equal(targets[0], rows(*[nothing] * 3, *answers, *[nothing] * 4))
+    np.testing.assert_array_equal(weights, [[0] * 3 + [1] * 5 + [0] * 4])
 
 
 def test_associative_recall_asks_for_the_item_after_the_shown_one():
@@ -130,11 +130,11 @@ def test_training_needs_no_tensorflow(tmp_path):
     assert curve.shape == (1, 4) and curve[0, 0] == 3
 
 
-def test_training_is_solved_after_checks_in_a_row():
-    curve = [
-        (step, 0.0, 0.0, error) for step, error in ((1, 0.5), (2, 0.0), (3, 0.5), *((s, 0.0) for s in range(4, 9)))
-    ]
-    assert [training.solved_at(curve[:count]) for count in (0, 2, 3, 7, 8)] == [None, None, None, None, 4]
+def test_training_is_solved_at_the_first_of_checks_in_a_row():
+    errors = (0.5, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.5)
+    curve = [(step, 0.0, 0.0, error) for step, error in enumerate(errors, 1)]
+    assert training.PATIENCE == 3
+    assert [training.solved_at(curve[:count]) for count in (0, 3, 6, 7, 8)] == [None, None, None, 5, 5]
 
 
 def test_long_problem_is_given_up_after_most_steps():
