@@ -104,6 +104,7 @@ class Problem(NamedTuple):
         loss: of `compile`.
         is_wrong: function of predictions and targets, which returns an array of booleans.
         every, tested: numbers of sequences between two tests, and of a test.
+        batch_size: of the training.
     """
 
     make: Callable
@@ -113,6 +114,7 @@ class Problem(NamedTuple):
     is_wrong: Callable
     every: int
     tested: int
+    batch_size: int = BATCH
 
 
 ADDING = Problem(
@@ -146,8 +148,8 @@ def make_layer(module, name, length, seed, units=UNITS, **options):
     return getattr(module, name)(units, **options)
 
 
-def train(layer, problem, length, most_steps, seed, learning_rate):
-    """Train until solved or given up.
+def train(layer, problem, length, most_steps, seed, learning_rate, minutes=float("inf")):
+    """Train until solved or given up, after `most_steps` steps of sequences or `minutes`.
 
     Returns:
         Rows of the sequences seen, the fraction of wrong answers, and the seconds so far.
@@ -157,8 +159,9 @@ def train(layer, problem, length, most_steps, seed, learning_rate):
     generator = np.random.default_rng(seed)
     sequences, targets = problem.make(generator, problem.tested, length)
     curve, seen, wrong, start = [], 0, 1.0, time.perf_counter()
-    while wrong >= 0.01 and seen * length < most_steps:
-        model.fit(*problem.make(generator, problem.every, length), batch_size=BATCH, shuffle=False, verbose=0)
+    options = {"batch_size": problem.batch_size, "shuffle": False, "verbose": 0}
+    while wrong >= 0.01 and seen * length < most_steps and (not curve or curve[-1]["seconds"] < 60 * minutes):
+        model.fit(*problem.make(generator, problem.every, length), **options)
         seen += problem.every
         wrong = float(np.mean(problem.is_wrong(model.predict(sequences, batch_size=512, verbose=0), targets)))
         curve.append({"sequences": seen, "wrong": wrong, "seconds": time.perf_counter() - start})

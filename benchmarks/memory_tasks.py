@@ -6,6 +6,8 @@ copy, associative recall and priority sort, trained on short sequences and teste
 DNC.
 """
 
+import functools
+import importlib
 import itertools
 import os
 import statistics
@@ -26,7 +28,10 @@ ONE_THREAD = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "JAX_PLATFORMS": "cpu",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    # Several processes share a GPU.
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 WORKER = "benchmarks.memory_tasks_training"
@@ -36,10 +41,13 @@ def memory_tasks(
     parts: tuple[str, ...] = PARTS,
     tasks: tuple[str, ...] = tuple(TASKS),
     models: tuple[str, ...] = NETWORKS,
+    problems: tuple[str, ...] = ("adding", "copy memory"),
+    long_layers: tuple[str, ...] = ("LSTM", "LSTM, chrono start"),
     seeds: tuple[int, ...] = (0, 1, 2),
     steps: int = 20_000,
     minutes: float = 30.0,
     jobs: int = 1,
+    platform: str = "cpu",
     only_train: bool = False,
     folder: Path = Path("runs/memory_tasks"),
 ):
@@ -49,10 +57,13 @@ def memory_tasks(
         parts: Parts to run, of algorithmic, long, hopfield and speed.
         tasks: Algorithmic tasks to train on.
         models: Networks to train on them.
+        problems: Problems over 1,000 steps to train on.
+        long_layers: Layers to train on them, of LSTM, "LSTM, chrono start" and DNC.
         seeds: Of the initial weights and the sequences; one training each.
         steps: Batches after which a training on an algorithmic task is given up.
-        minutes: Minutes after which it is given up.
+        minutes: Minutes after which any training is given up.
         jobs: Trainings side by side, each in one thread.
+        platform: Of JAX, cpu or cuda. The small networks of the algorithmic tasks are faster on a CPU.
         only_train: Stop after the trainings, before any results are written.
         folder: Keeps each training, so that an interrupted benchmark resumes.
     """
@@ -62,35 +73,37 @@ def memory_tasks(
             if value not in known:
                 raise cli.UserError(f"--{name} {value}: expected some of {', '.join(known)}")
     folder.mkdir(parents=True, exist_ok=True)
-    limits = {"steps": steps, "minutes": minutes, "folder": str(folder)}
+    environment = {**ONE_THREAD, "JAX_PLATFORMS": platform}
+    run = functools.partial(trainings, folder=folder, environment=environment, jobs=jobs)
     if "algorithmic" in parts:
-        measure = Measure(folder, WORKER, limits, ONE_THREAD)
-        cases = list(itertools.product(tasks, models, seeds))
-        found = in_parallel(lambda case: measure("jax", "train", **_named(case, "task network seed")), cases, jobs)
+        limits = {"steps": steps, "minutes": minutes, "folder": str(folder)}
+        found = run("train", limits, task=tasks, network=models, seed=seeds)
         if not only_train:
-            write_algorithmic(dict(zip(cases, found, strict=True)), folder)
+            write_algorithmic(found, folder)
     if "long" in parts:
-        from .memory_tasks_long import CASES, write_long
-
-        measure = Measure(folder, WORKER, environment=ONE_THREAD)
-        cases = list(itertools.product(*CASES, seeds))
-        found = in_parallel(lambda case: measure("jax", "long", **_named(case, "problem layer seed")), cases, jobs)
+        found = run("long", {"minutes": minutes}, problem=problems, layer=long_layers, seed=seeds)
         if not only_train:
-            write_long(dict(zip(cases, found, strict=True)))
+            importlib.import_module(".memory_tasks_long", __package__).write_long(found)
     if "hopfield" in parts and not only_train:
-        from .memory_tasks_hopfield import hopfield
-
-        hopfield(seeds=seeds)
+        importlib.import_module(".memory_tasks_hopfield", __package__).hopfield(seeds=seeds)
     if "speed" in parts and not only_train:
-        write_speed(Measure(folder, WORKER, environment=ONE_THREAD))
+        write_speed(Measure(folder, WORKER, environment=environment))
 
 
-def _named(values, names):
-    return dict(zip(names.split(), values, strict=True))
+def trainings(measurement, limits, folder, environment, jobs, **choices):
+    """Run the trainings that the folder does not have, `jobs` of them at a time.
 
+    Args:
+        measurement: function of `memory_tasks_training`.
+        limits: arguments of every training, see `Measure`.
+        folder, environment: see `Measure`.
+        jobs: see `memory_tasks`.
+        **choices: further arguments, a list of values each; there is one training for each combination.
 
-def in_parallel(function, cases, jobs):
-    """Return the results of a function that waits for a process, for each case, `jobs` of them at a time."""
+    Returns:
+        Dict of the results by combination.
+    """
+    measure = Measure(folder, WORKER, limits, environment)
     cores = itertools.cycle(sorted(os.sched_getaffinity(0)))
 
     def pin():
@@ -98,8 +111,11 @@ def in_parallel(function, cases, jobs):
         if jobs > 1:
             os.sched_setaffinity(0, {next(cores)})
 
+    def run(case):
+        return case, measure("jax", measurement, **dict(zip(choices, case, strict=True)))
+
     with ThreadPoolExecutor(jobs, initializer=pin) as threads:
-        return list(threads.map(function, cases))
+        return dict(threads.map(run, itertools.product(*choices.values())))
 
 
 def write_algorithmic(found, folder):

@@ -137,12 +137,12 @@ def test_training_is_solved_at_the_first_of_checks_in_a_row():
     assert [training.solved_at(curve[:count]) for count in (0, 3, 6, 7, 8)] == [None, None, None, 5, 5]
 
 
-def test_long_problem_is_given_up_after_most_steps():
-    options = {"problem": "copy memory", "layer": "LSTM, chrono start", "seed": 0, "length": 5, "most_steps": 1}
+def test_long_problem_is_given_up_after_minutes():
+    options = {"problem": "copy memory", "layer": "LSTM, chrono start", "seed": 0, "minutes": 0.0, "length": 5}
     done = run_module("benchmarks.memory_tasks_training", "long", json.dumps(options), env=os.environ | JAX)
     assert done.returncode == 0, done.stderr
     last = json.loads(done.stdout.splitlines()[-1])
-    assert last["sequences"] == 3200 and 0 < last["wrong"] < 1
+    assert last["sequences"] == 6400 and 0 < last["wrong"] < 1
 
 
 def test_memory_grows_with_the_length_and_keeps_the_weights():
