@@ -1,5 +1,7 @@
 """Draw report.png: how it learned, who was understood, and what it heard when."""
 
+import textwrap
+
 import numpy as np
 from keras import ops
 
@@ -10,6 +12,8 @@ from .features import HOP
 
 # Speakers that are drawn, those with the most errors.
 MOST_SPEAKERS = 12
+# Characters of a text in a title.
+TITLE = 50
 
 
 def draw_report(run_dir, recognizer, test, samples, counts, answers):
@@ -35,7 +39,8 @@ def draw_report(run_dir, recognizer, test, samples, counts, answers):
         # One with an error shows more, if it is short enough to be read in one piece.
         order = sorted(range(len(samples)), key=lambda row: (counts.word_rows[row].errors != 1, -len(samples[row])))
         row = next((row for row in order if len(samples[row]) <= longest), order[0])
-        title = f"“{test.texts[row]}”" if test.texts[row] == answers[row] else f"“{test.texts[row]}”: “{answers[row]}”"
+        said, recognized = (textwrap.shorten(text, TITLE) for text in (test.texts[row], answers[row]))
+        title = f"“{said}”" if test.texts[row] == answers[row] else f"“{said}”,\nrecognised as “{recognized}”"
         draw_example((wave, spectrogram, letters), recognizer, samples[row][: int(longest)], title)
 
 
