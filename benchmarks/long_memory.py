@@ -17,7 +17,8 @@ Run it with KERAS_BACKEND=jax, whose loops are several times as fast as TensorFl
 
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import sys
 import time

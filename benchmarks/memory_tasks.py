@@ -67,7 +67,6 @@ def memory_tasks(
         only_train: Stop after the trainings, before any results are written.
         folder: Keeps each training, so that an interrupted benchmark resumes.
     """
-    os.environ.setdefault("KERAS_BACKEND", "jax")
     for name, values, known in (("parts", parts, PARTS), ("tasks", tasks, TASKS), ("models", models, NETWORKS)):
         for value in values:
             if value not in known:
@@ -198,4 +197,5 @@ def write_speed(measure):
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     sys.exit(cli.run(memory_tasks))

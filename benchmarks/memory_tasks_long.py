@@ -4,10 +4,6 @@ The adding problem is that of `long_memory`, copy memory that of Arjovsky, Shah 
 Neural Networks", ICML 2016.
 """
 
-import os
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
 import statistics
 from typing import NamedTuple
 
