@@ -1,7 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 REQUIREMENTS := requirements.txt
-# `make demo LOCKED=1` runs with the exact versions that the results were made with, in an environment of its own.
+# `make demo LOCKED=1` runs with exact versions, in an environment of its own.
 ifdef LOCKED
 VENV := .venv-locked
 REQUIREMENTS := requirements/lock.txt
@@ -74,7 +74,7 @@ $(VENV)/package/ready: requirements/package.txt
 	$(PACKAGE_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
-# Writes requirements/lock.txt again, with the versions in an environment that is only ready: remove .venv first.
+# Write requirements/lock.txt from the environment. Remove .venv first, so that it holds nothing else.
 lock: $(READY)
 	sed -n "/^#/p" requirements/lock.txt > $(VENV)/lock.txt
 	$(BIN)/python -m pip freeze --disable-pip-version-check >> $(VENV)/lock.txt

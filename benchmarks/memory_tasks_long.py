@@ -40,7 +40,6 @@ class Trained(NamedTuple):
 
 PROBLEMS = {
     "adding": Trained(ADDING, 16, 5e-3, {}),
-    # As Tallec and Ollivier 2018, section 3.
     "copy memory": Trained(COPY_MEMORY, 128, 1e-3, {"return_sequences": True}),
 }
 LAYERS = ("LSTM", "LSTM, chrono start", "DNC")

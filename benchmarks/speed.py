@@ -17,7 +17,7 @@ from apps.common import cli, files
 from apps.common.reports import figure
 
 from .results import FOLDER, write_results
-from .speed_worker import FAMILIES, GRID
+from .speed_worker import FAMILIES, GRID, cases
 
 LONG = (32, 1000, 16, 64)
 LENGTHS = (125, 250, 500, 1000, 2000, 4000)
@@ -77,17 +77,16 @@ def grid(measure, seconds, spam):
     rows, ratios = [], {}
     for backend, name in BACKENDS.items():
         for family in FAMILIES:
-            for shape in GRID:
-                for masked in (False, True):
-                    case = {"family": family, "shape": shape, "masked": masked, "seconds": seconds}
-                    found = measure(backend, "grid", **case)
-                    torch = measure("torch", "torch_grid", **case) if has_torch else None
-                    rows.append(case_row(name, family, shape, masked, found, torch))
-                    for part in ("forward", "training"):
-                        ratios.setdefault((name, part, "Keras"), []).append(found[part]["keras"] / found[part]["ours"])
-                        if torch:
-                            ratio = torch[part]["torch"] / found[part]["ours"]
-                            ratios.setdefault((name, part, "PyTorch"), []).append(ratio)
+            for shape, masked in cases(GRID):
+                case = {"family": family, "shape": shape, "masked": masked, "seconds": seconds}
+                found = measure(backend, "grid", **case)
+                torch = measure("torch", "torch_grid", **case) if has_torch else None
+                rows.append(case_row(name, family, shape, masked, found, torch))
+                for part in ("forward", "training"):
+                    ratios.setdefault((name, part, "Keras"), []).append(found[part]["keras"] / found[part]["ours"])
+                    if torch:
+                        ratio = torch[part]["torch"] / found[part]["ours"]
+                        ratios.setdefault((name, part, "PyTorch"), []).append(ratio)
     notes = [
         f"{name}, {part}: {peer}'s time over ours, geometric mean {geometric_mean(found):.2f}, from {min(found):.2f} "
         f"to {max(found):.2f}; 1 or more in {sum(ratio >= 1 for ratio in found)} of {len(found)} cases."

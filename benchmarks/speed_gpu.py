@@ -12,7 +12,7 @@ from apps.common import cli
 
 from .results import write_results
 from .speed import Measure, case_row, geometric_mean, milliseconds
-from .speed_worker import FAMILIES, GRID, LARGE
+from .speed_worker import FAMILIES, GRID, LARGE, cases
 
 # TF32 has 10 bits of mantissa, and the loops sum in another order than cuDNN.
 TOLERANCE = 0.05
@@ -37,8 +37,7 @@ def grid(measure, seconds):
     for family in FAMILIES:
         ours = measure("jax", "grids", family=family, seconds=seconds, tolerance=TOLERANCE)
         torch = measure("torch", "torch_grids", family=family, seconds=seconds) if has_torch else [None] * len(ours)
-        cases = [(shape, masked) for shape in GRID for masked in (False, True)]
-        for (shape, masked), found, peer in zip(cases, ours, torch, strict=True):
+        for (shape, masked), found, peer in zip(cases(GRID), ours, torch, strict=True):
             rows.append({"kernel": found["kernel"], **case_row("JAX", family, shape, masked, found, peer)})
             worst = max(worst, found["difference"])
             for part in ("forward", "training"):
@@ -60,9 +59,8 @@ def grid(measure, seconds):
 
 
 def kernels(measure, seconds):
-    cases = [(shape, masked) for shape in (*GRID, *LARGE) for masked in (False, True)]
-    rows = []
-    for (shape, masked), found in zip(cases, measure("jax", "kernels", seconds=seconds), strict=True):
+    rows, measured = [], measure("jax", "kernels", seconds=seconds)
+    for (shape, masked), found in zip(cases((*GRID, *LARGE)), measured, strict=True):
         row = {"batch, time, features, units": ", ".join(map(str, shape)), "mask": "yes" if masked else ""}
         for part in ("forward", "training"):
             row |= {f"{part}: {kernel}": milliseconds(found[part][kernel]) for kernel in ("compiled", "cudnn")}

@@ -12,6 +12,11 @@ LARGE = ((64, 200, 256, 512), (128, 200, 512, 1024), (256, 100, 64, 128), (8, 40
 FAMILIES = ("SimpleRNN", "GRU", "LSTM")
 
 
+def cases(shapes):
+    """Return each shape without and with a mask, as pairs."""
+    return [(shape, masked) for shape in shapes for masked in (False, True)]
+
+
 def interleaved(functions, seconds, least=5):
     """Return the median seconds of a call of each function, at least `least` alternating calls in about `seconds`."""
     for function in functions.values():
@@ -180,7 +185,7 @@ def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seco
 
 def grids(family: str, seconds: float, tolerance: float):
     """Measure ours and Keras' at all shapes, without and with a mask, in this process."""
-    return [grid(family, shape, masked, seconds, tolerance) for shape in GRID for masked in (False, True)]
+    return [grid(family, *case, seconds, tolerance) for case in cases(GRID)]
 
 
 def kernels(seconds: float):
@@ -188,22 +193,21 @@ def kernels(seconds: float):
     import layers
 
     found = []
-    for shape in (*GRID, *LARGE):
-        for masked in (False, True):
-            forward, train = {}, {}
-            for kernel in ("compiled", "cudnn"):
-                with layers.use_kernel(kernel):
-                    layer = layer_pair("LSTM", shape)["ours"]
-                    forward[kernel], train[kernel] = calls(layer, *inputs(shape, masked))
-                    # Compile while the kernel is forced.
-                    forward[kernel](), train[kernel]()
-            found.append({"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)})
+    for shape, masked in cases((*GRID, *LARGE)):
+        forward, train = {}, {}
+        for kernel in ("compiled", "cudnn"):
+            with layers.use_kernel(kernel):
+                layer = layer_pair("LSTM", shape)["ours"]
+                forward[kernel], train[kernel] = calls(layer, *inputs(shape, masked))
+                # Compile while the kernel is forced.
+                forward[kernel](), train[kernel]()
+        found.append({"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)})
     return found
 
 
 def torch_grids(family: str, seconds: float):
     """Measure PyTorch at all shapes, without and with a mask, in this process."""
-    return [torch_grid(family, shape, masked, seconds) for shape in GRID for masked in (False, True)]
+    return [torch_grid(family, *case, seconds) for case in cases(GRID)]
 
 
 def _status(field):

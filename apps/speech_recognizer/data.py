@@ -19,14 +19,14 @@ class Noise(NamedTuple):
 
     decibels: tuple[float, float]
     fall: tuple[float, float]
-    share: float
+    fraction: float
 
 
 # For sentences and for single words.
 NOISE = {False: Noise((10.0, 40.0), (0.0, 0.0), 0.5), True: Noise((0.0, 40.0), (0.0, 2.0), 0.8)}
 # Seconds that are cut from each end of a single word at most: recordings differ in how close to it they end.
 CUT = 0.04
-# Share of transcripts of one word from which on recordings hold single words.
+# Least fraction of transcripts of one word with which recordings hold single words.
 SINGLE = 0.9
 # Largest change of the level, in decibels.
 LEVEL_DECIBELS = 6.0
@@ -111,7 +111,7 @@ def _frames_needed(tokens):
     return len(tokens) + int(np.sum(tokens[1:] == tokens[:-1]))
 
 
-def hold_single_words(recordings, config):
+def have_single_words(recordings, config):
     """Return whether the recordings hold single words, see `Config.utterances`."""
     if config.utterances != "auto":
         return config.utterances == "words"
@@ -187,7 +187,7 @@ def changed(samples, generator, config, single_words=False):
         # Linear interpolation: what it blurs is above most of speech.
         samples = np.interp(np.arange(count) / factor, np.arange(len(samples)), samples).astype("float32")
     noise = NOISE[single_words]
-    if config.noise and generator.random() < noise.share:
+    if config.noise and generator.random() < noise.fraction:
         level = np.sqrt(np.mean(np.square(samples))) * 10 ** (-generator.uniform(*noise.decibels) / 20)
         samples = samples + level * colored_noise(len(samples), generator, noise.fall)
     if config.noise:

@@ -10,7 +10,7 @@ from ..common import training
 from ..common.training.optimizers import Adam, built
 from ..common.vocabularies import load_vocabulary
 from ..common.words import counted
-from .data import Encoder, Utterances, hold_single_words, make_dataset
+from .data import Encoder, Utterances, have_single_words, make_dataset
 from .language import save_language_model
 from .model import build_model, load_model, loss_itself
 from .recognizer import Recognizer
@@ -63,10 +63,11 @@ def fit_epochs(config, run, splits):
     epochs = saving.epochs_left(config.epochs)
     if not epochs:
         return utterances
-    if config.start_from and config.utterances == "auto":
-        single_words = load_model(Path(config.start_from) / "model.keras").single_words
+    source = load_model(Path(config.start_from) / "model.keras") if config.start_from else None
+    if source is not None and config.utterances == "auto":
+        single_words = source.single_words
     else:
-        single_words = hold_single_words(splits["train"], config)
+        single_words = have_single_words(splits["train"], config)
     if single_words:
         print("recordings of single words; see --utterances")
     with run.scope():
@@ -75,8 +76,9 @@ def fit_epochs(config, run, splits):
         model = run.restored()
         if model is None:
             model = build_model(config, vocabulary.size, single_words)
-            if config.start_from:
-                copy_weights(config.start_from, model)
+            if source is not None:
+                model.set_weights(source.get_weights())
+                print(f"the weights are those of {config.start_from}")
             elif config.streaming:
                 set_moments(model, train)
             compile_model(model, config, arguments["steps_per_epoch"] * config.epochs)
@@ -98,13 +100,6 @@ def compile_model(model, config, steps):
     )
     optimizer = Adam(schedule, global_clipnorm=config.clip_norm)
     model.compile(optimizer=built(optimizer, model), loss=loss_itself)
-
-
-def copy_weights(run_dir, model):
-    """Copy the weights of a run into a new model of the same settings and tokens."""
-    source = load_model(Path(run_dir) / "model.keras")
-    model.set_weights(source.get_weights())
-    print(f"the weights are those of {run_dir}")
 
 
 def set_moments(model, utterances):

@@ -187,7 +187,7 @@ def test_colours_differ_for_everybody(page, theme):
             lab_colour(palette[name], deficiency) for name in ("paper", "negative", "positive")
         )
         for one, other in ((paper, negative), (paper, positive), (negative, positive)):
-            # Colours of a map are told apart from a difference of about 10 on.
+            # Side by side a difference of 10 is visible; the colors of a map lie apart.
             assert np.linalg.norm(one - other) > 30, (deficiency, theme)
 
 

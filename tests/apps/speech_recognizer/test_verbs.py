@@ -16,7 +16,7 @@ from apps.common.models import save_model
 from apps.common.vocabularies import load_vocabulary
 from apps.speech_recognizer.audio import decode, write_wav
 from apps.speech_recognizer.config import Config
-from apps.speech_recognizer.data import Encoder, Utterances, changed, colored_noise, hold_single_words, make_dataset
+from apps.speech_recognizer.data import Encoder, Utterances, changed, colored_noise, have_single_words, make_dataset
 from apps.speech_recognizer.evaluate import evaluate
 from apps.speech_recognizer.export import export
 from apps.speech_recognizer.model import build_model
@@ -186,7 +186,7 @@ def test_changes_are_of_the_asked_size():
     ],
 )
 def test_single_words_are_found_by_their_transcripts(texts, utterances, expected):
-    found = hold_single_words(types.SimpleNamespace(texts=texts), Config(utterances=utterances))
+    found = have_single_words(types.SimpleNamespace(texts=texts), Config(utterances=utterances))
     assert found is expected
 
 
