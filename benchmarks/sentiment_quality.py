@@ -45,7 +45,7 @@ NOTES = (
 
 def sentiment_quality(
     imdb: Path,
-    language_model: Path,
+    language_model: Path | None = None,
     sst2: Path | None = None,
     config: tyro.conf.OmitArgPrefixes[Config] = Config(),
     sizes: tuple[int, ...] = SIZES,
@@ -55,7 +55,8 @@ def sentiment_quality(
 
     Args:
         imdb: Folder with IMDB's train.csv.gz and test_even.csv.gz.
-        language_model: Run directory of a language model of reviews.
+        language_model: Run directory of a language model of reviews. Without one, only the trainings from scratch are
+            measured, and the results are written to sentiment_quality_scratch.
         sst2: Folder with SST-2's train.tsv, dev.tsv and test.tsv; not measured if not given.
         config: Settings of the app.
         sizes: Numbers of labelled rows to learn from.
@@ -64,7 +65,8 @@ def sentiment_quality(
     reviews = dataclasses.replace(config, data=str(imdb / "train.csv.gz"), test_fraction=0.0)
     examples = read_examples(reviews)
     test = read_examples(dataclasses.replace(reviews, data=str(imdb / "test_even.csv.gz")))
-    rows, curve = [], {name: [] for name in NAMES}
+    starts = {"scratch": None} | ({"transfer": str(language_model)} if language_model else {})
+    rows, curve = [], {name: [] for name in ("nbsvm", *starts)}
     for size in sizes:
         chosen = _sample(examples, size)
         file = _write(chosen, runs_dir / f"{size}.csv.gz")
@@ -72,7 +74,7 @@ def sentiment_quality(
         right = fit_baseline(chosen.texts, chosen.labels)(test.texts).argmax(axis=1) == test.labels
         rows.append(_row("IMDB", size, "nbsvm", right.mean(), minutes=(time.perf_counter() - start) / 60))
         curve["nbsvm"].append(right.mean())
-        for name, start_from in (("scratch", None), ("transfer", str(language_model))):
+        for name, start_from in starts.items():
             settings = dataclasses.replace(reviews, data=file, start_from=start_from)
             row = _measure("IMDB", size, name, settings, test, runs_dir / f"imdb-{size}-{name}")
             rows.append(row)
@@ -84,20 +86,20 @@ def sentiment_quality(
         learned = len(splits["train"]) + len(splits["validation"])
         right = fit_baseline(splits["train"].texts, splits["train"].labels)(splits["test"].texts)
         rows.append(_row("SST-2", learned, "nbsvm", np.mean(right.argmax(axis=1) == splits["test"].labels)))
-        for name, start_from in (("scratch", None), ("transfer", str(language_model))):
+        for name, start_from in starts.items():
             settings = dataclasses.replace(phrases, start_from=start_from)
             rows.append(_measure("SST-2", learned, name, settings, splits["test"], runs_dir / f"sst2-{name}"))
-    if len(sizes) > 1:
-        _draw(sizes, curve)
-    write_results(
-        "sentiment_quality",
-        "Sentiment classifier on film reviews",
-        rows,
-        ("tensorflow", "keras", "sklearn"),
-        None,
-        (*NOTES, _language_model_note(language_model), _long_note(runs_dir / f"imdb-{max(sizes)}-scratch", test)),
-        "--imdb IMDB_FOLDER --sst2 SST2_FOLDER --language-model RUN_DIR",
-    )
+    name, options = "sentiment_quality", "--imdb IMDB_FOLDER --sst2 SST2_FOLDER"
+    notes = (*NOTES, _long_note(runs_dir / f"imdb-{max(sizes)}-scratch", test))
+    if language_model is None:
+        name = "sentiment_quality_scratch"
+    else:
+        notes += (_language_model_note(language_model),)
+        options += " --language-model RUN_DIR"
+        if len(sizes) > 1:
+            _draw(sizes, curve)
+    title, packages = "Sentiment classifier on film reviews", ("tensorflow", "keras", "sklearn")
+    write_results(name, title, rows, packages, None, notes, options, "sentiment_quality")
 
 
 def _sample(examples, size):
