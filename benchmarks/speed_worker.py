@@ -205,6 +205,45 @@ def kernels(seconds: float):
     return found
 
 
+def saved(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
+    """Measure the forward pass of SavedModels, ours with two kernels and Keras', and the compiled kernel."""
+    import tensorflow as tf
+
+    import layers
+
+    pair = layer_pair(family, shape)
+    arguments = [tf.constant(array) for array in inputs(shape, masked) if array is not None]
+    functions = {"keras": _exported(pair["keras"], arguments)}
+    for kernel in ("graph", "portable"):
+        with layers.use_kernel(kernel):
+            functions[kernel] = _exported(pair["ours"], arguments)
+    functions["compiled"], _ = calls(pair["ours"], *inputs(shape, masked))
+    expected = functions["keras"]()
+    for name, function in functions.items():
+        error = float(tf.reduce_max(tf.abs(function() - expected)))
+        if error > 1e-5:
+            raise AssertionError(f"{name} differs by {error:.1e}")
+    return interleaved(functions, seconds)
+
+
+def _exported(layer, arguments):
+    """Return a function of no arguments that calls the layer's reloaded SavedModel."""
+    import tempfile
+
+    import tensorflow as tf
+
+    def answer(sequences, mask=None):
+        return layer(sequences, mask=mask)
+
+    specs = [tf.TensorSpec((None, None, *tensor.shape[2:]), tensor.dtype) for tensor in arguments]
+    module = tf.Module()
+    module.layer, module.answer = layer, tf.function(answer, input_signature=specs, autograph=False)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder)
+        loaded = tf.saved_model.load(folder)
+    return lambda: loaded.answer(*arguments)
+
+
 def torch_grids(family: str, seconds: float):
     """Measure PyTorch at all shapes, without and with a mask, in this process."""
     return [torch_grid(family, *case, seconds) for case in cases(GRID)]
@@ -261,7 +300,7 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
-MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, memory, spam_epoch)}
+MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, saved, memory, spam_epoch)}
 
 
 def main(arguments):

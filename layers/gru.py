@@ -10,7 +10,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from .kernels import Equations, Weights, add_lists, block_products, derivative, joint_products, split_blocks
+from .kernels import (
+    Equations,
+    Weights,
+    add_lists,
+    block_products,
+    derivative,
+    joint_products,
+    split_blocks,
+    split_off_last,
+)
 from .recurrent import RecurrentCell, RecurrentLayer
 from .typing import Activation, Constraint, Initializer, Regularizer, Shape, Tensor
 
@@ -64,7 +73,7 @@ class GRUResetBeforeEquations(Equations):
 
     def preactivate(self, x: list[Tensor], h_in: Tensor, weights: Weights) -> list[Tensor]:
         x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))
-        gates_kernel, candidate_kernel = ops.split(weights.recurrent_kernel, [2 * x_h.shape[-1]], axis=-1)
+        gates_kernel, candidate_kernel = split_off_last(weights.recurrent_kernel, 3)
         s_z, s_r = block_products(h_in, gates_kernel, 2, fused=True)
         a_r = x_r + s_r
         return [x_z + s_z, a_r, x_h + ops.matmul(self.recurrent_activation(a_r) * h_in, candidate_kernel)]

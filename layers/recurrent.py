@@ -445,9 +445,10 @@ def which_kernel(
     2. `portable`, Keras' loop, if no backward pass is derived: on the torch backend; with `unroll`; with `zoneout` or
        a cell that defines its own step, such as the variants; with an activation whose derivative is not in
        `layers/kernels/derivatives.py`; for an empty sequence.
-    3. `portable` on TensorFlow in every graph, for training or inference, that is not traced by Keras' `fit`,
-       `evaluate` or `predict`: it may be saved, and a saved model must not need XLA. This includes a custom training
-       loop in `tf.function`; call its layers within `use_kernel("compiled")`. `use_cudnn=True` still takes cuDNN.
+    3. `graph`, a faster loop of plain operations, or in training `portable`, on TensorFlow in every graph that is not
+       traced by Keras' `fit`, `evaluate` or `predict`: it may be saved, and a saved model must not need XLA. This
+       includes a custom training loop in `tf.function`; call its layers within `use_kernel("compiled")`.
+       `use_cudnn=True` still takes cuDNN.
     4. `cudnn` on a GPU with `use_cudnn=True`, on TensorFlow also with "auto": LSTM, and on TensorFlow GRU with
        `reset_after`; tanh and sigmoid; float32; in training without `recurrent_dropout`; on TensorFlow not in a model
        that XLA compiles as a whole, which is the default of Keras' `compile` on a GPU: pass `jit_compile=False`.

@@ -66,6 +66,7 @@ def test_layers_import_keras_alone():
         "kernels/jax_linear.py": {"jax"},
         "kernels/tensorflow.py": {"tensorflow"},
         "kernels/tensorflow_chunks.py": {"tensorflow"},
+        "kernels/tensorflow_graph.py": {"tensorflow"},
         "kernels/tensorflow_programs.py": {"tensorflow"},
         "memory/hopfield.py": {"numpy"},
     }

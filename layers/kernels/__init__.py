@@ -1,6 +1,7 @@
 """Kernels that run a layer over a sequence, and the choice between them.
 
 - `portable`: Keras' loop around the cell's `call`, differentiated by the backend. Runs any layer on any backend.
+- `graph`: a faster loop of plain TensorFlow operations, for graphs that may be saved.
 - `compiled`: the hand-derived passes of `through_time`, with loops compiled by XLA.
 - `cudnn`: NVIDIA's fused kernel.
 """
@@ -26,6 +27,7 @@ from .through_time import (
     block_products,
     joint_products,
     split_blocks,
+    split_off_last,
 )
 
 __all__ = [
@@ -42,11 +44,12 @@ __all__ = [
     "run",
     "set_warm_up",
     "split_blocks",
+    "split_off_last",
     "use_kernel",
     "weights_of",
 ]
 
-KERNELS = ("portable", "compiled", "cudnn")
+KERNELS = ("portable", "graph", "compiled", "cudnn")
 _BACKENDS = ("tensorflow", "jax")
 # The kernel forced in this thread, and those forced in any thread: threads that libraries start, such as those of
 # MirroredStrategy's replicas, inherit no context.
@@ -62,8 +65,8 @@ class Choice(NamedTuple):
 
 
 @contextmanager
-def use_kernel(kernel: Literal["portable", "compiled", "cudnn"]) -> Iterator[None]:
-    """Force layers to run with one kernel: "portable", "compiled" or "cudnn".
+def use_kernel(kernel: Literal["portable", "graph", "compiled", "cudnn"]) -> Iterator[None]:
+    """Force layers to run with one kernel: "portable", "graph", "compiled" or "cudnn".
 
     Applies to this thread and to every thread that does not force another kernel. A graph keeps the kernel that was
     forced when it was traced.
@@ -159,6 +162,11 @@ def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: st
         if why_not_cudnn:
             raise ValueError(f"{request}, but {why_not_cudnn}.")
         return Choice("cudnn", request)
+    if forced == "graph":
+        why_not_graph = why_not_derived or _backend().why_not_graph()
+        if why_not_graph:
+            raise ValueError(f"use_kernel('graph') is active, but {why_not_graph}.")
+        return Choice("graph", "use_kernel('graph') is active")
     if forced == "compiled":
         if why_not_compiled:
             raise ValueError(f"use_kernel('compiled') is active, but {why_not_compiled}.")
@@ -166,7 +174,8 @@ def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: st
     if why_not_derived:
         return Choice("portable", why_not_derived)
     if _backend().may_be_saved():
-        return Choice("portable", "the graph is not traced by Keras' fit, evaluate or predict, so it may be saved")
+        reason = "the graph is not traced by Keras' fit, evaluate or predict, so it may be saved"
+        return Choice("portable" if training else "graph", reason)
     if use_cudnn == "auto" and not why_not_cudnn and _backend().PREFERS_CUDNN:
         return Choice("cudnn", "cuDNN supports this layer")
     if why_not_compiled:
@@ -191,6 +200,6 @@ def run(
     Returns:
         The hidden states (batch, time, units), or None without `return_sequences`; and the last states.
     """
-    run_backend = _backend().run if kernel == "compiled" else _backend().run_cudnn
+    run_backend = getattr(_backend(), {"graph": "run_graph", "compiled": "run", "cudnn": "run_cudnn"}[kernel])
     forced = _forced_kernel() is not None
     return run_backend(cell, cell.derived_equations, args, return_sequences, training, forced)

@@ -39,6 +39,18 @@ _DERIVATIVES = {
 # Activations whose derivative is a function of y only.
 _FROM_OUTPUT = {keras.activations.linear, keras.activations.tanh, keras.activations.sigmoid, keras.activations.softsign}
 
+_BOUNDED = {
+    keras.activations.tanh,
+    keras.activations.sigmoid,
+    keras.activations.hard_sigmoid,
+    keras.activations.softsign,
+}
+
+
+def is_bounded(activation: Callable[[Tensor], Tensor]) -> bool:
+    """Return whether the outputs of this activation are known to be bounded."""
+    return activation in _BOUNDED
+
 
 def needs_only_output(activation: Callable[[Tensor], Tensor]) -> bool:
     """Return whether `derivative` uses only the output y of this activation."""

@@ -203,6 +203,11 @@ def why_not_cudnn() -> str | None:
     return None
 
 
+def why_not_graph() -> str | None:
+    """Return why the graph kernel cannot run any layer in this context, or None."""
+    return "it is a kernel of the tensorflow backend"
+
+
 def why_not_compiled() -> str | None:
     """Return why the compiled kernel cannot run any layer in this context, or None."""
     return None

@@ -13,7 +13,9 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from ..typing import Tensor
 from .packing import pack, unpack
-from .tensorflow_chunks import Chunks, pad, read_chunk, state_before, swap_batch_and_time, unpad, with_shape
+from .tensorflow_chunks import Chunks, pad, read_chunk, state_before, unpad, with_shape
+from .tensorflow_graph import run_graph as run_graph
+from .tensorflow_graph import run_plain
 from .tensorflow_programs import Program, custom_gradient, get_shared, inside_xla, is_warm
 from .through_time import (
     Equations,
@@ -55,25 +57,6 @@ def _loop(num_steps):
         return rest[:num_carried], [array.stack() for array in rest[num_carried:]]
 
     return loop
-
-
-def _plain_loop(step, carry, sequences, num_outputs):
-    """Run `step` as `_loop` does, over whole sequences, by operations with derivatives of any order."""
-    flat = tf.nest.flatten(sequences)
-    time = next(s for s in flat if s is not None).shape[0]
-    length = tf.shape(next(s for s in flat if s is not None))[0] if time is None else time
-    arrays = [None if s is None else tf.TensorArray(s.dtype, length).unstack(s) for s in flat]
-    output_arrays = [tf.TensorArray(carry[0].dtype, length, element_shape=carry[0].shape) for _ in range(num_outputs)]
-
-    def body(t, carry, output_arrays):
-        slices = [None if array is None else array.read(t) for array in arrays]
-        new, outputs = step(list(carry), tf.nest.pack_sequence_as(sequences, slices))
-        new = [with_shape(after, before.shape) for after, before in zip(new, carry, strict=True)]
-        return t + 1, new, [array.write(t, output) for array, output in zip(output_arrays, outputs, strict=True)]
-
-    loop = (lambda t, *_: t < length, body, (0, list(carry), output_arrays))
-    _, carry, output_arrays = tf.while_loop(*loop, maximum_iterations=time)
-    return carry, [array.stack() for array in output_arrays]
 
 
 # `units` is an argument, and so part of the key of `get_shared`, to keep a trace from generalizing over it.
@@ -175,17 +158,6 @@ def _backward(programs, equations, args, saved, d_hidden, d_states):
     return [chunks.join(d_inputs), *d_weights, *(unpad(d, chunks.batch) for d in d_initial_states)]
 
 
-def _plain(equations, num_hidden, args):
-    """Return the outputs of `run` in one list, with derivatives of any order and in forward mode; slow."""
-    mask = None if args.mask is None else swap_batch_and_time(args.mask)
-    weights = args.weights.cast(args.inputs.dtype)
-    inputs = swap_batch_and_time(args.inputs)
-    last, saved = forward_loop(
-        _plain_loop, equations, inputs, weights, args.initial_states, mask, args.dropout_mask, num_hidden
-    )
-    return [*last, *(swap_batch_and_time(sequence) for sequence in saved)]
-
-
 def _second_gradient(equations, num_hidden):
     """Return the function that computes the gradient of the gradient."""
 
@@ -193,7 +165,9 @@ def _second_gradient(equations, num_hidden):
     @tf.function(autograph=False, reduce_retracing=True)
     def second_gradient(args, d_outputs, d_gradients):
         tensors = _differentiable(args)
-        gradient = tf.gradients(_plain(equations, num_hidden, args), tensors, d_outputs, unconnected_gradients="zero")
+        gradient = tf.gradients(
+            run_plain(equations, bool(num_hidden), args), tensors, d_outputs, unconnected_gradients="zero"
+        )
         return tf.gradients(gradient, [*tensors, *d_outputs], d_gradients, unconnected_gradients="zero")
 
     return second_gradient
@@ -238,7 +212,7 @@ def run(
 
     # In a graph, forward mode would differentiate the operations inside a custom gradient.
     if pack_tangents(tensors).tangents:
-        outputs = _plain(equations, num_hidden, _with_differentiable(args, tensors))
+        outputs = run_plain(equations, bool(num_hidden), _with_differentiable(args, tensors))
         return (outputs.pop() if num_hidden else None), outputs
 
     units, owner_reference = args.initial_states[0].shape[1], ref(owner)
@@ -321,6 +295,11 @@ def run_cudnn(
 def why_not_cudnn() -> str | None:
     """Return why cuDNN cannot run any layer in this context, or None."""
     return "XLA compiles the graph around it, and cannot compile cuDNN's op" if inside_xla() else None
+
+
+def why_not_graph() -> str | None:
+    """Return why the graph kernel cannot run any layer in this context, or None."""
+    return None
 
 
 def why_not_compiled() -> str | None:

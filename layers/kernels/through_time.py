@@ -114,13 +114,24 @@ def split_blocks(matrix: Tensor | None, num_blocks: int) -> list[Tensor | None]:
     return ops.split(matrix, num_blocks, axis=-1) if matrix is not None else [None] * num_blocks
 
 
+def split_off_last(matrix: Tensor | list[Tensor], num_blocks: int) -> tuple[Tensor | list[Tensor], Tensor]:
+    """Split a matrix, or the list of its blocks, into all blocks but the last, and the last."""
+    if isinstance(matrix, list):
+        return matrix[:-1], matrix[-1]
+    first, last = ops.split(matrix, [matrix.shape[-1] // num_blocks * (num_blocks - 1)], axis=-1)
+    return first, last
+
+
 def block_products(
-    values: Tensor, matrix: Tensor, num_blocks: int, fused: bool = False, only: slice = slice(None)
+    values: Tensor, matrix: Tensor | list[Tensor], num_blocks: int, fused: bool = False, only: slice = slice(None)
 ) -> list[Tensor]:
     """Return the product of `values` with each block of columns, or with `only` some of them.
 
-    `fused` computes one product and splits it, which is faster for a single step.
+    `fused` computes one product and splits it, which is faster for a single step, unless `matrix` is the list of its
+    blocks.
     """
+    if isinstance(matrix, list):
+        return [ops.matmul(values, block) for block in matrix[only]]
     if fused:
         return ops.split(ops.matmul(values, matrix), num_blocks, axis=-1)
     return [ops.matmul(values, block) for block in split_blocks(matrix, num_blocks)[only]]

@@ -58,7 +58,7 @@ def results(kernel, make, weights, sequences, states, mask, training=False):
 
 
 def assert_kernels_agree(family, generator, sequences, mask=None, training=False, **options):
-    """Assert that the compiled and the portable kernel agree, for random weights and initial states."""
+    """Assert that all kernels agree, for random weights and initial states."""
 
     def make():
         return family.make(UNITS, return_state=True, **options)
@@ -68,7 +68,9 @@ def assert_kernels_agree(family, generator, sequences, mask=None, training=False
     weights = random_weights(layer, generator)
     states = [generator.normal(size=(len(sequences), UNITS)).astype("float32") for _ in range(family.num_states)]
     arguments = (make, weights, sequences, states, mask, training)
-    assert_equal(results("compiled", *arguments), results("portable", *arguments), rtol=1e-4, atol=1e-5)
+    expected = results("portable", *arguments)
+    for kernel in ("compiled", "graph") if BACKEND == "tensorflow" else ("compiled",):
+        assert_equal(results(kernel, *arguments), expected, rtol=1e-4, atol=1e-5)
 
 
 CHOICES = [
@@ -139,8 +141,12 @@ def test_which_kernel_on_gpu_returns_the_expected_kernel(name, options, on_tenso
 def test_unsupported_kernel_raises_with_the_reason(sequences):
     with pytest.raises(ValueError, match="needs a GPU"), layers.use_kernel("cudnn"):
         layers.LSTM(UNITS)(sequences)
-    with pytest.raises(ValueError, match="unroll=True"), layers.use_kernel("compiled"):
-        layers.LSTM(UNITS, unroll=True)(sequences)
+    for kernel in ("compiled", "graph"):
+        with pytest.raises(ValueError, match="unroll=True"), layers.use_kernel(kernel):
+            layers.LSTM(UNITS, unroll=True)(sequences)
+    if BACKEND != "tensorflow":
+        with pytest.raises(ValueError, match="a kernel of the tensorflow backend"), layers.use_kernel("graph"):
+            layers.LSTM(UNITS)(sequences)
     with pytest.raises(ValueError, match="'fast'"), layers.use_kernel("fast"):
         pass
     with pytest.raises(ValueError, match="Dense"):
@@ -189,6 +195,32 @@ def test_large_batches_and_many_features_agree(family, generator, features):
     sequences = generator.normal(size=(9, 5, features)).astype("float32") / features
     mask = generator.random((9, 5)) < 0.7
     assert_kernels_agree(family, generator, sequences, mask, True, return_sequences=True)
+
+
+@only_tensorflow
+@pytest.mark.parametrize("time", [8, 19])
+@pytest.mark.parametrize("mask", [None, "random"])
+def test_graph_kernel_agrees_for_batches_and_lengths_unknown_to_the_graph(monkeypatch, generator, family, time, mask):
+    """Lengths of whole blocks and others; batches that make the layer a small and a large one."""
+    import tensorflow as tf
+
+    from layers.kernels import tensorflow_graph
+
+    monkeypatch.setattr(tensorflow_graph, "LARGE_BATCH", 4)
+    monkeypatch.setattr(tensorflow_graph, "LARGE_STEP", 1)
+    layer = family.make(UNITS, return_sequences=True, return_state=True)
+    layer.build((None, None, FEATURES))
+    layer.set_weights(random_weights(layer, generator))
+    specs = [tf.TensorSpec((None, None, FEATURES)), tf.TensorSpec((None, None), tf.bool)]
+    function = tf.function(
+        lambda sequences, keep: layer(sequences, mask=keep if mask else None), input_signature=specs, autograph=False
+    )
+    for batch in (1, 3, 4, 9):
+        sequences = generator.normal(size=(batch, time, FEATURES)).astype("float32")
+        keep = generator.random((batch, time)) < 0.7
+        outputs = function(sequences, keep)
+        with layers.use_kernel("portable"):
+            assert_equal(outputs, layer(sequences, mask=keep if mask else None))
 
 
 @quick_families("SimpleRNN", "LSTM")
