@@ -21,7 +21,7 @@ def find_folders(models):
         UserError: If an argument is none of these, or a name is used twice.
     """
     if not models:
-        raise UserError("no model given; for example runs/spam_detector")
+        raise UserError("no model given; for example runs/mine")
     folders = {}
     for argument in models:
         name, folder = _find_folder(argument)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from apps.common import cli, files
 from apps.common.series.windows import cut_windows
-from apps.forecaster.__main__ import forecaster as forecaster_story
+from apps.forecaster import __main__ as story
 from apps.forecaster.calibration import FRACTIONS, best_fraction
 from apps.forecaster.data import TimeSplit, make_dataset, unix_seconds
 from apps.forecaster.evaluate import evaluate
@@ -210,7 +210,7 @@ def test_check_shows_what_is_read_without_a_framework(csv_file, tmp_path):
 
 
 def test_check_ends_the_whole_story(csv_file, tmp_path, capsys):
-    assert cli.run(forecaster_story, ["--data", str(csv_file), "--run-dir", str(tmp_path / "run"), "--check"]) == 0
+    assert cli.run(getattr(story, APP), ["--data", str(csv_file), "--run-dir", str(tmp_path / "run"), "--check"]) == 0
     text = capsys.readouterr().out
     assert "series: 2: 'market', 'station'" in text and "== evaluate" not in text
 

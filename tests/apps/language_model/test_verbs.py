@@ -54,12 +54,18 @@ def test_fine_tuning_begins_where_the_other_run_ended(trained, fine_tuned):
     assert np.corrcoef(old.ravel(), new[:-1].ravel())[0, 1] > 0.9
 
 
-def test_runs_that_cannot_lend_their_weights_are_refused(trained, trained_once, options, own_text, tmp_path, capsys):
-    from tests.apps.cases import spam_detector
+@pytest.fixture
+def run_of_another_app(trained, tmp_path):
+    folder = shutil.copytree(trained, tmp_path / "other", ignore=shutil.ignore_patterns("trunk.keras", "export"))
+    files.write_json(folder / "config.json", files.read_json(folder / "config.json") | {"app": "other_app"})
+    return folder
 
-    other = trained_once(spam_detector)
+
+def test_runs_that_cannot_lend_their_weights_are_refused(
+    trained, run_of_another_app, options, own_text, tmp_path, capsys
+):
     arguments = ["--run-dir", tmp_path / "run", *options[2:], "--data", own_text, "--start-from"]
-    assert_refused(capsys, train, [*arguments, other], "a run of spam_detector, not of language_model")
+    assert_refused(capsys, train, [*arguments, run_of_another_app], f"a run of other_app, not of {APP}")
     assert_refused(capsys, train, [*arguments, trained, "--unit", "words"], "unit 'characters'", "--unit characters")
     assert_refused(capsys, train, [*arguments, trained, "--units", 8], "units 32, now 8", "--units 32")
     unfinished = shutil.copytree(trained, tmp_path / "unfinished")
@@ -67,17 +73,15 @@ def test_runs_that_cannot_lend_their_weights_are_refused(trained, trained_once, 
     assert_refused(capsys, train, [*arguments, unfinished], "has not ended")
 
 
-def test_other_apps_can_begin_with_the_trunk(trained, trained_once):
+def test_other_apps_can_begin_with_the_trunk(trained, run_of_another_app):
     trunk = load_trunk(trained)
     model = load_model(trained / "model.keras")
     ids = trunk.vocabulary.encode(["At the harbour"]).to_tensor().numpy()
     outputs, _ = model.run(ids, [np.zeros((1, size), "float32") for size in model.state_sizes])
     np.testing.assert_allclose(trunk.model.predict(ids, verbose=0), model.logits(outputs), atol=1e-5)
     assert isinstance(trunk.model.get_layer("recurrent_1"), layers.LSTM)
-    from tests.apps.cases import spam_detector
-
-    with pytest.raises(cli.UserError, match=r"a run of spam_detector without trunk\.keras"):
-        load_trunk(trained_once(spam_detector))
+    with pytest.raises(cli.UserError, match=r"a run of other_app without trunk\.keras"):
+        load_trunk(run_of_another_app)
 
 
 def test_generated_text_is_printed_as_it_comes(trained, capsys, monkeypatch):

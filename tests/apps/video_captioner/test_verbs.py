@@ -308,7 +308,7 @@ def test_story_goes_on_after_a_clip_that_cannot_be_read(
     monkeypatch.setattr(story, "evaluate", lambda *_, **__: stages.append("evaluate"))
     monkeypatch.setattr(story, "export", lambda *_: stages.append("export"))
     arguments = [option.replace(str(folder), str(mine)) for option in options]
-    assert run(story.video_captioner, "--run-dir", trained, *arguments) == 0
+    assert run(getattr(story, APP), "--run-dir", trained, *arguments) == 0
     shown = capsys.readouterr().out
     assert stages == ["evaluate", "export"]
     assert first.name not in shown and len(re.findall(r"test_\d+\.mp4", shown)) == 4
