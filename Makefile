@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # Installed without its dependency tensorflow, for which requirements.txt has the smaller build tensorflow-cpu.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow coverage lint bench chromium tpu-check package package-check lock
+.PHONY: demo test test-slow coverage lint new bench chromium tpu-check package package-check lock
 
 # Train, evaluate, try and export the spam detector on generated messages.
 demo: $(READY)
@@ -50,6 +50,10 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# make new NAME=my_app FROM=forecaster TO=../my_project
+new: $(READY)
+	$(BIN)/python -m apps.new "$(NAME)" --from "$(FROM)" --to "$(TO)"
 
 # make bench DATA=path/to/SMSSpamCollection
 bench: $(READY)

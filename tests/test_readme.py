@@ -56,7 +56,9 @@ def test_version_is_that_of_the_citation():
     assert f"## [{layers.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package"])
+@pytest.mark.parametrize(
+    "target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package", "new"]
+)
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
