@@ -125,13 +125,29 @@ def write_algorithmic(found, folder):
         folder: of the curves and weights.
     """
     from .memory_tasks_figures import draw_copy, draw_tasks
-    from .memory_tasks_training import AFTER, BATCH, CHECKED, EVERY, HALF, PATIENCE, SETTINGS, SOLVED, SPARE, TESTED
+    from .memory_tasks_training import (
+        AFTER,
+        BATCH,
+        CHECKED,
+        EVERY,
+        HALF,
+        LARGER,
+        PATIENCE,
+        SETTINGS,
+        SOLVED,
+        SPARE,
+        TESTED,
+    )
 
     rows = [row_of(task, network, results) for (task, network), results in grouped(found).items()]
     sizes = "; ".join(
         f"{name}: {each.units} units, learning rate {each.learning_rate:g}"
         + "".join(f", {option} {value:g}" for option, value in each.memory.items())
         for name, each in SETTINGS.items()
+    )
+    larger = "; ".join(
+        f"{network} of {task.replace('_', ' ')}: " + ", ".join(f"{option} {value}" for option, value in options.items())
+        for (task, network), options in LARGER.items()
     )
     machine = "{cores} cores, {cpu}, jax {jax} on {device}"
     machines = sorted({machine.format(**each["machine"]) for each in found.values()})
@@ -143,7 +159,8 @@ def write_algorithmic(found, folder):
         f"Solved: less than {SOLVED:g} of the bits of {CHECKED} sequences of the longest training length are wrong in "
         f"{PATIENCE} checks in a row, of which there is one every {EVERY} batches of {BATCH}. Sequences: until the "
         "first of these checks, median of the seeds that solved it.",
-        f"{sizes}; Adam, gradient norm cut to 1; the learning rate falls as 1 / (1 + batches / {HALF}), and to a "
+        f"{sizes}; {larger}.",
+        f"Adam, gradient norm cut to 1; the learning rate falls as 1 / (1 + batches / {HALF}), and to a "
         f"quarter of that when solved, after which the training ends in {AFTER} batches.",
         f"The memory has {SPARE} slots more than a sequence may fill. It grows with the tested length; the weights do "
         "not depend on it.",

@@ -45,6 +45,11 @@ SETTINGS = {
     "NTM": Settings(64, 1e-3, {"slot_size": 12, "clip_value": 20.0}),
     "DNC": Settings(64, 3e-3, {"slot_size": 12, "read_heads": 1, "clip_value": 20.0}),
 }
+# Of the tasks that need more.
+LARGER = {
+    ("associative_recall", "DNC"): {"slot_size": 20, "read_heads": 2},
+    ("priority_sort", "DNC"): {"slot_size": 16, "read_heads": 4},
+}
 
 
 def build_model(task, network, length, trained=None):
@@ -55,13 +60,14 @@ def build_model(task, network, length, trained=None):
         length: of the longest sequence.
         trained: model whose weights are copied, or None.
     """
-    task, settings = TASKS[task], SETTINGS[network]
+    settings, larger, task = SETTINGS[network], LARGER.get((task, network), {}), TASKS[task]
     model = keras.Sequential([keras.Input((None, task.features))])
     if network == "LSTM":
         model.add(layers.LSTM(settings.units, return_sequences=True))
         model.add(keras.layers.Dense(task.bits))
     else:
-        options = {"memory_slots": task.slots(length) + SPARE, "controller_units": settings.units, **settings.memory}
+        options = {"memory_slots": task.slots(length) + SPARE, "controller_units": settings.units}
+        options |= {**settings.memory, **larger}
         model.add(getattr(layers, network)(task.bits, return_sequences=True, **options))
     if trained is not None:
         model.set_weights(trained.get_weights())
