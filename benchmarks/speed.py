@@ -20,7 +20,7 @@ from .results import FOLDER, write_results
 from .speed_worker import FAMILIES, GRID, cases
 
 LONG = (32, 1000, 16, 64)
-LENGTHS = (125, 250, 500, 1000, 2000, 4000)
+LENGTHS = (125, 250, 500, 1000, 2000, 4000, 20_000)
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
@@ -170,7 +170,7 @@ def lengths(measure):
         for axes, unit in zip(panels, ("ms", "MiB"), strict=True):
             for whose in ("ours", "Keras"):
                 axes.plot(LENGTHS, [float(row[f"{whose}, {unit}"]) for row in rows], marker="o", label=whose)
-            axes.set(xlabel="steps of a sequence", ylabel=unit, xlim=(0, None), ylim=(0, None))
+            axes.set(xlabel="steps of a sequence", ylabel=unit, xscale="log", yscale="log")
             axes.legend()
         panels[0].set_title("Time of a training step")
         panels[1].set_title("Peak memory of a training step")

@@ -13,8 +13,10 @@ from ..typing import Tensor
 from .jax_linear import linear_call
 from .packing import pack, unpack
 from .through_time import (
+    CHUNK_LENGTH,
     Equations,
     KernelArguments,
+    Weights,
     backward_loop,
     block_products,
     forward_loop,
@@ -120,18 +122,62 @@ def _reverse_mode(equations, residuals, gradients):
     """Return the gradients with respect to inputs, weights and initial states, by the derived backward pass."""
     args, saved = residuals
     d_states, d_hidden = gradients
-    weights = args.weights.cast(args.inputs.dtype)
-    num_states = len(args.initial_states)
+    zeros = Weights(*(None if weight is None else jnp.zeros_like(weight) for weight in args.weights))
+    time = args.inputs.shape[0]
+    length = _chunk_length(time)
+    num_chunks = time // length
+
+    def backward(carry, start, length):
+        d_states, d_weights = carry
+        chunk = _slice_steps((args.inputs, args.mask, saved, d_hidden), start, length)
+        before = [_state_before(*pair, start) for pair in zip(saved, args.initial_states, strict=False)]
+        d_inputs, d_chunk_weights, d_states = _backward_chunk(equations, args, before, *chunk, d_states)
+        return (d_states, jax.tree.map(jnp.add, d_weights, d_chunk_weights)), d_inputs
+
+    if num_chunks < 2:
+        (d_states, d_weights), d_inputs = backward((d_states, zeros), 0, time)
+        return d_inputs, d_weights, d_states
+    # The pre-activations of all steps and their gradients would take more memory than anything else.
+    rest, carry, d_inputs = num_chunks * length, (d_states, zeros), []
+    if rest < time:
+        carry, d_rest = backward(carry, rest, time - rest)
+        d_inputs.append(d_rest)
+    starts = length * jnp.arange(num_chunks)
+    (d_states, d_weights), d_chunks = jax.lax.scan(partial(backward, length=length), carry, starts, reverse=True)
+    d_inputs.insert(0, d_chunks.reshape(rest, *args.inputs.shape[1:]))
+    return jnp.concatenate(d_inputs), d_weights, d_states
+
+
+def _chunk_length(time):
+    """Return the steps of a chunk: if possible so that all chunks have as many, and only one loop is compiled."""
+    if time < 2 * CHUNK_LENGTH:
+        return time
+    lengths = range(CHUNK_LENGTH, CHUNK_LENGTH // 2, -1)
+    return next((length for length in lengths if time % length == 0), CHUNK_LENGTH)
+
+
+def _slice_steps(sequences, start, length):
+    return jax.tree.map(lambda sequence: jax.lax.dynamic_slice_in_dim(sequence, start, length), sequences)
+
+
+def _state_before(states, initial_state, start):
+    """Return the state before step `start`, from the states after each step."""
+    before = jax.lax.dynamic_index_in_dim(states, jnp.maximum(start - 1, 0), keepdims=False)
+    return jnp.where(start > 0, before, initial_state)
+
+
+def _backward_chunk(equations, args, initial_states, inputs, mask, saved, d_hidden, d_states):
+    """Return the gradients with respect to inputs, weights and initial states of some consecutive steps."""
+    weights, num_states = args.weights.cast(inputs.dtype), len(initial_states)
     saved, a = saved[:num_states], saved[num_states:]
-    prev, h_in = previous_states(args.initial_states, saved, args.dropout_mask)
+    prev, h_in = previous_states(initial_states, saved, args.dropout_mask)
     # Time and batch stay two axes: if merged, devices that share the batch would each have to receive all of it.
-    a = a or equations.recompute(args.inputs, h_in, saved[0], weights)
+    a = a or equations.recompute(inputs, h_in, saved[0], weights)
     d_initial_states, d_a = backward_loop(
-        loop, equations, a, weights.recurrent_kernel, prev, args.mask, args.dropout_mask, d_hidden, d_states
+        loop, equations, a, weights.recurrent_kernel, prev, mask, args.dropout_mask, d_hidden, d_states
     )
-    d_inputs, d_weights = weight_gradients(
-        equations, weights, args.inputs, a, h_in, d_a, _matmul_over_steps, args.weights.kernel.dtype
-    )
+    dtype = args.weights.kernel.dtype
+    d_inputs, d_weights = weight_gradients(equations, weights, inputs, a, h_in, d_a, _matmul_over_steps, dtype)
     return d_inputs, d_weights, d_initial_states
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-LENGTHS = (32, 64, 128, 256)
-CHUNK_LENGTH = LENGTHS[-1]
+from .through_time import CHUNK_LENGTH
+
+LENGTHS = (32, 64, 128, CHUNK_LENGTH)
 # Powers of 2 up to 16, then 8 sizes in every doubling.
 BATCH_SIZES = (1, 2, 4, 8, *(n << k for k in range(1, 27) for n in range(8, 16)))
 

@@ -18,6 +18,9 @@ from keras import ops
 from ..typing import Tensor
 from .derivatives import has_derivative
 
+# Steps whose pre-activations the backward pass holds at a time.
+CHUNK_LENGTH = 256
+
 
 @dataclass(frozen=True)
 class Equations:
