@@ -1,5 +1,6 @@
 """One measurement of `benchmarks.speed`, run in its own process and printed as a line of JSON."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -244,6 +245,41 @@ def _exported(layer, arguments):
     return lambda: loaded.answer(*arguments)
 
 
+TEXT = "a man in a blue shirt is standing on a ladder cleaning a window"
+
+
+def saved_app(app: str, run_dir: str, batch: int, seconds: float):
+    """Measure calls of an app's SavedModel, exported with two kernels, on examples made from its signature."""
+    import importlib
+
+    import tensorflow as tf
+
+    import layers
+
+    export = importlib.import_module(f"apps.{app}.export").export
+    functions = {}
+    for kernel in ("graph", "portable"):
+        with layers.use_kernel(kernel) if kernel == "portable" else contextlib.nullcontext():
+            export(Path(run_dir))
+        function = tf.saved_model.load(Path(run_dir) / "export" / "1").signatures["serving_default"]
+        examples = {name: _example(spec, batch) for name, spec in function.structured_input_signature[1].items()}
+        functions[kernel] = lambda function=function, examples=examples: function(**examples)
+    return interleaved(functions, seconds)
+
+
+def _example(spec, batch):
+    import numpy as np
+    import tensorflow as tf
+
+    # Of videos: frames, height, width.
+    sizes = [batch, *(size or other for size, other in zip(spec.shape[1:], (16, 64, 64, 3), strict=False))]
+    if spec.dtype == tf.string:
+        return tf.fill(sizes, TEXT)
+    if spec.name == "lengths":
+        return tf.fill(sizes, tf.cast(16, spec.dtype))
+    return tf.constant(np.random.default_rng(0).uniform(0, 200, sizes), spec.dtype)
+
+
 def torch_grids(family: str, seconds: float):
     """Measure PyTorch at all shapes, without and with a mask, in this process."""
     return [torch_grid(family, *case, seconds) for case in cases(GRID)]
@@ -300,7 +336,9 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
-MEASUREMENTS = {f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, saved, memory, spam_epoch)}
+MEASUREMENTS = {
+    f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, saved, saved_app, memory, spam_epoch)
+}
 
 
 def main(arguments):
