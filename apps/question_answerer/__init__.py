@@ -1,0 +1,1 @@
+"""Answer questions about a short story by reading it sentence by sentence, with or without an external memory."""
