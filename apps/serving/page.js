@@ -257,6 +257,20 @@ function writingForm(model) {
   };
 }
 
+// A story and a question about it.
+function storyForm() {
+  const story = make("textarea", { name: "story", placeholder: "Ada went to the kitchen. Ben hurried to the attic." });
+  const question = make("input", { type: "text", name: "question", placeholder: "Where is Ada?" });
+  return {
+    element: make("div", {}, make("label", {}, make("small", {}, "Story, sentences that end with a full stop"), story),
+      make("label", {}, make("small", {}, "Question"), question)),
+    async read() {
+      if (!story.value.trim() || !question.value.trim()) throw new Error("nothing to send: enter a story and a question");
+      return { body: { instances: [{ story: story.value, question: question.value }] }, question: question.value };
+    },
+  };
+}
+
 function formFor(model) {
   const inputs = model.signatures.serving_default?.inputs ?? {};
   const { time, ...others } = inputs;
@@ -265,6 +279,7 @@ function formFor(model) {
   if (model.signatures.encoded?.inputs.encoded?.dtype === "string") return clipForm();
   if (model.signatures.wav?.inputs.wav?.dtype === "string") return soundForm();
   if (inputs.prompt && model.signatures.complete) return writingForm(model);
+  if (inputs.story?.dtype === "string" && inputs.question) return storyForm();
   if (only?.dtype === "string" && only.shape.length === 1 && !time) return textForm(detailedSignature(model.signatures));
   if (only?.dtype.startsWith("float") && only.shape.length === 3) return seriesForm(name, only, Boolean(time));
   return jsonForm(inputs);
@@ -447,10 +462,52 @@ function soundView(outputs, wav) {
   return [make("p", { className: "answer" }, heard, make("small", {}, sure)), drawn, make("audio", { src, controls: true })];
 }
 
+// A picture of weights from 0 to 1: a row a step, a column a slot of the memory.
+function slotsPicture(title, rows, labels) {
+  const size = 12, left = 8, top = 18, right = 240;
+  const width = left + size * rows[0].length + 8 + right, height = top + size * rows.length;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  picture.style.cssText = `width: ${width}px; max-width: 100%; height: auto`;
+  picture.append(svg("text", { x: left, y: 12 }, title));
+  rows.forEach((weights, row) => {
+    weights.forEach((weight, slot) => {
+      const cell = { x: left + size * slot, y: top + size * row, width: size - 1, height: size - 1, fill: "#2f6fb3" };
+      const square = svg("rect", { ...cell, "fill-opacity": Math.max(0.06, Math.min(1, weight)) });
+      square.append(svg("title", {}, `slot ${slot + 1}, ${labels[row]}: ${weight.toFixed(2)}`));
+      picture.append(square);
+    });
+    const x = left + size * weights.length + 6;
+    picture.append(svg("text", { x, y: top + size * row + 10, style: "font-size: 9px" }, labels[row]));
+  });
+  return picture;
+}
+
+// The answer, the sentences that were read, and where a network with a memory wrote and read.
+function storyView(row, question) {
+  const box = make("div", { className: "answer" }, make("small", {}, question), make("br"), make("strong", {}, row.answer));
+  box.append(bar("probability", row.probability));
+  if (!row.sentences) return [box];
+  const first = row.sentences.findIndex(Boolean), story = row.sentences.slice(first);
+  const sentences = make("p", { className: "explained" }, ...story.flatMap((sentence, index) => {
+    const weight = row.sentence_weights[first + index];
+    const span = make("span", { title: `read ${weight.toFixed(2)}` }, sentence);
+    span.style.backgroundColor = `rgb(46 160 67 / ${Math.min(0.8, weight)})`;
+    return [span, " "];
+  }));
+  const labels = row.write_weights.slice(first).map((_, step) => story[step] ?? `thinking, step ${step - story.length + 1}`);
+  const means = row.read_weights.slice(first).map((heads) => heads[0].map((_, slot) =>
+    heads.reduce((sum, head) => sum + head[slot], 0) / heads.length));
+  return [box, sentences, make("small", {}, "green: what the network read of its memory after the question"),
+    make("details", { open: true }, make("summary", {}, "memory"),
+      slotsPicture("written, by sentence and slot", row.write_weights.slice(first), labels),
+      slotsPicture("read, mean of the heads", means, labels))];
+}
+
 function viewsOf(response, input) {
   const rows = response.predictions;
   if (input.wav && response.outputs?.text) return soundView(response.outputs, input.wav);
   if (input.clip && response.outputs?.caption) return clipView(response.outputs, input);
+  if (input.question !== undefined && rows?.[0]?.answer) return storyView(rows[0], input.question);
   if (input.prompt !== undefined && typeof rows?.[0] === "string") {
     return [make("pre", { className: "answer" }, input.prompt, make("strong", {}, rows[0]))];
   }
