@@ -112,10 +112,23 @@ def speech_recognizer(batch_size):
     return model, (inputs, _shaped("float32", batch_size, 1))
 
 
+def question_answerer(batch_size):
+    from apps.question_answerer.config import Config
+    from apps.question_answerer.fit import compile_model
+    from apps.question_answerer.model import build_model
+
+    config = Config()
+    model = build_model(config, 120, 80, max_words=12, max_age=16)
+    compile_model(model, config, 1000)
+    inputs = {"story": _shaped("int32", batch_size, 16, 12), "question": _shaped("int32", batch_size, 12)}
+    return model, (inputs, _shaped("int32", batch_size), _shaped("float32", batch_size))
+
+
 APPS = (
     *(spam_detector, translator, forecaster, video_captioner, language_model, sentiment_classifier),
     anomaly_detector,
     speech_recognizer,
+    question_answerer,
 )
 STEPS = {each.__name__: each for each in APPS}
 
