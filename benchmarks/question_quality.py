@@ -1,0 +1,169 @@
+"""Quality of the question answerer on the ten tasks of its sample, trained on all of them together, over several seeds.
+
+Every training is a run directory under --runs-dir, so an interrupted benchmark resumes. Set KERAS_BACKEND=jax for it:
+the DNC trains faster there.
+"""
+
+import dataclasses
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from apps.common import cli, files
+from apps.common.options import TrainingOptions
+from apps.question_answerer.config import Config
+from apps.question_answerer.reading import read_examples
+from apps.question_answerer.train import train
+
+from .results import grouped, write_results
+
+NAMES = {"dnc": "DNC", "lstm": "LSTM", "gru": "GRU"}
+BASELINES = ("bag of words", "most frequent answer")
+NOTES = (
+    "Questions: for training and validation, of each of ten tasks, learned together; 500 more of each are the test, "
+    "about people in places, rooms and boxes in combinations that do not occur in training. A task fails with an error "
+    "above 5 %. ±: standard deviation over seeds.",
+    "Validation: a tenth of the questions, whose combinations occur in training.",
+    "Published on bAbI, whose tasks are others, 10,000 questions each, learned together (Graves et al. 2016): DNC, "
+    "best run 3.8 % mean error and 2 failed tasks of 20, mean of the runs 16.7 % ± 7.6 and 11.2; LSTM 27.3 %. Later "
+    "DNCs: 6.3 to 9.5 %. bAbI was not run.",
+)
+
+
+def question_quality(
+    config: tyro.conf.OmitArgPrefixes[Config] = Config(),
+    sizes: tuple[int, ...] = (1000, 10_000),
+    size_epochs: tuple[int, ...] = (60, 10),
+    models: tuple[Literal["dnc", "lstm", "gru"], ...] = ("lstm", "dnc"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    finished_only: bool = False,
+    runs_dir: Path = Path("runs/question_quality"),
+):
+    """Train the question answerer on its sample and measure it.
+
+    Args:
+        config: Settings of the app; size, model, epochs and seed are replaced.
+        sizes: Training questions of each task.
+        size_epochs: Epochs, one number for each of the sizes.
+        models: Networks to train.
+        seeds: Of the initial weights and the order.
+        finished_only: Train nothing: report the trainings that are finished.
+        runs_dir: Folder for the trainings.
+    """
+    found = {}
+    for seed in seeds:
+        for size, epochs in zip(sizes, size_epochs, strict=True):
+            for model in models:
+                run_dir = runs_dir / f"{size}-{model}-{seed}"
+                chosen = dataclasses.replace(
+                    config, sample_questions=size, model=model, seed=seed, epochs=epochs, patience=epochs
+                )
+                if finished_only and not (run_dir / "finished.json").exists():
+                    continue
+                train(chosen, TrainingOptions(run_dir))
+                report = _measure(run_dir, chosen)
+                found[size, model, seed] = report[model]
+                for name in BASELINES:
+                    found[size, name, 0] = report[name]
+    if not found:
+        raise cli.UserError(f"{runs_dir}: no finished training")
+    rows, tasks = _rows(found), _task_rows(found)
+    packages = ("keras", "jax", "tensorflow", "sklearn")
+    options = f"--sizes {' '.join(map(str, sizes))} --size-epochs {' '.join(map(str, size_epochs))}"
+    write_results("question_quality", "Question answerer on its ten tasks", rows, packages, None, NOTES, options)
+    write_results(
+        "question_quality_tasks",
+        "Question answerer: accuracy of each task in %, mean of the seeds",
+        tasks,
+        packages,
+        None,
+        NOTES[:2],
+        options,
+        module="question_quality",
+    )
+
+
+def _measure(run_dir, config):
+    """Return {name: measured} of a run's network and the baselines, measured once."""
+    path = run_dir / "quality.json"
+    if path.exists():
+        return files.read_json(path)
+    from apps.question_answerer.answerer import Answerer
+    from apps.question_answerer.baseline import fit_frequent, fit_words
+    from apps.question_answerer.data import split_examples
+    from apps.question_answerer.metrics import measure
+
+    splits = {name: part.questions for name, part in split_examples(read_examples(config), config).items()}
+    answerer = Answerer(run_dir)
+    labels = {name: answerer.answers.indices(part) for name, part in splits.items()}
+
+    def measured(name, answers):
+        return measure(answers == labels[name], [each.task for each in splits[name]])
+
+    def answered(name):
+        part = splits[name]
+        return answerer([each.story for each in part], [each.question for each in part]).argmax(axis=1)
+
+    start = time.perf_counter()
+    result = measured("test", answered("test"))
+    result["answered_per_second"] = len(splits["test"]) / (time.perf_counter() - start)
+    result["validation"] = measured("validation", answered("validation"))
+    history = files.read_csv(run_dir / "history.csv")
+    result["minutes"] = sum(row["seconds"] for row in history) / 60
+    result["epochs"], result["weights"] = len(history), answerer.model.count_params()
+    report = {config.model: result}
+    for name, fit in zip(BASELINES, (fit_words, fit_frequent), strict=True):
+        report[name] = measured("test", fit(splits["train"], labels["train"])(splits["test"]))
+    files.write_json(path, report)
+    return report
+
+
+def _spread(values, digits=1):
+    """Return mean and standard deviation, which a single value does not have."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+
+
+def _rows(found):
+    rows = []
+    for (size, model), results in sorted(grouped(found).items(), key=lambda each: (each[0][0], -len(each[1][0]))):
+        validation = [100 * each["validation"]["mean_error"] for each in results if "validation" in each]
+        rows.append({
+            "questions a task": f"{size:,}",
+            "model": NAMES.get(model, model),
+            "seeds": str(len(results)) if validation else "",
+            "mean error, %": _spread([100 * each["mean_error"] for each in results]),
+            "best": f"{100 * min(each['mean_error'] for each in results):.1f}",
+            "failed tasks of 10": _spread([each["failed"] for each in results]),
+            "validation error, %": _spread(validation) if validation else "",
+            "epochs": f"{results[0]['epochs']}" if validation else "",
+            "training, min": _spread([each["minutes"] for each in results], 0) if validation else "",
+            "weights": f"{results[0]['weights']:,}" if validation else "",
+        })  # fmt: skip
+    return rows
+
+
+def _task_rows(found):
+    groups = grouped(found)
+    names = list(next(iter(groups.values()))[0]["tasks"])
+    columns = sorted(groups, key=lambda each: (each[0], each[1] in BASELINES, each[1]))
+    return [
+        {
+            "task": task,
+            **{
+                f"{NAMES.get(model, model)}, {size:,}": _spread(
+                    [100 * each["tasks"][task]["value"] for each in groups[size, model]]
+                )
+                for size, model in columns
+            },
+        }
+        for task in names
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(question_quality))
