@@ -13,8 +13,11 @@ from .gru import GRU, GRUCell
 from .kernels import set_warm_up, use_kernel
 from .lstm import LSTM, LSTMCell
 from .memory import DNC, NTM, DNCCell, Hopfield, HopfieldNetwork, NTMCell
+from .minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
+from .mlstm import MLSTM, MLSTMCell
 from .recurrent import which_kernel
 from .simple_rnn import SimpleRNN, SimpleRNNCell
+from .slstm import SLSTM, SLSTMCell
 from .variants import (
     CoupledLSTM,
     CoupledLSTMCell,
@@ -35,7 +38,9 @@ __all__ = [
     "DNC",
     "GRU",
     "LSTM",
+    "MLSTM",
     "NTM",
+    "SLSTM",
     "Bidirectional",
     "CoupledLSTM",
     "CoupledLSTMCell",
@@ -49,9 +54,15 @@ __all__ = [
     "LayerNormGRUCell",
     "LayerNormLSTM",
     "LayerNormLSTMCell",
+    "MLSTMCell",
+    "MinGRU",
+    "MinGRUCell",
+    "MinLSTM",
+    "MinLSTMCell",
     "NTMCell",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
+    "SLSTMCell",
     "SimpleRNN",
     "SimpleRNNCell",
     "from_keras",

@@ -36,6 +36,7 @@ LAYER_OPTIONS = {
     "use_cudnn": "auto",
     "zero_output_for_mask": False,
 }
+LAYER_OPTIONS_WITHOUT_CUDNN = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}
 
 
 def _keras_module(option):
@@ -327,6 +328,8 @@ class RecurrentLayer(keras.layers.RNN):
     cell_class: type[keras.layers.Layer] = RecurrentCell
     cell_name: str | None = None
     layer_options: dict[str, Any] = LAYER_OPTIONS
+    # Those of `layer_options` that are only attributes of the layer.
+    own_options: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -353,6 +356,8 @@ class RecurrentLayer(keras.layers.RNN):
                     "Received an invalid value for argument `use_cudnn`, expected 'auto', True or False, "
                     f"got {self.use_cudnn!r}."
                 )
+        for name in self.own_options:
+            setattr(self, name, arguments.pop(name, self.layer_options[name]))
         cell_options |= {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
         super().__init__(self.cell_class(**cell_options, name=self.cell_name), **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=3)
@@ -376,10 +381,14 @@ class RecurrentLayer(keras.layers.RNN):
         mask = keras.tree.flatten(mask)[0] if mask is not None and self.return_sequences else None
         return [mask] + [None] * len(self.state_size) if self.return_state else mask
 
+    def choose_kernel(self, time: int | None, training: bool, device: str | None = None) -> kernels.Choice:
+        """Choose the kernel for a call in this context; see `which_kernel`."""
+        return kernels.choose(self, time, training, device)
+
     def inner_loop(
         self, sequences: Tensor, initial_state: list[Tensor], mask: Tensor | None, training: bool = False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        kernel = kernels.choose(self, sequences.shape[1], training).kernel
+        kernel = self.choose_kernel(sequences.shape[1], training).kernel
         if kernel == "portable":
             if training and any(self.cell.zoneout):
                 sequences = self.cell.add_zoneout_noise(sequences)
@@ -392,6 +401,7 @@ class RecurrentLayer(keras.layers.RNN):
     def _kernel_arguments(self, sequences, initial_state, mask, training):
         """Apply dropout and `go_backwards`, and return the `kernels.KernelArguments` of a call."""
         cell = self.cell
+        sequences = ops.cast(sequences, cell.compute_dtype)
         if training and cell.dropout:
             sequences = sequences * cell.get_dropout_mask(sequences[:, 0])[:, None]
         drops_recurrent = training and cell.recurrent_dropout
@@ -427,7 +437,7 @@ class RecurrentLayer(keras.layers.RNN):
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
         if "use_cudnn" in self.layer_options:
             config["use_cudnn"] = self.use_cudnn
-        return config
+        return config | {name: getattr(self, name) for name in self.own_options}
 
     @classmethod
     def from_config(cls, config: Config) -> "RecurrentLayer":
@@ -457,6 +467,9 @@ def which_kernel(
     6. `compiled`, the hand-derived passes, in all other cases. Its gradient can be differentiated again and in forward
        mode; on TensorFlow both run an uncompiled loop.
 
+    `MinGRU` and `MinLSTM` take `parallel` or `sequential`, as their argument `scan` says; `MLSTM` takes `chunkwise`.
+    All three take `portable` in the first two cases of rule 2, and for an empty sequence.
+
     Args:
         layer: one of this package's recurrent layers.
         time: number of steps of the sequences, if known.
@@ -471,4 +484,4 @@ def which_kernel(
     """
     if not isinstance(layer, RecurrentLayer):
         raise ValueError(f"Received an invalid `layer`, expected a recurrent layer of this package, got {layer!r}.")
-    return kernels.choose(layer, time, training, device)
+    return layer.choose_kernel(time, training, device)

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from .kernels import Equations, Weights, derivative, needs_only_output
-from .recurrent import LAYER_OPTIONS, RecurrentCell, RecurrentLayer
+from .recurrent import LAYER_OPTIONS_WITHOUT_CUDNN, RecurrentCell, RecurrentLayer
 from .typing import Activation, Constraint, Initializer, Regularizer, Tensor
 
 
@@ -126,4 +126,4 @@ class SimpleRNN(RecurrentLayer):
 
     cell_class = SimpleRNNCell
     cell_name = "simple_rnn_cell"
-    layer_options = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}  # noqa: RUF012
+    layer_options = LAYER_OPTIONS_WITHOUT_CUDNN

@@ -99,6 +99,62 @@ def layer_norm_gru_step(x, states, kernel, recurrent_kernel, bias, x_gates, x_ca
     return [z * h + (1 - z) * np.tanh(from_x + r * from_h)]
 
 
+def positive(x):
+    """The function g of Feng et al. 2024."""
+    return np.where(x >= 0, x + 0.5, sigmoid(x))
+
+
+def min_gru_step(x, states, kernel, bias, activation=positive):
+    """Feng et al. 2024, section 3.1; blocks z, h."""
+    z, h = np.split(x @ kernel + bias, 2, axis=1)
+    return [(1 - sigmoid(z)) * states[0] + sigmoid(z) * activation(h)]
+
+
+def min_lstm_step(x, states, kernel, bias, activation=positive):
+    """Feng et al. 2024, section 3.2; blocks i, f, c."""
+    i, f, c = np.split(x @ kernel + bias, 3, axis=1)
+    i, f = sigmoid(i), sigmoid(f)
+    return [f / (f + i) * states[0] + i / (f + i) * activation(c)]
+
+
+def slstm_step(x, states, kernel, recurrent_kernel, bias, heads=1, exponential=False):
+    """Beck et al. 2024, equations 8 to 17; blocks i, f, z, o, those of the recurrent kernel head by head."""
+    h, c, n, m = states
+    size = h.shape[1] // heads
+    recurrent = np.zeros((len(x), 4, h.shape[1]))
+    for head in range(heads):
+        units = slice(head * size, (head + 1) * size)
+        for gate in range(4):
+            recurrent[:, gate, units] = h[:, units] @ recurrent_kernel[units, gate * size : (gate + 1) * size]
+    i, f, z, o = (part + recurrent[:, gate] for gate, part in enumerate(np.split(x @ kernel + bias, 4, axis=1)))
+    log_f = f if exponential else np.log(sigmoid(f))
+    m_next = np.where(n == 0, i, np.maximum(log_f + m, i))
+    i, f = np.exp(i - m_next), np.exp(log_f + m - m_next)
+    c, n = f * c + i * np.tanh(z), f * n + i
+    return [sigmoid(o) * c / n, c, n, m_next]
+
+
+def mlstm_step(x, states, kernel, bias, heads=1, key_dim=None, exponential=False):
+    """Beck et al. 2024, equations 19 to 27, with the stabilizer of appendix A; blocks q, k, v, o, i, f."""
+    _, memory, n, m = states
+    batch, units = states[0].shape
+    d_v = units // heads
+    d_k = key_dim or d_v
+    q, k, v, o, i, f = np.split(x @ kernel + bias, np.cumsum([heads * d_k, heads * d_k, units, units, heads]), axis=1)
+    log_f = f if exponential else np.log(sigmoid(f))
+    m_next = np.maximum(log_f + m, i)
+    i, f = np.exp(i - m_next), np.exp(log_f + m - m_next)
+    memory, n = memory.reshape(batch, heads, d_k, d_v).copy(), n.reshape(batch, heads, d_k).copy()
+    h = np.empty((batch, heads, d_v))
+    for row, head in np.ndindex(batch, heads):
+        key = k[row, head * d_k : (head + 1) * d_k] / np.sqrt(d_k)
+        query, value = q[row, head * d_k : (head + 1) * d_k], v[row, head * d_v : (head + 1) * d_v]
+        memory[row, head] = f[row, head] * memory[row, head] + i[row, head] * np.outer(key, value)
+        n[row, head] = f[row, head] * n[row, head] + i[row, head] * key
+        h[row, head] = memory[row, head].T @ query / max(abs(n[row, head] @ query), np.exp(-m_next[row, head]))
+    return [sigmoid(o) * h.reshape(batch, units), memory.reshape(batch, -1), n.reshape(batch, -1), m_next]
+
+
 def run(step, x, states, weights, mask=None):
     """Run a step over a sequence.
 

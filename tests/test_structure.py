@@ -64,10 +64,12 @@ def test_layers_import_keras_alone():
     further = {
         "kernels/jax.py": {"jax"},
         "kernels/jax_linear.py": {"jax"},
+        "kernels/jax_scan.py": {"jax"},
         "kernels/tensorflow.py": {"tensorflow"},
         "kernels/tensorflow_chunks.py": {"tensorflow"},
         "kernels/tensorflow_graph.py": {"tensorflow"},
         "kernels/tensorflow_programs.py": {"tensorflow"},
+        "kernels/tensorflow_scan.py": {"tensorflow"},
         "memory/hopfield.py": {"numpy"},
     }
     seen = 0

@@ -38,6 +38,7 @@ __all__ = [
     "add_lists",
     "block_products",
     "choose",
+    "choose_portable",
     "derivative",
     "joint_products",
     "needs_only_output",
@@ -183,6 +184,18 @@ def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: st
     if use_cudnn is False:
         return Choice("compiled", "use_cudnn=False was passed")
     return Choice("compiled", why_not_cudnn or f"on {keras.backend.backend()} it is faster than cuDNN")
+
+
+def choose_portable(layer: keras.layers.RNN, time: int | None) -> Choice | None:
+    """Choose `portable` for a layer with a kernel of its own, or None where that kernel runs the call."""
+    forced = _forced_kernel()
+    if forced == "portable":
+        return Choice("portable", "use_kernel('portable') is active")
+    if forced is not None:
+        raise ValueError(f"use_kernel({forced!r}) is active, but {type(layer).__name__} has no such kernel.")
+    if layer.unroll:
+        return Choice("portable", "unroll=True requires an unrolled loop")
+    return Choice("portable", "the sequence is empty") if time == 0 else None
 
 
 def weights_of(cell: keras.layers.Layer) -> Weights:

@@ -10,11 +10,10 @@ from keras import ops
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from ..lstm import LSTMCell
-from ..recurrent import LAYER_OPTIONS, RecurrentLayer, cell_parameters
+from ..precision import at_least_float32
+from ..recurrent import LAYER_OPTIONS_WITHOUT_CUDNN, RecurrentLayer, cell_parameters
 from ..typing import Config, Shape, Tensor
 from . import access
-
-LAYER_OPTIONS_WITHOUT_CUDNN = {name: value for name, value in LAYER_OPTIONS.items() if name != "use_cudnn"}
 
 
 def check_positive_integers(**values: Any) -> None:
@@ -86,8 +85,7 @@ class MemoryCell(DropoutRNNCell, keras.layers.Layer):
     @property
     def compute_dtype(self) -> str:
         """The dtype of the states and of the addressing: at least float32, because half precision is too coarse."""
-        dtype = super().compute_dtype
-        return "float32" if dtype in ("float16", "bfloat16") else dtype
+        return at_least_float32(super().compute_dtype)
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
