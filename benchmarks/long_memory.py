@@ -10,7 +10,8 @@ sequences (table 7).
 
 LSTM stands twice: as it is, and with the start of Tallec and Ollivier, "Can Recurrent Neural Networks Warp Time?",
 ICLR 2018, section 2: forget biases ln(u), u uniform between 1 and T - 1, and input biases - ln(u), so that the cells
-begin with memories of every length up to T.
+begin with memories of every length up to T. So do the minimal and extended LSTMs of 2024, but for the MLSTM, whose
+default start is similar; they have no counterpart in Keras.
 
 Run it with KERAS_BACKEND=jax, whose loops are several times as fast as TensorFlow's on a processor.
 """
@@ -38,6 +39,11 @@ from .results import FOLDER, write_results
 UNITS, BATCH, TEST = 16, 32, 2560
 EVERY = 150 * BATCH
 
+CHRONO = ", chrono start"
+CLASSIC = ("SimpleRNN", "GRU", "LSTM", f"LSTM{CHRONO}")
+MODERN = (*(name + start for name in ("MinGRU", "MinLSTM", "SLSTM") for start in ("", CHRONO)), "MLSTM")
+OPTIONS = {"SLSTM": {"num_heads": 4}, "MLSTM": {"num_heads": 4}}
+
 
 def long_memory(
     lengths: tuple[int, ...] = (100, 500, 1000),
@@ -59,8 +65,8 @@ def long_memory(
     folder.mkdir(parents=True, exist_ok=True)
     rows, curves = [], {}
     for length in lengths:
-        for name in ("SimpleRNN", "GRU", "LSTM", "LSTM, chrono start"):
-            for whose, module in (("ours", layers), ("Keras", keras.layers)):
+        for name in (*CLASSIC, *MODERN):
+            for whose, module in (("ours", layers), ("Keras", keras.layers))[: 2 if name in CLASSIC else 1]:
                 path = folder / f"{name}-{whose}-{length}-seed-{seed}.csv".replace(", ", "-").replace(" ", "-")
                 curve = files.read_csv(path)
                 if not curve:
@@ -72,7 +78,8 @@ def long_memory(
                 print(rows[-1], flush=True)
     draw(curves, lengths)
     notes = (
-        f"{UNITS} units, Adam with learning rate {learning_rate}, gradient norm cut to 1, batches of {BATCH}, "
+        f"{UNITS} units, 4 heads in SLSTM and MLSTM, Adam with learning rate {learning_rate}, gradient norm cut to 1, "
+        f"batches of {BATCH}, "
         f"seed {seed}, tested every {EVERY:,} sequences, given up after {most_steps:,} steps in all.",
         "Ours and Keras' start from the same weights and see the same sequences; they part by rounding alone.",
         "Hochreiter and Schmidhuber 1997, table 7: 74,000, 209,000 and 853,000 sequences at T = 100, 500 and 1000.",
@@ -130,23 +137,30 @@ ADDING = Problem(
 
 
 class ChronoStart(keras.initializers.Initializer):
-    """Return the bias of an LSTM, blocks i, f, c, o, for memories of up to `longest` steps."""
+    """Return the bias of a layer with these gates, for memories of up to `longest` steps."""
 
-    def __init__(self, longest, seed):
-        self.longest, self.seed = longest, seed
+    def __init__(self, longest, seed, gates=layers.LSTMCell.gates):
+        self.longest, self.seed, self.gates = longest, seed, gates
 
     def __call__(self, shape, dtype=None):
-        units = shape[0] // 4
+        units = shape[0] // len(self.gates)
         forget = np.log(np.random.default_rng(self.seed).uniform(1, self.longest - 1, units))
-        return keras.ops.convert_to_tensor(np.concatenate([-forget, forget, np.zeros(2 * units)]), dtype)
+        # The update gate of a minimal GRU weights the candidate, as an input gate does.
+        start = {"forget_gate": forget, "input_gate": -forget, "update_gate": -forget}
+        blocks = [start.get(gate, np.zeros(units)) for gate in self.gates]
+        return keras.ops.convert_to_tensor(np.concatenate(blocks), dtype)
 
 
 def make_layer(module, name, length, seed, units=UNITS, **options):
     """Build a layer; a seed gives the same initial weights with either module."""
     keras.utils.set_random_seed(seed)
-    if name == "LSTM, chrono start":
-        return module.LSTM(units, unit_forget_bias=False, bias_initializer=ChronoStart(length, seed), **options)
-    return getattr(module, name)(units, **options)
+    family = name.removesuffix(CHRONO)
+    options = OPTIONS.get(family, {}) | options
+    if name != family:
+        options |= {"unit_forget_bias": False} if family in ("LSTM", "SLSTM") else {}
+        gates = getattr(layers, f"{family}Cell").gates
+        options |= {"bias_initializer": ChronoStart(length, seed, gates)}
+    return getattr(module, family)(units, **options)
 
 
 def train(layer, problem, length, most_steps, seed, learning_rate, minutes=float("inf")):
@@ -185,7 +199,10 @@ def _row(length, name, whose, curve):
 def draw(curves, lengths):
     """Draw a panel for each length: fraction of wrong answers against training sequences."""
     FOLDER.mkdir(exist_ok=True)
-    colors = {"SimpleRNN": "#e07a5f", "GRU": "#81b29a", "LSTM": "#3d405b", "LSTM, chrono start": "#1f6f8b"}
+    colors = {"SimpleRNN": "#e07a5f", "GRU": "#81b29a", "LSTM": "#3d405b", f"LSTM{CHRONO}": "#1f6f8b"}
+    colors |= dict(
+        zip(MODERN, ("#f2cc8f", "#c89f4f", "#b56576", "#6d3b47", "#9d8cc5", "#5e4b8b", "#7f9f3f"), strict=True)
+    )
     with figure(FOLDER / "long_memory.png", columns=len(lengths)) as panels:
         for panel, length in zip(np.atleast_1d(panels), lengths, strict=True):
             for (steps, name, whose), curve in curves.items():

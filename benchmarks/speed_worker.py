@@ -92,7 +92,8 @@ def _tensorflow_calls(layer, sequences, mask):
         return tape.gradient(loss, [sequences, *weights])
 
     # The kernel of evaluate and predict; outside Keras' loops it must be forced.
-    with layers.use_kernel("compiled"):
+    is_derived = getattr(layer.cell, "derived_equations", None) is not None
+    with layers.use_kernel("compiled") if is_derived else contextlib.nullcontext():
         forward(), train()
     return forward, train
 
@@ -280,6 +281,32 @@ def _example(spec, batch):
     return tf.constant(np.random.default_rng(0).uniform(0, 200, sizes), spec.dtype)
 
 
+# Layers of 2024, with LSTM and GRU to compare with.
+MODERN = {
+    "LSTM": ("LSTM", {}),
+    "GRU": ("GRU", {}),
+    "MinGRU, parallel": ("MinGRU", {"scan": "parallel"}),
+    "MinGRU, sequential": ("MinGRU", {"scan": "sequential"}),
+    "MinLSTM": ("MinLSTM", {}),
+    "SLSTM": ("SLSTM", {"num_heads": 4}),
+    "MLSTM": ("MLSTM", {"num_heads": 4}),
+}
+
+
+def modern(shape: tuple[int, int, int, int], masked: bool, seconds: float):
+    """Measure the forward pass and the training step of the layers of `MODERN`, in turns."""
+    import layers
+
+    forward, train, kernels = {}, {}, {}
+    *sizes, units = shape
+    for name, (family, options) in MODERN.items():
+        layer = getattr(layers, family)(units, return_sequences=True, **options)
+        layer.build(tuple(sizes))
+        forward[name], train[name] = calls(layer, *inputs(shape, masked))
+        kernels[name] = layers.which_kernel(layer, training=True).kernel
+    return {"kernels": kernels, "forward": interleaved(forward, seconds), "training": interleaved(train, seconds)}
+
+
 def torch_grids(family: str, seconds: float):
     """Measure PyTorch at all shapes, without and with a mask, in this process."""
     return [torch_grid(family, *case, seconds) for case in cases(GRID)]
@@ -337,7 +364,7 @@ def spam_epoch(data: str, epochs: int):
 
 
 MEASUREMENTS = {
-    f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, saved, saved_app, memory, spam_epoch)
+    f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, modern, saved, saved_app, memory, spam_epoch)
 }
 
 

@@ -19,7 +19,7 @@ from keras import ops
 from ..typing import Tensor
 
 # Steps of a block of `blocked_scan`.
-BLOCK = 16
+BLOCK = 8
 
 
 def _combine(first, second):
