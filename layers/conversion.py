@@ -31,6 +31,14 @@ def from_keras(model: keras.layers.Layer) -> Any:
 
     Raises:
         ValueError: if a layer cannot be rebuilt from its configuration.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> model = keras.Sequential([keras.Input((5, 4)), keras.layers.LSTM(3)])
+        >>> ours = layers.from_keras(model)
+        >>> isinstance(ours.layers[0], layers.LSTM), ours.output_shape
+        (True, (None, 3))
     """
     return _convert(model, _to_ours)
 
@@ -40,6 +48,14 @@ def to_keras(model: keras.layers.Layer) -> Any:
 
     Raises:
         ValueError: also for a layer or an option that Keras does not have.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> model = keras.Sequential([keras.Input((5, 4)), layers.LSTM(3)])
+        >>> theirs = layers.to_keras(model)
+        >>> type(theirs.layers[0]) is keras.layers.LSTM, theirs.output_shape
+        (True, (None, 3))
     """
     converted = _convert(model, _to_theirs)
     for layer, _ in reversed(pairs(converted, converted, keras.layers.Layer)):

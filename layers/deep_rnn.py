@@ -42,6 +42,13 @@ class DeepRNN(keras.layers.Layer):
     Returns:
         (batch, width), or (batch, time, width) with `return_sequences`, where width is the sum of the levels' output
         sizes; with `return_state` followed by the last states, level by level.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> layer = layers.DeepRNN([layers.LSTMCell(3), layers.GRUCell(2)], return_sequences=True)
+        >>> layer(keras.Input((5, 4))).shape  # 3 + 2 outputs a step
+        (None, 5, 5)
     """
 
     def __init__(

@@ -149,6 +149,14 @@ class GRUCell(RecurrentCell):
 
     Returns:
         `hidden, [hidden]`, each (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.GRUCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3)])
     """
 
     gates = ("update_gate", "reset_gate", "candidate")
@@ -222,6 +230,15 @@ class GRU(RecurrentLayer):
 
     Takes the arguments of `GRUCell`, which documents the equations, and of `keras.layers.RNN`. `RecurrentLayer`
     documents the call.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.GRU(3)(sequences).shape
+        (None, 3)
+        >>> layers.GRU(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
     """
 
     cell_class = GRUCell

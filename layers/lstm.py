@@ -94,6 +94,14 @@ class LSTMCell(RecurrentCell):
 
     Returns:
         `hidden, [hidden, cell]`, each (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.LSTMCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3), (2, 3)])
     """
 
     gates: tuple[str, ...] = ("input_gate", "forget_gate", "cell_candidate", "output_gate")
@@ -167,6 +175,16 @@ class LSTM(RecurrentLayer):
 
     Takes the arguments of `LSTMCell`, which documents the equations, and of `keras.layers.RNN`. `RecurrentLayer`
     documents the call.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.LSTM(3)(sequences).shape
+        (None, 3)
+        >>> outputs, hidden, cell = layers.LSTM(3, return_sequences=True, return_state=True)(sequences)
+        >>> outputs.shape, hidden.shape, cell.shape
+        ((None, 5, 3), (None, 3), (None, 3))
     """
 
     cell_class = LSTMCell

@@ -481,6 +481,11 @@ def which_kernel(
 
     Raises:
         ValueError: for another layer, or if a kernel was requested that cannot run it.
+
+    Example:
+        >>> import layers
+        >>> layers.which_kernel(layers.LSTM(3, unroll=True), training=True)
+        Choice(kernel='portable', reason='unroll=True requires an unrolled loop')
     """
     if not isinstance(layer, RecurrentLayer):
         raise ValueError(f"Received an invalid `layer`, expected a recurrent layer of this package, got {layer!r}.")

@@ -66,6 +66,14 @@ class SimpleRNNCell(RecurrentCell):
 
     Returns:
         `hidden, [hidden]`, each (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.SimpleRNNCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3)])
     """
 
     gates = ("hidden",)
@@ -122,6 +130,15 @@ class SimpleRNN(RecurrentLayer):
 
     Takes the arguments of `SimpleRNNCell`, which documents the equation, and of `keras.layers.RNN`. `RecurrentLayer`
     documents the call. `activity_regularizer` is applied; Keras 3.15's layer ignores it.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.SimpleRNN(3)(sequences).shape
+        (None, 3)
+        >>> layers.SimpleRNN(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
     """
 
     cell_class = SimpleRNNCell

@@ -24,6 +24,14 @@ class PeepholeLSTMCell(LSTMCell):
 
     Arguments, states and outputs are those of `LSTMCell`. The peepholes are initialized to zero, so that the cell
     starts as an LSTM.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.PeepholeLSTMCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3), (2, 3)])
     """
 
     def build(self, input_shape: Shape) -> None:
@@ -52,6 +60,14 @@ class CoupledLSTMCell(LSTMCell):
         c = f * c_prev + (1 - f) * g
 
     Arguments, states and outputs are those of `LSTMCell`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.CoupledLSTMCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3), (2, 3)])
     """
 
     gates = ("forget_gate", "cell_candidate", "output_gate")
@@ -102,6 +118,14 @@ class LayerNormLSTMCell(_Normalized, LSTMCell):
         h = sigma(o) * tanh(LN(c))
 
     b holds the shifts of the first two. Arguments, states and outputs are those of `LSTMCell`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.LayerNormLSTMCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3), (2, 3)])
     """
 
     def build(self, input_shape: Shape) -> None:
@@ -137,6 +161,14 @@ class LayerNormGRUCell(_Normalized, GRUCell):
 
     where the two gates' blocks are normalized together, and the candidate's by itself. Arguments, states and outputs
     are those of `GRUCell` with `reset_after`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.LayerNormGRUCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3)])
     """
 
     def build(self, input_shape: Shape) -> None:
@@ -172,7 +204,17 @@ class LayerNormGRUCell(_Normalized, GRUCell):
 
 @keras.saving.register_keras_serializable(package="engram")
 class PeepholeLSTM(RecurrentLayer):
-    """`PeepholeLSTMCell` over a sequence; called like `LSTM`."""
+    """`PeepholeLSTMCell` over a sequence; called like `LSTM`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.PeepholeLSTM(3)(sequences).shape
+        (None, 3)
+        >>> layers.PeepholeLSTM(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
+    """
 
     cell_class = PeepholeLSTMCell
     cell_name = "peephole_lstm_cell"
@@ -180,7 +222,17 @@ class PeepholeLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class CoupledLSTM(RecurrentLayer):
-    """`CoupledLSTMCell` over a sequence; called like `LSTM`."""
+    """`CoupledLSTMCell` over a sequence; called like `LSTM`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> layer = layers.CoupledLSTM(3)
+        >>> layer(keras.Input((5, 4))).shape
+        (None, 3)
+        >>> [tuple(weight.shape) for weight in layer.weights]  # three blocks of 3 units, not four
+        [(4, 9), (3, 9), (9,)]
+    """
 
     cell_class = CoupledLSTMCell
     cell_name = "coupled_lstm_cell"
@@ -188,7 +240,17 @@ class CoupledLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormLSTM(RecurrentLayer):
-    """`LayerNormLSTMCell` over a sequence; called like `LSTM`."""
+    """`LayerNormLSTMCell` over a sequence; called like `LSTM`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.LayerNormLSTM(3)(sequences).shape
+        (None, 3)
+        >>> layers.LayerNormLSTM(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
+    """
 
     cell_class = LayerNormLSTMCell
     cell_name = "layer_norm_lstm_cell"
@@ -196,7 +258,17 @@ class LayerNormLSTM(RecurrentLayer):
 
 @keras.saving.register_keras_serializable(package="engram")
 class LayerNormGRU(RecurrentLayer):
-    """`LayerNormGRUCell` over a sequence; called like `GRU`."""
+    """`LayerNormGRUCell` over a sequence; called like `GRU`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.LayerNormGRU(3)(sequences).shape
+        (None, 3)
+        >>> layers.LayerNormGRU(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
+    """
 
     cell_class = LayerNormGRUCell
     cell_name = "layer_norm_gru_cell"

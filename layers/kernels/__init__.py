@@ -74,6 +74,12 @@ def use_kernel(kernel: Literal["portable", "graph", "compiled", "cudnn"]) -> Ite
 
     Raises:
         ValueError: for another name; or from a layer, if this kernel cannot run it.
+
+    Example:
+        >>> import layers
+        >>> with layers.use_kernel("portable"):
+        ...     layers.which_kernel(layers.LSTM(3)).kernel
+        'portable'
     """
     if kernel not in KERNELS:
         raise ValueError(f"Received an invalid kernel, expected one of {KERNELS}, got {kernel!r}.")
@@ -104,6 +110,11 @@ def set_warm_up(steps: int) -> None:
 
     Raises:
         ValueError: if `steps` is not a non-negative integer.
+
+    Example:
+        >>> import layers
+        >>> layers.set_warm_up(10_000)
+        >>> layers.set_warm_up(0)  # the default
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 0:
         raise ValueError(f"Received an invalid `steps`, expected a non-negative integer, got {steps!r}.")

@@ -71,6 +71,14 @@ class DNCCell(MemoryCell):
 
     Returns:
         `output, states`, or `output, states, trace`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.DNCCell(3, memory_slots=4, slot_size=2, read_heads=1)
+        >>> output, states = cell(keras.ops.ones((2, 5)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(output), keras.ops.shape(cell.unpack_states(states)["memory"])
+        ((2, 3), (2, 4, 2))
     """
 
     def __init__(
@@ -163,6 +171,16 @@ class DNC(MemoryLayer):
 
     Takes the arguments of `DNCCell`, which documents the equations and the states, and of `keras.layers.RNN`.
     `MemoryLayer` documents the call, `unpack_states` and `trace`, which returns the weightings of every step.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> layer = layers.DNC(3, memory_slots=4, slot_size=2, read_heads=1)
+        >>> sequences = keras.ops.ones((2, 5, 6))  # 2 sequences of 5 steps of 6 features
+        >>> keras.ops.shape(layer(sequences))
+        (2, 3)
+        >>> keras.ops.shape(layer.trace(sequences)["write_weighting"])  # of 4 slots at each step
+        (2, 5, 4)
     """
 
     cell_class = DNCCell

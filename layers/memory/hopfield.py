@@ -57,6 +57,12 @@ class HopfieldNetwork:
     Attributes:
         patterns: (P, units), what was stored.
         weights: W, (units, units).
+
+    Example:
+        >>> import layers
+        >>> network = layers.HopfieldNetwork(units=6).store([[1, 1, 1, -1, -1, -1]])
+        >>> network.recall([1, -1, 1, -1, -1, -1]).states  # the second unit is wrong
+        array([ 1,  1,  1, -1, -1, -1])
     """
 
     def __init__(self, units: int, rule: str = "hebbian"):
@@ -191,6 +197,15 @@ class Hopfield(keras.layers.Layer):
     Returns:
         (batch, queries, units); in mode "pooling" (batch, units), or (batch, num_queries, units) if that is set. With
         `return_attention_scores` a tuple of this and the softmax.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> patterns = keras.Input((5, 4))  # 5 patterns of 4 features
+        >>> layers.Hopfield(3)(patterns).shape
+        (None, 5, 3)
+        >>> layers.Hopfield(3, mode="pooling")(patterns).shape
+        (None, 3)
     """
 
     def __init__(

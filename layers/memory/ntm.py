@@ -64,6 +64,14 @@ class NTMCell(MemoryCell):
 
     Returns:
         `output, states`, or `output, states, trace`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.NTMCell(3, memory_slots=4, slot_size=2)
+        >>> output, states = cell(keras.ops.ones((2, 5)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(output), keras.ops.shape(cell.unpack_states(states)["memory"])
+        ((2, 3), (2, 4, 2))
     """
 
     def __init__(
@@ -167,6 +175,16 @@ class NTM(MemoryLayer):
 
     Takes the arguments of `NTMCell`, which documents the equations and the states, and of `keras.layers.RNN`.
     `MemoryLayer` documents the call, `unpack_states` and `trace`, which returns the weightings of every step.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> layer = layers.NTM(3, memory_slots=4, slot_size=2)
+        >>> sequences = keras.ops.ones((2, 5, 6))  # 2 sequences of 5 steps of 6 features
+        >>> keras.ops.shape(layer(sequences))
+        (2, 3)
+        >>> keras.ops.shape(layer.trace(sequences)["read_weightings"])  # of 1 head over 4 slots at each step
+        (2, 5, 1, 4)
     """
 
     cell_class = NTMCell
