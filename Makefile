@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # Installed without its dependency tensorflow, for which requirements.txt has the smaller build tensorflow-cpu.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow coverage lint new bench chromium tpu-check package package-check lock
+.PHONY: demo test test-slow coverage lint new bench chromium tpu-check package package-check docs lock
 
 # Train, evaluate, try and export the spam detector on generated messages.
 demo: $(READY)
@@ -76,6 +76,18 @@ $(VENV)/package/ready: requirements/package.txt
 	@$(PYTHON) -c $(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)/package
 	$(PACKAGE_BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+# The site: build/docs/index.html. It imports the layers, so it is built with one of Keras' backends.
+docs: $(VENV)/docs/ready
+	rm -rf build/docs build/doctrees
+	$(VENV)/docs/bin/sphinx-build --fail-on-warning --keep-going --quiet --conf-dir docs --doctree-dir build/doctrees . build/docs
+	@echo "build/docs/index.html"
+
+$(VENV)/docs/ready: requirements/docs.txt
+	@$(PYTHON) -c $(CHECK_PYTHON)
+	$(PYTHON) -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # Write requirements/lock.txt from the environment. Remove .venv first, so that it holds nothing else.

@@ -57,7 +57,7 @@ def test_version_is_that_of_the_citation():
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package", "new"]
+    "target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package", "new", "docs"]
 )
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
