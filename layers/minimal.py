@@ -100,6 +100,14 @@ class MinGRUCell(_MinimalCell):
 
     Returns:
         `hidden, [hidden]`, each (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.MinGRUCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3)])
     """
 
     gates = ("update_gate", "candidate")
@@ -123,6 +131,14 @@ class MinLSTMCell(_MinimalCell):
 
     The division keeps the scale of the state independent of time. It is computed as a sigmoid of log f - log i, which
     is exact where both gates are closed. Arguments, states and outputs are those of `MinGRUCell`.
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.MinLSTMCell(3)
+        >>> hidden, states = cell(keras.ops.ones((2, 4)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), [keras.ops.shape(state) for state in states]
+        ((2, 3), [(2, 3)])
     """
 
     gates = ("input_gate", "forget_gate", "candidate")
@@ -193,11 +209,13 @@ class MinGRU(_MinimalLayer):
             a CPU on JAX. `unroll` takes Keras' loop.
 
     Example:
-
-    >>> import numpy as np
-    >>> layer = MinGRU(4, return_sequences=True)
-    >>> layer(np.ones((2, 10, 3), "float32")).shape == (2, 10, 4)
-    True
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.MinGRU(3)(sequences).shape
+        (None, 3)
+        >>> layers.MinGRU(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
     """
 
     cell_class = MinGRUCell
@@ -212,11 +230,13 @@ class MinLSTM(_MinimalLayer):
     `MinGRU` documents. `RecurrentLayer` documents the call.
 
     Example:
-
-    >>> import numpy as np
-    >>> layer = MinLSTM(4)
-    >>> layer(np.ones((2, 10, 3), "float32")).shape == (2, 4)
-    True
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 4))  # 5 steps of 4 features
+        >>> layers.MinLSTM(3)(sequences).shape
+        (None, 3)
+        >>> layers.MinLSTM(3, return_sequences=True)(sequences).shape
+        (None, 5, 3)
     """
 
     cell_class = MinLSTMCell

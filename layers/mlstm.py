@@ -68,6 +68,14 @@ class MLSTMCell(InputGatedCell):
 
     Returns:
         `hidden, [hidden, memory, normalizer, stabilizer]`, with hidden (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.MLSTMCell(4, num_heads=2)
+        >>> output, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(output)
+        (2, 4)
     """
 
     # Assigned by `RecurrentCell`.
@@ -211,12 +219,12 @@ class MLSTM(RecurrentLayer):
             step grow with it, the number of steps of the loop falls.
 
     Example:
-
-    >>> import numpy as np
-    >>> layer = MLSTM(4, num_heads=2, return_state=True)
-    >>> hidden, *states = layer(np.ones((2, 10, 3), "float32"))
-    >>> layer.unpack_states(states)["memory"].shape == (2, 2, 2, 2)
-    True
+        >>> import keras
+        >>> import layers
+        >>> layer = layers.MLSTM(4, num_heads=2, return_state=True)
+        >>> output, *states = layer(keras.ops.ones((2, 5, 3)))  # 2 sequences of 5 steps of 3 features
+        >>> keras.ops.shape(output), keras.ops.shape(layer.unpack_states(states)["memory"])
+        ((2, 4), (2, 2, 2, 2))
     """
 
     cell_class = MLSTMCell

@@ -117,6 +117,14 @@ class SLSTMCell(SinglePrecision, RecurrentCell):
 
     Returns:
         `hidden, [hidden, cell, normalizer, stabilizer]`, each (batch, units).
+
+    Example:
+        >>> import keras
+        >>> import layers
+        >>> cell = layers.SLSTMCell(4, num_heads=2)
+        >>> hidden, states = cell(keras.ops.ones((2, 3)), cell.get_initial_state(batch_size=2))
+        >>> keras.ops.shape(hidden), len(states)
+        ((2, 4), 4)
     """
 
     gates = ("input_gate", "forget_gate", "candidate", "output_gate")
@@ -243,12 +251,12 @@ class SLSTM(RecurrentLayer):
     `RecurrentLayer` documents the call. Runs with the kernels of `LSTM`, except cuDNN's.
 
     Example:
-
-    >>> import numpy as np
-    >>> layer = SLSTM(4, num_heads=2, return_state=True)
-    >>> hidden, *states = layer(np.ones((2, 10, 3), "float32"))
-    >>> hidden.shape == (2, 4), len(states)
-    (True, 4)
+        >>> import keras
+        >>> import layers
+        >>> sequences = keras.Input((5, 3))  # 5 steps of 3 features
+        >>> output, *states = layers.SLSTM(4, num_heads=2, return_state=True)(sequences)
+        >>> output.shape, len(states)
+        ((None, 4), 4)
     """
 
     cell_class = SLSTMCell
