@@ -28,7 +28,7 @@ class InputGatedCell(SinglePrecision, RecurrentCell):
         (..., width)."""
         if training and self.dropout:
             mask = self.get_dropout_mask(inputs if len(inputs.shape) == 2 else inputs[:, 0])
-            inputs = inputs * (mask if len(inputs.shape) == 2 else mask[:, None])
+            inputs = ops.cast(inputs, mask.dtype) * (mask if len(inputs.shape) == 2 else mask[:, None])
         dtype = self.dtype_policy.compute_dtype
         projection = ops.matmul(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype))
         projection = ops.cast(projection, self.compute_dtype)

@@ -467,8 +467,9 @@ def which_kernel(
     6. `compiled`, the hand-derived passes, in all other cases. Its gradient can be differentiated again and in forward
        mode; on TensorFlow both run an uncompiled loop.
 
-    `MinGRU` and `MinLSTM` take `parallel` or `sequential`, as their argument `scan` says; `MLSTM` takes `chunkwise`.
-    All three take `portable` in the first two cases of rule 2, and for an empty sequence.
+    `MinGRU` and `MinLSTM` take `parallel` or `sequential`, as their argument `scan` says, and `MLSTM` takes
+    `chunkwise`, on every backend and in every graph; with `unroll` or an empty sequence `portable`, the only one that
+    `use_kernel` can force on them.
 
     Args:
         layer: one of this package's recurrent layers.

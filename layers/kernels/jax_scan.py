@@ -62,4 +62,9 @@ def chunk_loop(step: Callable, carry: list[Tensor], chunks: list[Tensor], like: 
     Returns:
         The last carry, and the outputs, stacked.
     """
+    return _compiled_chunk_loop(step, carry, chunks)
+
+
+@partial(jax.jit, static_argnums=0)
+def _compiled_chunk_loop(step, carry, chunks):
     return jax.lax.scan(jax.checkpoint(step), carry, chunks)

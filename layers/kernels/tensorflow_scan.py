@@ -29,7 +29,8 @@ def _loop(step, carry, sequences, like):
         return t + 1, new, outputs.write(t, output)
 
     loop = (lambda t, *_: t < length, body, (0, list(carry), outputs))
-    _, carry, outputs = tf.while_loop(*loop, maximum_iterations=time)
+    # XLA differentiates only loops with a limit.
+    _, carry, outputs = tf.while_loop(*loop, maximum_iterations=length)
     return carry, with_shape(outputs.stack(), [time, *like.shape])
 
 
