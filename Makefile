@@ -13,7 +13,7 @@ READY := $(VENV)/ready
 # Installed without its dependency tensorflow, for which requirements.txt has the smaller build tensorflow-cpu.
 STUBS := "tensorflow-serving-api>=2.19,<2.22"
 
-.PHONY: demo test test-slow coverage lint new bench chromium tpu-check package package-check docs lock
+.PHONY: demo test test-slow coverage lint new notebooks bench chromium tpu-check package package-check docs lock
 
 # Train, evaluate, try and export the spam detector on generated messages.
 demo: $(READY)
@@ -69,6 +69,19 @@ package: $(VENV)/package/ready
 # Both in empty environments of every supported Python that is found, with the oldest and the newest Keras.
 package-check: package
 	$(PACKAGE_BIN)/python -m tests.package dist
+
+# Execute the scripts in notebooks/ as notebooks; make notebooks NAME=forecaster for one.
+notebooks: $(VENV)/notebooks/ready
+	$(VENV)/notebooks/bin/python notebooks/make.py $(NAME)
+
+PURELIB := "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+# An environment of its own, which sees the packages of the other.
+$(VENV)/notebooks/ready: requirements/notebooks.txt $(READY)
+	$(PYTHON) -m venv $(VENV)/notebooks
+	$(VENV)/notebooks/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(BIN)/python -c $(PURELIB) > "$$($(VENV)/notebooks/bin/python -c $(PURELIB))/packages.pth"
+	touch $@
 
 PACKAGE_BIN := $(VENV)/package/bin
 

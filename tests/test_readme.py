@@ -57,7 +57,8 @@ def test_version_is_that_of_the_citation():
 
 
 @pytest.mark.parametrize(
-    "target", ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package", "new", "docs"]
+    "target",
+    ["demo", "test", "lint", "bench", "test-slow", "coverage", "tpu-check", "package", "new", "docs", "notebooks"],
 )
 def test_make_targets_of_the_readme_exist(target):
     assert f"make {target}" in (ROOT / "README.md").read_text(encoding="utf-8")
