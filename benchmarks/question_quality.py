@@ -5,6 +5,7 @@ the DNC trains faster there.
 """
 
 import dataclasses
+import itertools
 import statistics
 import sys
 import time
@@ -51,47 +52,37 @@ def question_quality(
         size_epochs: Epochs, one number for each of the sizes.
         models: Networks to train.
         seeds: Of the initial weights and the order.
-        finished_only: Train nothing: report the trainings that are finished.
+        finished_only: Train nothing: report the trainings that were measured.
         runs_dir: Folder for the trainings.
     """
     found = {}
-    for seed in seeds:
-        for size, epochs in zip(sizes, size_epochs, strict=True):
-            for model in models:
-                run_dir = runs_dir / f"{size}-{model}-{seed}"
-                chosen = dataclasses.replace(
-                    config, sample_questions=size, model=model, seed=seed, epochs=epochs, patience=epochs
-                )
-                if finished_only and not (run_dir / "finished.json").exists():
-                    continue
-                train(chosen, TrainingOptions(run_dir))
-                report = _measure(run_dir, chosen)
-                found[size, model, seed] = report[model]
-                for name in BASELINES:
-                    found[size, name, 0] = report[name]
+    for seed, (size, epochs), model in itertools.product(seeds, zip(sizes, size_epochs, strict=True), models):
+        run_dir = runs_dir / f"{size}-{model}-{seed}"
+        settings = {"sample_questions": size, "model": model, "seed": seed, "epochs": epochs, "patience": epochs}
+        if not finished_only:
+            chosen = dataclasses.replace(config, **settings)
+            train(chosen, TrainingOptions(run_dir))
+            _measure(run_dir, chosen)
+        if (run_dir / "quality.json").exists():
+            report = files.read_json(run_dir / "quality.json")
+            found[size, model, seed] = report[model]
+            found |= {(size, name, 0): report[name] for name in BASELINES}
     if not found:
         raise cli.UserError(f"{runs_dir}: no finished training")
-    rows, tasks = _rows(found), _task_rows(found)
     packages = ("keras", "jax", "tensorflow", "sklearn")
     options = f"--sizes {' '.join(map(str, sizes))} --size-epochs {' '.join(map(str, size_epochs))}"
-    write_results("question_quality", "Question answerer on its ten tasks", rows, packages, None, NOTES, options)
-    write_results(
-        "question_quality_tasks",
-        "Question answerer: accuracy of each task in %, mean of the seeds",
-        tasks,
-        packages,
-        None,
-        NOTES[:2],
-        options,
-        module="question_quality",
-    )
+    title = "Question answerer on its ten tasks"
+    write_results("question_quality", title, _rows(found), packages, None, NOTES, options)
+    title = "Question answerer: accuracy of each task in %, mean of the seeds"
+    module = "question_quality"
+    write_results("question_quality_tasks", title, _task_rows(found), packages, None, NOTES[:2], options, module)
 
 
 def _measure(run_dir, config):
-    """Return {name: measured} of a run's network and the baselines, measured once."""
+    """Write quality.json of a run, {name: measured} of its network and the baselines, unless it is there."""
     path = run_dir / "quality.json"
     if path.exists():
-        return files.read_json(path)
+        return
     from apps.question_answerer.answerer import Answerer
     from apps.question_answerer.baseline import fit_frequent, fit_words
     from apps.question_answerer.data import split_examples
@@ -119,7 +110,6 @@ def _measure(run_dir, config):
     for name, fit in zip(BASELINES, (fit_words, fit_frequent), strict=True):
         report[name] = measured("test", fit(splits["train"], labels["train"])(splits["test"]))
     files.write_json(path, report)
-    return report
 
 
 def _spread(values, digits=1):

@@ -12,7 +12,9 @@ FREQUENT = "most frequent answer"
 
 
 def fit_words(questions, labels):
-    """Fit a logistic regression on which words are in the story, in its last sentence, and in the question.
+    """Fit a logistic regression for each task, on which words are in the story, in its last sentence, in the question.
+
+    One model of all tasks would give answers of one task to questions of another.
 
     Args:
         questions: list of training `Question`s.
@@ -21,45 +23,38 @@ def fit_words(questions, labels):
     Returns:
         Function of a list of `Question`s that returns their classes, int (questions,).
     """
-    parts = {
-        "story": lambda each: " ".join(each.story),
-        "last": lambda each: each.story[-1],
-        "question": lambda each: each.question,
-    }
-
-    def counts(part):
-        chosen = FunctionTransformer(lambda rows: [part(each) for each in rows])
-        return make_pipeline(chosen, CountVectorizer(binary=True, token_pattern=r"\w+", dtype=np.float32))
-
-    if len(set(labels.tolist())) < 2:
-        return lambda rows: np.full(len(rows), labels[0])
-    features = FeatureUnion([(name, counts(part)) for name, part in parts.items()])
-    # One model of all tasks would give answers of one task to questions of another.
-    models, fallback = {}, int(np.bincount(labels).argmax())
+    fallback = int(np.bincount(labels).argmax())
+    models = {}
     for task in dict.fromkeys(each.task for each in questions):
         rows = [index for index, each in enumerate(questions) if each.task == task]
-        chosen = labels[rows]
-        if len(set(chosen.tolist())) < 2:
-            models[task] = int(chosen[0])
-            continue
-        model = make_pipeline(features, LogisticRegression(C=0.3, max_iter=300))
-        models[task] = _fitted(model, [questions[row] for row in rows], chosen)
+        models[task] = _fit_task([questions[row] for row in rows], labels[rows])
 
     def predict(rows):
         found = np.full(len(rows), fallback)
         for task, model in models.items():
             at = [index for index, each in enumerate(rows) if each.task == task]
             if at:
-                found[at] = model if isinstance(model, int) else model([rows[index] for index in at])
+                found[at] = model([rows[index] for index in at])
         return found
 
     return predict
 
 
-def _fitted(model, questions, labels):
-    from sklearn.base import clone
+def _fit_task(questions, labels):
+    if len(set(labels.tolist())) < 2:
+        return lambda rows: np.full(len(rows), labels[0])
+    parts = {
+        "story": lambda each: " ".join(each.story),
+        "last": lambda each: each.story[-1],
+        "question": lambda each: each.question,
+    }
+    features = FeatureUnion([(name, _words(part)) for name, part in parts.items()])
+    return make_pipeline(features, LogisticRegression(C=0.3, max_iter=300)).fit(questions, labels).predict
 
-    return clone(model).fit(questions, labels).predict
+
+def _words(part):
+    chosen = FunctionTransformer(lambda rows: [part(each) for each in rows])
+    return make_pipeline(chosen, CountVectorizer(binary=True, token_pattern=r"\w+", dtype=np.float32))
 
 
 def fit_frequent(questions, labels):

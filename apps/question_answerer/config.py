@@ -57,7 +57,7 @@ class Config:
     """Read heads; there is one write head."""
     controller: Literal["dense", "lstm"] = "dense"
     """The DNC's controller. An LSTM remembers by itself, and then hardly uses the external memory."""
-    dropout: float = 0.1
+    dropout: float = 0.05
     """Dropout rate of the inputs of the recurrent layer, and of its output."""
 
     learning_rate: float = 2e-3

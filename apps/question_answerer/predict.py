@@ -43,18 +43,24 @@ def predict(
         raise cli.UserError(f"--picture: {run_dir} is a run of --model {saved.get('model')}, which has no such memory")
     _require_fit(run_dir, saved, sentences)
     with cli.importing_tensorflow():
-        from .answerer import Answerer, answer
+        from .answerer import Answerer
 
     answerer = Answerer(run_dir)
     for number, question in enumerate(questions):
-        found, trace = answer(answerer, sentences, question)
-        if picture and not number:
-            from .memory_pictures import draw_memory
-
-            draw_memory(picture, sentences, question, found["answer"], trace)
+        found = _answer(answerer, sentences, question, None if number else picture)
         print(json.dumps(found, ensure_ascii=False) if json_lines else "\n".join(_lines(found)))
+
+
+def _answer(answerer, sentences, question, picture):
+    from .answerer import answer
+
+    found, trace = answer(answerer, sentences, question)
     if picture:
+        from .memory_pictures import draw_memory
+
+        draw_memory(picture, sentences, question, found["answer"], trace)
         print(f"written: {picture}", file=sys.stderr)
+    return found
 
 
 def _read_story(story, file):

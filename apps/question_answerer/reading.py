@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..common.cli import UserError
 from ..common.tables import SPLITS, Column, Summary, decode, fold, is_table_name, stored_bytes, table_of, unused
+from ..common.tables.contents import require_text
 from ..common.words import counted, listed
 from .babi import Question, facts_of, is_babi, read_babi, split_sentences
 from .sample_data.make_stories import make_stories
@@ -93,7 +94,9 @@ def read_examples(config):
     questions = _chosen(questions, config)
     questions = [_checked(each, config, summary) for each in questions]
     _describe(questions, summary)
-    digest = hashlib.sha256("\0".join(repr(each[1:]) for each in questions).encode("utf-8", "surrogatepass"))
+    # Not of where they are: the files may move.
+    rows = (each._replace(where="", group="") for each in questions)
+    digest = hashlib.sha256("\0".join(map(repr, rows)).encode("utf-8"))
     return Examples(questions, digest.hexdigest(), columns, summary)
 
 
@@ -122,17 +125,15 @@ def _read(name, config, summary, columns):
         return found, "stories made by this app"
     content = stored_bytes(name)
     if not is_table_name(name) and not content.startswith((b"PAR1", b"ARROW1")):
-        table_of_text = _decoded(name, content, config)
-        if is_babi(table_of_text):
-            return list(read_babi(name, table_of_text)), "bAbI's format"
-        if _TEXT_FILE.search(name) and "\t" not in table_of_text and "," not in table_of_text:
+        text = _decoded(name, content, config)
+        if is_babi(text):
+            return list(read_babi(name, text)), "bAbI's format"
+        if _TEXT_FILE.search(name) and "\t" not in text and "," not in text:
             raise UserError(f"{name}: neither bAbI's format, whose lines begin with their numbers, nor a table")
     return _read_table(name, content, config, summary, columns)
 
 
 def _decoded(name, content, config):
-    from ..common.tables.contents import require_text
-
     require_text(name, content)
     text = decode(name, content, config.table.encoding).text
     if "\0" in text:

@@ -22,13 +22,8 @@ def write_export(run_dir, limits):
         most = min(most, answerer.config.memory_slots)
 
     def answer(story, question):
-        checks = [
-            _require_same_number(story, question),
-            *_require_texts("story", story, limits.max_characters),
-            *_require_texts("question", question, limits.max_characters),
-            _require_sentences(encoder.sentences(story), most),
-        ]
-        with tf.control_dependencies(checks):
+        checks = _require_texts(story, question, limits.max_characters)
+        with tf.control_dependencies([*checks, _require_sentences(encoder.sentences(story), most)]):
             ids, sentences = encoder.stories(story)
             found = model.read({"story": ids, "question": encoder(question)})
         probabilities = tf.nn.softmax(found["logits"])
@@ -57,12 +52,14 @@ def _first(failed):
     return tf.argmax(tf.cast(failed, tf.int32)) + 1
 
 
-def _require_same_number(story, question):
+def _require_texts(story, question, most):
+    """Return operations that fail if the numbers of texts differ, or a text has no words or too many characters."""
     message = tf.strings.format("{} stories and {} questions, expected as many", (tf.size(story), tf.size(question)))
-    return tf.debugging.Assert(tf.equal(tf.size(story), tf.size(question)), [message])
+    alike = tf.debugging.Assert(tf.equal(tf.size(story), tf.size(question)), [message])
+    return [alike, *_require_words("story", story, most), *_require_words("question", question, most)]
 
 
-def _require_texts(name, texts, most):
+def _require_words(name, texts, most):
     """Return operations that fail if a text has no words or too many characters."""
     # Of an empty batch nothing fails.
     texts = tf.concat([texts, ["a"]], axis=0)

@@ -207,9 +207,12 @@ for name in ("apps", "layers", "engram"):
     assert name not in sys.modules
     sys.modules[name] = None  # importing it raises ImportError
 
+def decoded(texts):
+    return [decoded(text) for text in texts] if isinstance(texts, list) else texts.decode()
+
 def plain(outputs):
-    return {name: tf.strings.as_string(value).numpy().astype(str).tolist() if value.dtype == tf.string
-            else value.numpy().tolist() for name, value in outputs.items()}
+    return {name: decoded(value.numpy().tolist()) if value.dtype == tf.string else value.numpy().tolist()
+            for name, value in outputs.items()}
 
 for app in sys.argv[1:]:
     question = json.load(open(f"{app}/question.json", encoding="utf-8"))

@@ -151,3 +151,10 @@ def test_sentences_end_with_marks_or_lines():
     ]
     assert split_sentences("3.5 litres of milk.") == ["3.5 litres of milk."]
     assert split_sentences(" \n ") == []
+
+
+def test_questions_are_the_same_wherever_their_files_are(tmp_path):
+    (tmp_path / "other").mkdir()
+    one = read(written(tmp_path, BABI))
+    assert read(written(tmp_path, BABI, "other/qa1_train.txt")).fingerprint == one.fingerprint
+    assert read(written(tmp_path, BABI.replace("kitchen\t1", "attic\t1"))).fingerprint != one.fingerprint
