@@ -56,7 +56,7 @@ class Config:
     read_heads: int = 2
     """Read heads; there is one write head."""
     controller: Literal["dense", "lstm"] = "dense"
-    """The DNC's controller. An LSTM remembers by itself, and then hardly uses the external memory."""
+    """The DNC's controller. An LSTM remembers by itself, and can do without the external memory."""
     dropout: float = 0.05
     """Dropout rate of the inputs of the recurrent layer, and of its output."""
 
