@@ -70,11 +70,7 @@ def test_first_cell_installs_the_same_in_all():
     code = installing("recurrent_layers")
     assert "REPOSITORY = " in code.splitlines()[1]
     # Where the repository is not there and has no address, the cell says what to do.
-    command = [
-        sys.executable,
-        "-c",
-        "import sys\nsys.path = [p for p in sys.path if 'site-packages' not in p]\n" + code,
-    ]
+    command = [sys.executable, "-I", "-S", "-c", code]  # without installed packages
     done = subprocess.run(command, cwd="/", env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
     assert done.returncode and "REPOSITORY is empty" in done.stderr
 
