@@ -1,4 +1,4 @@
-"""Make a picture of the pages from one that a command wrote: python docs/pictures/make.py PICTURE NAME [WIDTH]."""
+"""Make a picture of the pages of one that a command wrote: python docs/pictures/make.py PICTURE NAME [WIDTH [TOP]]."""
 
 import sys
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 from PIL import Image
 
 
-def make(source: str, name: str, width: str = "900") -> None:
-    """Write docs/pictures/NAME.png, at most `width` pixels wide, in 64 colours, and print its size."""
+def make(source: str, name: str, width: str = "900", top: str = "0") -> None:
+    """Write docs/pictures/NAME.png, at most `width` pixels wide, in 64 colours, and print its size.
+
+    With `top`, only that many rows of pixels of the source, from above.
+    """
     with Image.open(source) as opened:
-        image = opened.convert("RGB")
+        image = opened.convert("RGB").crop((0, 0, opened.width, int(top) or opened.height))
     image.thumbnail((int(width), image.height), Image.Resampling.LANCZOS)
     path = Path(__file__).parent / f"{name}.png"
     image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
