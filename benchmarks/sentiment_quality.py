@@ -89,7 +89,9 @@ def sentiment_quality(
         for name, start_from in starts.items():
             settings = dataclasses.replace(phrases, start_from=start_from)
             rows.append(_measure("SST-2", learned, name, settings, splits["test"], runs_dir / f"sst2-{name}"))
-    name, options = "sentiment_quality", "--imdb IMDB_FOLDER --sst2 SST2_FOLDER"
+    name, options = "sentiment_quality", "--imdb IMDB_FOLDER" + (" --sst2 SST2_FOLDER" if sst2 else "")
+    if sizes != SIZES:
+        options += f" --sizes {' '.join(map(str, sizes))}"
     notes = (*NOTES, _long_note(runs_dir / f"imdb-{max(sizes)}-scratch", test))
     if language_model is None:
         name = "sentiment_quality_scratch"
