@@ -11,6 +11,8 @@ from ..common.cli import UserError
 from ..common.tables import SPLITS, fold, read_lines
 from ..common.words import listed, shorten
 
+# A question mark that ends a line, or stands before words that end no sentence, as an answer behind blanks does.
+_UNTABBED = re.compile(r"\?(\s+[^.!?]+)?$")
 _NUMBERED = re.compile(r"(\d+)(?:[ \t](.*))?")
 # As in the graph, see `data.Encoder.sentences`.
 BLANK = " \t\n\v\f\r"
@@ -85,7 +87,7 @@ def read_babi(name, text):
             found = _read_question(where, match[2], story, at)
             yield Question(where, *found, task, split, f"{name} {stories}")
             continue
-        if content.endswith("?"):
+        if _UNTABBED.search(content):
             raise UserError(f"{where}: a question without a tab behind it: {shorten(content)}; {_FORM}")
         at[number] = len(story)
         story += _sentences(where, content)

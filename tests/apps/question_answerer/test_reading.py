@@ -85,6 +85,7 @@ def test_tables_give_the_same_as_babi(tmp_path):
         ("1 Ada went", "3 Ada went", "row 1: line number 3, expected 1"),
         ("\n2 Ben moved", "\nBen moved", "row 2: no line number"),
         ("Ada?\tkitchen\t1", "Ada? kitchen 1?", "row 3: a question without a tab"),
+        ("Ada?\tkitchen\t1", "Ada? kitchen 1", "row 3: a question without a tab"),
         ("Ada?\tkitchen\t1", "Ada?\t\t1", "row 3: an empty answer"),
         ("Where is Ada?\tkitchen", "\tkitchen", "row 3: an empty question"),
         ("kitchen\t1", "kitchen\t9", "row 3: supporting fact 9, expected numbers of sentences above it: 1, 2"),
