@@ -82,9 +82,11 @@ def add_table_of_runs(app, docname, source):
 
 
 def _mathml(formula, display):
-    converted = latex2mathml.converter.convert(formula, display=display)
-    # Its table has no alignment: columns are right, left, right, left, as in LaTeX.
-    return re.sub(r"<mtable>", '<mtable columnalign="right left">', converted)
+    # latex2mathml knows align*, which GitHub does not take between dollars; browsers align by style, not by attribute.
+    converted = latex2mathml.converter.convert(formula.replace("{aligned}", "{align*}"), display=display)
+    if "<mi>&</mi>" in converted or "<mi>\\" in converted:
+        raise ValueError(f"latex2mathml cannot convert {formula!r}")
+    return re.sub(r'columnalign="(\w+)"', r'style="text-align: \1; padding: 0.25em 0"', converted)
 
 
 def visit_inline_math(writer, node):
