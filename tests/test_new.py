@@ -14,6 +14,7 @@ import pytest
 
 from apps.common import cli
 from apps.new.__main__ import new
+from apps.new.names import rename_text
 from apps.new.requirements import FROM_OTHERS, distributions_of, requirement_name
 from tests.apps.cases import CASES
 from tests.conftest import ROOT
@@ -138,17 +139,22 @@ def test_project_names_no_other_app(app, project):
             assert found <= ({"language_model"} if path.name == "README.md" else set()), path
 
 
-def test_documents_of_the_project_lead_somewhere(project):
+def test_documents_of_the_project_lead_somewhere(app, project):
     seen = 0
     for path in (project / "README.md", project / "apps" / "my_app" / "README.md"):
         text = path.read_text(encoding="utf-8")
-        for target in re.findall(r"\]\(([^):#]+)\)", text):
+        blocks = re.findall(r"^```.*?^```$", text, re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^):#]+)\)", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)):
             assert (path.parent / target).exists(), (path, target)
         for module in set(re.findall(r"python -m (apps[.\w]+)", text)) - {"apps.language_model.train"}:
             assert has_name(project, module, None), (path, module)
             seen += 1
         assert "{{" not in text and "`cp -r" not in text
     assert seen >= 5
+    # Code is that of the original.
+    original = (ROOT / "apps" / app / "README.md").read_text(encoding="utf-8")
+    original = re.findall(r"^```.*?^```$", original, re.MULTILINE | re.DOTALL)
+    assert len(original) >= 3 and blocks == [rename_text(block, app, "my_app") for block in original]
     makefile = (project / "Makefile").read_text(encoding="utf-8")
     assert "-m apps.my_app\n" in makefile and "tensorflow-serving-api>=" in makefile and "{{" not in makefile
     settings = (project / "pyproject.toml").read_text(encoding="utf-8")

@@ -76,7 +76,13 @@ def rename_readme(text: str, old: str, new: str, links: set[str]) -> str:
     """
     kept = [line for line in text.splitlines() if not line.startswith(f"`cp -r apps/{old} ")]
     text = rename_text("\n".join(kept).rstrip() + "\n", old, new)
-    text = re.sub(r"^!\[[^\]]*\]\(([^):]+)\)\n", lambda found: found[0] * (found[1] in links), text, flags=re.MULTILINE)
-    text = re.sub(r"(?<!!)\[([^\]]+)\]\(([^):]+)\)", lambda found: found[0] if found[2] in links else found[1], text)
+    # Code has brackets before parentheses, too.
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
+    text = "".join(part if index % 2 else _without_links(part, links) for index, part in enumerate(parts))
     note = "Measured in the repository of Engram, which has the benchmarks and all results."
     return re.sub(r"^(## Measured.*\n)", rf"\1\n{note}\n", text, flags=re.MULTILINE)
+
+
+def _without_links(text, links):
+    text = re.sub(r"^!\[[^\]]*\]\(([^):]+)\)\n", lambda found: found[0] * (found[1] in links), text, flags=re.MULTILINE)
+    return re.sub(r"(?<!!)\[([^\]]+)\]\(([^):]+)\)", lambda found: found[0] if found[2] in links else found[1], text)
