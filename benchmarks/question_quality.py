@@ -1,7 +1,7 @@
 """Quality of the question answerer on the ten tasks of its sample, trained on all of them together, over several seeds.
 
-Every training is a run directory under --runs-dir, so an interrupted benchmark resumes. Set KERAS_BACKEND=jax for it:
-the DNC trains faster there.
+Every training is a run directory under --runs-dir, so an interrupted benchmark resumes. The published rows were trained
+with KERAS_BACKEND=jax.
 """
 
 import dataclasses
