@@ -67,7 +67,7 @@ def question_quality(
             report = files.read_json(run_dir / "quality.json")
             history = files.read_csv(run_dir / "history.csv")
             found[size, model, seed] = report[model] | {"epoch_seconds": min(row["seconds"] for row in history)}
-            found |= {(size, name, 0): report[name] for name in BASELINES}
+            found |= {(size, name, seed): report[name] for name in BASELINES}
     if not found:
         raise cli.UserError(f"{runs_dir}: no finished training")
     packages = ("keras", "jax", "tensorflow", "sklearn")
