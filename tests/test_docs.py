@@ -17,7 +17,7 @@ TUTORIALS = sorted(path for path in (DOCS / "tutorials").glob("*.md") if path.st
 APPS = sorted(path.parent.name for path in (ROOT / "apps").glob("*/model.py"))
 QUICK = [page for page in doc_pages.pages() if page not in TUTORIALS and doc_pages.blocks(page, "python", "console")]
 # Apps without a tutorial.
-MISSING = {"question_answerer", "speech_recognizer", "video_captioner"}
+MISSING = {"speech_recognizer", "video_captioner"}
 # Programs of every Linux that pages use beside our own commands.
 PROGRAMS = {"base64", "cat", "curl", "echo", "head", "ls", "printf", "sed", "tail", "wc"}
 # A picture is small, so that the repository stays so.
