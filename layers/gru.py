@@ -27,6 +27,7 @@ from .typing import Activation, Constraint, Initializer, Regularizer, Shape, Ten
 class GRUEquations(Equations):
     """The equations of `GRUCell` with `reset_after`; a = (a_z, a_r, x_h, s_h), where s_h = h_in U_h + d_h."""
 
+    takes_joint_inputs = False
     cudnn_mode = "gru"
 
     def preactivate(self, x: list[Tensor], h_in: Tensor, weights: Weights) -> list[Tensor]:
@@ -70,6 +71,8 @@ class GRUEquations(Equations):
 
 class GRUResetBeforeEquations(Equations):
     """The equations of `GRUCell` without `reset_after`; a = (a_z, a_r, a_h)."""
+
+    takes_joint_inputs = False
 
     def preactivate(self, x: list[Tensor], h_in: Tensor, weights: Weights) -> list[Tensor]:
         x_z, x_r, x_h = add_lists(x, split_blocks(weights.bias, 3))

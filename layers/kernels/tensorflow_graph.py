@@ -74,12 +74,13 @@ def _run_blocks(equations, return_sequences, args, steps):
     time = ops.shape(args.inputs)[1]
     inputs, mask = (_whole_blocks(sequences, time, steps) for sequences in (args.inputs, args.mask))
     num_blocks = weights.kernel.shape[-1] // args.initial_states[0].shape[-1]
-    x = block_products(merge_steps(inputs), weights.kernel, num_blocks)
+    split = steps == 1 or not equations.takes_joint_inputs
+    x = block_products(merge_steps(inputs), weights.kernel, num_blocks if split else 1)
     if weights.bias is not None:
-        x = [tf.nn.bias_add(*pair) for pair in zip(x, split_blocks(weights.bias, num_blocks), strict=True)]
+        x = [tf.nn.bias_add(*pair) for pair in zip(x, split_blocks(weights.bias, len(x)), strict=True)]
     # The loop uses neither the kernel nor its bias.
     weights = weights._replace(kernel=None, bias=None)
-    if steps == 1:
+    if steps == 1 and num_blocks > 1:
         weights = weights._replace(recurrent_kernel=split_blocks(weights.recurrent_kernel, num_blocks))
     last, saved = forward_loop(
         _loop(time, steps, mask is not None),

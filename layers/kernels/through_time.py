@@ -43,6 +43,8 @@ class Equations:
 
     # Whether `gradient` needs the pre-activations, or only the states.
     needs_preactivations: ClassVar[bool] = True
+    # Whether `preactivate` also takes x as a list of one tensor of all gates, (batch, gates * units).
+    takes_joint_inputs: ClassVar[bool] = True
     # cuDNN's name of the network, or None if cuDNN does not have it.
     cudnn_mode: ClassVar[str | None] = None
 
@@ -52,6 +54,10 @@ class Equations:
         return all(has_derivative(a) for a in (self.activation, self.recurrent_activation) if a is not None)
 
     def preactivate(self, x: list[Tensor], h_in: Tensor, weights: "Weights") -> list[Tensor]:
+        if len(x) == 1:
+            num_blocks = x[0].shape[-1] // h_in.shape[-1]
+            a = add_lists(x, [ops.matmul(h_in, weights.recurrent_kernel)], [weights.bias])
+            return split_blocks(a[0], num_blocks)
         recurrent = block_products(h_in, weights.recurrent_kernel, len(x), fused=True)
         return add_lists(x, recurrent, split_blocks(weights.bias, len(x)))
 

@@ -117,9 +117,8 @@ def test_saved_training_step_contains_no_xla(family, sequences, tmp_path):
 def test_onnx_model_gives_the_same_outputs(generator, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     inputs = keras.Input((None, FEATURES))
-    hidden = keras.layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True))(keras.layers.Masking()(inputs))
-    hidden = layers.SimpleRNN(UNITS, return_sequences=True)(layers.GRU(UNITS, return_sequences=True)(hidden))
-    model = keras.Model(inputs, hidden)
+    hidden = layers.LSTM(UNITS, return_sequences=True)(keras.layers.Masking()(inputs))
+    model = keras.Model(inputs, layers.GRU(UNITS, return_sequences=True)(hidden))
     model(np.zeros((1, TIME, FEATURES), "float32"))
     model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])

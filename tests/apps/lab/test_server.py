@@ -211,7 +211,13 @@ def test_model_without_recurrent_layers_is_refused():
 CASES = [spam_detector, sentiment_classifier, language_model, translator, forecaster, anomaly_detector]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.APP)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.APP, marks=[] if case in (spam_detector, forecaster) else pytest.mark.slow)
+        for case in CASES
+    ],
+)
 def test_runs_of_apps_are_opened(case, trained_once):
     run = open_layers(trained_once(case))
     kinds = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
