@@ -28,7 +28,7 @@ from .through_time import (
 # Steps in an iteration of a small layer. With 8, short sequences had more padding than they gained.
 STEPS = 4
 # Smallest batch of a large layer, and smallest number of pre-activations of a step.
-LARGE_BATCH, LARGE_STEP = 32, 16 * 1024
+LARGE_BATCH, LARGE_STEP = 32, 8 * 1024
 
 
 def run_graph(
