@@ -1,1 +1,1 @@
-"""Copy an app, with what it needs, into a project of its own."""
+"""Create a standalone project from an app."""

@@ -1,4 +1,4 @@
-"""Copy an app, with what it needs, into a project of its own."""
+"""Create a standalone project from an app."""
 
 import keyword
 import re
@@ -21,7 +21,7 @@ def new(
     source: Annotated[str, tyro.conf.arg(name="from", metavar="APP")],
     target: Annotated[Path, tyro.conf.arg(name="to", metavar="FOLDER")],
 ):
-    """Copy an app into a project of its own, which runs and passes its tests without this repository.
+    """Create a standalone project from an app, which needs nothing of this repository.
 
     The project holds the app under its new name, the helpers that it imports, its tests, the server, and a wheel of the
     recurrent layers.

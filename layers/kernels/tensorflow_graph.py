@@ -1,9 +1,9 @@
 """The graph kernel on TensorFlow: a loop of plain operations, for graphs that may be saved.
 
 It needs no XLA, so TensorFlow Serving and other runtimes can run it, and has derivatives of any order and in forward
-mode. It is faster than Keras' loop for three reasons: the inputs' products with the kernel are computed for all steps
-at once. In a small layer, for which starting an iteration takes as long as a step, an iteration runs several steps. In
-a large one each gate has a product of its own, because splitting a joint product copies it.
+mode. Unlike Keras' loop it computes the inputs' products with the kernel for all steps at once. In a small layer, for
+which starting an iteration takes as long as a step, an iteration runs several steps. In a large layer each gate has a
+separate product, because splitting a joint product copies it.
 """
 
 import tensorflow as tf

@@ -92,7 +92,7 @@ def lists(draw, held_out):
 
 
 def before_after(draw, held_out):
-    """Where was someone before, or after, a place, told in any order?"""
+    """Where was someone before, or after, a place? The sentences are in any order."""
     names, places = _world(draw, NAMES, PLACES, 2, 4, held_out)
     visits = [(name, time, place) for name in names for time, place in enumerate(draw.sample(places, 4))]
     told = draw.sample(visits, 8)
