@@ -25,7 +25,7 @@ def saved_model(folder: Path = Path("runs/saved_model"), seconds: float = 2.0):
         seconds: How long the functions of a case take turns, at least five times each.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    measure = Measure(folder)
+    measure = Measure(folder, "benchmarks.saved_model_worker")
     layers(measure, seconds)
     apps(measure, seconds)
 

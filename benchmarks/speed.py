@@ -1,4 +1,4 @@
-"""Speed and memory of the layers next to Keras' and PyTorch's.
+"""Speed of the layers next to Keras' and PyTorch's.
 
 `speed_worker` runs every measurement in a separate process, where calls of ours and Keras' alternate. Layers return
 whole sequences; the training step computes every gradient, the one for the inputs included. PyTorch, if installed,
@@ -14,13 +14,10 @@ import sys
 from pathlib import Path
 
 from apps.common import cli, files
-from apps.common.reports import figure
 
-from .results import FOLDER, write_results
+from .results import write_results
 from .speed_worker import FAMILIES, GRID, cases
 
-LONG = (32, 1000, 16, 64)
-LENGTHS = (125, 250, 500, 1000, 2000, 4000, 20_000)
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
 
@@ -29,7 +26,7 @@ def speed(
     seconds: float = 1.0,
     spam: str = "sample",
 ):
-    """Measure speed and memory of the layers next to Keras' and PyTorch's.
+    """Measure the speed of the layers next to Keras' and PyTorch's.
 
     Args:
         folder: Keeps each measurement, so that an interrupted benchmark resumes.
@@ -39,8 +36,6 @@ def speed(
     folder.mkdir(parents=True, exist_ok=True)
     measure = Measure(folder)
     grid(measure, seconds, spam)
-    memory(measure)
-    lengths(measure)
 
 
 class Measure:
@@ -125,59 +120,6 @@ def milliseconds(seconds):
 
 def geometric_mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
-
-
-def memory(measure):
-    rows = []
-    for backend, name in BACKENDS.items():
-        for family in FAMILIES:
-            found = {w: measure(backend, "memory", family=family, shape=LONG, whose=w) for w in ("ours", "keras")}
-            ours, keras = (found[whose]["mebibytes"] for whose in ("ours", "keras"))
-            rows.append(
-                {
-                    "backend": name,
-                    "layer": family,
-                    "ours, MiB": f"{ours:.0f}",
-                    "Keras, MiB": f"{keras:.0f}",
-                    "ours/Keras": f"{ours / keras:.2f}",
-                }
-            )
-    notes = (
-        f"Batch, time, features, units: {', '.join(map(str, LONG))}; no mask; float32.",
-        "The process' high-water mark in six steps, the first of which compiles, over what it held before; a step on "
-        "sequences of 8 went ahead.",
-    )
-    title = "Peak memory of the training step"
-    packages = ("keras", "tensorflow", "jax")
-    write_results("speed_memory", title, rows, packages, None, notes, module="speed")
-
-
-def lengths(measure):
-    rows = []
-    for length in LENGTHS:
-        shape = (LONG[0], length, *LONG[2:])
-        ours, keras = (measure("tensorflow", "memory", family="LSTM", shape=shape, whose=w) for w in ("ours", "keras"))
-        rows.append(
-            {
-                "time": length,
-                "ours, ms": f"{1000 * ours['seconds']:.0f}",
-                "Keras, ms": f"{1000 * keras['seconds']:.0f}",
-                "ours, MiB": f"{ours['mebibytes']:.0f}",
-                "Keras, MiB": f"{keras['mebibytes']:.0f}",
-            }
-        )
-    with figure(FOLDER / "speed_length.png", 2) as panels:
-        for axes, unit in zip(panels, ("ms", "MiB"), strict=True):
-            for whose in ("ours", "Keras"):
-                axes.plot(LENGTHS, [float(row[f"{whose}, {unit}"]) for row in rows], marker="o", label=whose)
-            axes.set(xlabel="steps of a sequence", ylabel=unit, xscale="log", yscale="log")
-            axes.legend()
-        panels[0].set_title("Time of a training step")
-        panels[1].set_title("Peak memory of a training step")
-    notes = (f"LSTM on TensorFlow; batch {LONG[0]}, features {LONG[2]}, units {LONG[3]}.",)
-    title = "A training step against the length of the sequences"
-    packages = ("keras", "tensorflow")
-    write_results("speed_length", title, rows, packages, None, notes, module="speed")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""One measurement of `benchmarks.speed`, run in its own process and printed as a line of JSON."""
+"""One measurement of `benchmarks.speed` and its like, run in its own process and printed as a line of JSON."""
 
-import contextlib
 import json
 import os
 import statistics
+import sys
 import time
-from pathlib import Path
 
 # (batch, time, features, units)
 GRID = ((1, 200, 64, 128), (32, 100, 64, 128), (32, 1000, 16, 64), (128, 50, 128, 256), (64, 500, 64, 256))
@@ -64,17 +63,31 @@ def layer_pair(family, shape):
     return pair
 
 
-def calls(layer, sequences, mask):
-    """Return functions of no arguments: the forward pass, and all gradients of the mean square of the outputs."""
+def calls(layer, sequences, mask, memory="default"):
+    """Return functions of no arguments: the forward pass, and all gradients of the mean square of the outputs.
+
+    `memory` is that of `use_kernel`.
+    """
     import keras
 
-    return (_tensorflow_calls if keras.backend.backend() == "tensorflow" else _jax_calls)(layer, sequences, mask)
+    import layers
+
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    make = _tensorflow_calls if on_tensorflow else _jax_calls
+    is_derived = getattr(getattr(layer, "cell", None), "derived_equations", None) is not None
+    # On TensorFlow the kernel of evaluate and predict must be forced outside Keras' loops.
+    if not is_derived or not (on_tensorflow or memory == "least"):
+        return make(layer, sequences, mask)
+    with layers.use_kernel("compiled", memory):
+        functions = make(layer, sequences, mask)
+        # Trace while it is forced.
+        for function in functions:
+            function()
+    return functions
 
 
 def _tensorflow_calls(layer, sequences, mask):
     import tensorflow as tf
-
-    import layers
 
     sequences = tf.constant(sequences)
     mask = None if mask is None else tf.constant(mask)
@@ -91,10 +104,6 @@ def _tensorflow_calls(layer, sequences, mask):
             loss = tf.reduce_mean(layer(sequences, mask=mask, training=True) ** 2)
         return tape.gradient(loss, [sequences, *weights])
 
-    # The kernel of evaluate and predict; outside Keras' loops it must be forced.
-    is_derived = getattr(layer.cell, "derived_equations", None) is not None
-    with layers.use_kernel("compiled") if is_derived else contextlib.nullcontext():
-        forward(), train()
     return forward, train
 
 
@@ -207,80 +216,6 @@ def kernels(seconds: float):
     return found
 
 
-def saved(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
-    """Measure the forward pass of SavedModels, ours with two kernels and Keras', and the compiled kernel."""
-    import tensorflow as tf
-
-    import layers
-
-    pair = layer_pair(family, shape)
-    arguments = [tf.constant(array) for array in inputs(shape, masked) if array is not None]
-    functions = {"keras": _exported(pair["keras"], arguments)}
-    for kernel in ("graph", "portable"):
-        with layers.use_kernel(kernel):
-            functions[kernel] = _exported(pair["ours"], arguments)
-    functions["compiled"], _ = calls(pair["ours"], *inputs(shape, masked))
-    expected = functions["keras"]()
-    for name, function in functions.items():
-        error = float(tf.reduce_max(tf.abs(function() - expected)))
-        if error > 1e-5:
-            raise AssertionError(f"{name} differs by {error:.1e}")
-    return interleaved(functions, seconds)
-
-
-def _exported(layer, arguments):
-    """Return a function of no arguments that calls the layer's reloaded SavedModel."""
-    import tempfile
-
-    import tensorflow as tf
-
-    def answer(sequences, mask=None):
-        return layer(sequences, mask=mask)
-
-    specs = [tf.TensorSpec((None, None, *tensor.shape[2:]), tensor.dtype) for tensor in arguments]
-    module = tf.Module()
-    module.layer, module.answer = layer, tf.function(answer, input_signature=specs, autograph=False)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder)
-        loaded = tf.saved_model.load(folder)
-    return lambda: loaded.answer(*arguments)
-
-
-TEXT = "a man in a blue shirt is standing on a ladder cleaning a window"
-
-
-def saved_app(app: str, run_dir: str, batch: int, seconds: float):
-    """Measure calls of an app's SavedModel, exported with two kernels, on examples made from its signature."""
-    import importlib
-
-    import tensorflow as tf
-
-    import layers
-
-    export = importlib.import_module(f"apps.{app}.export").export
-    functions = {}
-    for kernel in ("graph", "portable"):
-        with layers.use_kernel(kernel) if kernel == "portable" else contextlib.nullcontext():
-            export(Path(run_dir))
-        function = tf.saved_model.load(Path(run_dir) / "export" / "1").signatures["serving_default"]
-        examples = {name: _example(spec, batch) for name, spec in function.structured_input_signature[1].items()}
-        functions[kernel] = lambda function=function, examples=examples: function(**examples)
-    return interleaved(functions, seconds)
-
-
-def _example(spec, batch):
-    import numpy as np
-    import tensorflow as tf
-
-    # Of videos: frames, height, width.
-    sizes = [batch, *(size or other for size, other in zip(spec.shape[1:], (16, 64, 64, 3), strict=False))]
-    if spec.dtype == tf.string:
-        return tf.fill(sizes, TEXT)
-    if spec.name == "lengths":
-        return tf.fill(sizes, tf.cast(16, spec.dtype))
-    return tf.constant(np.random.default_rng(0).uniform(0, 200, sizes), spec.dtype)
-
-
 # Layers of 2024, with LSTM and GRU to compare with.
 MODERN = {
     "LSTM": ("LSTM", {}),
@@ -312,30 +247,6 @@ def torch_grids(family: str, seconds: float):
     return [torch_grid(family, *case, seconds) for case in cases(GRID)]
 
 
-def _status(field):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field + ":"))
-
-
-def memory(family: str, shape: tuple[int, int, int, int], whose: str):
-    """Measure how many MiB training steps add to the process, and the seconds of a step."""
-    layer = layer_pair(family, shape)[whose]
-    batch, _, features, units = shape
-    # Start the backend and its compiler.
-    calls(layer, *inputs((batch, 8, features, units), False))[1]()
-    held = _status("VmRSS")
-    # Reset the high-water mark.
-    Path("/proc/self/clear_refs").write_text("5")
-    _, train = calls(layer, *inputs(shape, False))
-    train()
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        train()
-        times.append(time.perf_counter() - start)
-    return {"mebibytes": _status("VmHWM") - held, "seconds": statistics.median(times)}
-
-
 def spam_epoch(data: str, epochs: int):
     """Measure epochs of `fit` of the spam detector, alternating between our layers and Keras'."""
     import keras
@@ -363,18 +274,13 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
-MEASUREMENTS = {
-    f.__name__: f for f in (grid, torch_grid, grids, torch_grids, kernels, modern, saved, saved_app, memory, spam_epoch)
-}
-
-
-def main(arguments):
-    name, *rest = arguments
-    print(json.dumps(MEASUREMENTS[name](**json.loads(rest[0]))), flush=True)
+def main(*measurements):
+    """Run the measurement that the command line names, with arguments in JSON, and print what it returns."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _, name, arguments = sys.argv
+    measure = next(function for function in measurements if function.__name__ == name)
+    print(json.dumps(measure(**json.loads(arguments))), flush=True)
 
 
 if __name__ == "__main__":
-    import sys
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    main(sys.argv[1:])
+    main(grid, torch_grid, grids, torch_grids, kernels, modern, spam_epoch)

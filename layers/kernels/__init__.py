@@ -52,10 +52,19 @@ __all__ = [
 
 KERNELS = ("portable", "graph", "compiled", "cudnn")
 _BACKENDS = ("tensorflow", "jax")
-# The kernel forced in this thread, and those forced in any thread: threads that libraries start, such as those of
-# MirroredStrategy's replicas, inherit no context.
-_forced: ContextVar[str | None] = ContextVar("forced", default=None)
-_forced_anywhere: dict[object, str] = {}
+
+
+class Forced(NamedTuple):
+    """The arguments of `use_kernel`."""
+
+    kernel: str | None = None
+    memory: str = "default"
+
+
+# What is forced in this thread, and in any thread: threads that libraries start, such as those of MirroredStrategy's
+# replicas, inherit no context.
+_forced: ContextVar[Forced | None] = ContextVar("forced", default=None)
+_forced_anywhere: dict[object, Forced] = {}
 
 
 class Choice(NamedTuple):
@@ -66,14 +75,23 @@ class Choice(NamedTuple):
 
 
 @contextmanager
-def use_kernel(kernel: Literal["portable", "graph", "compiled", "cudnn"]) -> Iterator[None]:
+def use_kernel(
+    kernel: Literal["portable", "graph", "compiled", "cudnn"], memory: Literal["default", "least"] = "default"
+) -> Iterator[None]:
     """Force layers to run with one kernel: "portable", "graph", "compiled" or "cudnn".
 
     Applies to this thread and to every thread that does not force another kernel. A graph keeps the kernel that was
     forced when it was traced.
 
+    Args:
+        kernel: "portable", "graph", "compiled" or "cudnn".
+        memory: "least", for "compiled" alone, trains long sequences in less memory: the forward pass keeps the states
+            before every 64th step, from which the backward pass computes the others again (Chen et al., "Training
+            Deep Nets with Sublinear Memory Cost", 2016, section 4.1). `benchmarks/results/speed_memory.md` has the
+            memory and the time.
+
     Raises:
-        ValueError: for another name; or from a layer, if this kernel cannot run it.
+        ValueError: for another argument; or from a layer, if this kernel cannot run it.
 
     Example:
         >>> import layers
@@ -83,8 +101,12 @@ def use_kernel(kernel: Literal["portable", "graph", "compiled", "cudnn"]) -> Ite
     """
     if kernel not in KERNELS:
         raise ValueError(f"Received an invalid kernel, expected one of {KERNELS}, got {kernel!r}.")
-    key, token = object(), _forced.set(kernel)
-    _forced_anywhere[key] = kernel
+    if memory not in ("default", "least") or (memory == "least" and kernel != "compiled"):
+        expected = "'default' or, with the kernel 'compiled', 'least'"
+        raise ValueError(f"Received an invalid `memory`, expected {expected}, got {memory!r} with {kernel!r}.")
+    forced = Forced(kernel, memory)
+    key, token = object(), _forced.set(forced)
+    _forced_anywhere[key] = forced
     try:
         yield
     finally:
@@ -92,9 +114,9 @@ def use_kernel(kernel: Literal["portable", "graph", "compiled", "cudnn"]) -> Ite
         _forced.reset(token)
 
 
-def _forced_kernel():
-    """Return the kernel that `use_kernel` forces in this thread, or None."""
-    return _forced.get() or next(reversed(list(_forced_anywhere.values())), None)
+def _get_forced():
+    """Return what `use_kernel` forces in this thread; without it, `Forced()`."""
+    return _forced.get() or next(reversed(list(_forced_anywhere.values())), Forced())
 
 
 def set_warm_up(steps: int) -> None:
@@ -163,7 +185,7 @@ def _why_not_cudnn(layer, training, device):
 
 def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: str | None = None) -> Choice:
     """Choose the kernel for a call in this context; see `layers.which_kernel`."""
-    forced, use_cudnn = _forced_kernel(), getattr(layer, "use_cudnn", None)
+    forced, use_cudnn = _get_forced().kernel, getattr(layer, "use_cudnn", None)
     if forced == "portable":
         return Choice("portable", "use_kernel('portable') is active")
     why_not_derived = _why_not_derived(layer, time)
@@ -199,7 +221,7 @@ def choose(layer: keras.layers.RNN, time: int | None, training: bool, device: st
 
 def choose_portable(layer: keras.layers.RNN, time: int | None) -> Choice | None:
     """Choose `portable` for a layer with a kernel of its own, or None where that kernel runs the call."""
-    forced = _forced_kernel()
+    forced = _get_forced().kernel
     if forced == "portable":
         return Choice("portable", "use_kernel('portable') is active")
     if forced is not None:
@@ -225,5 +247,6 @@ def run(
         The hidden states (batch, time, units), or None without `return_sequences`; and the last states.
     """
     run_backend = getattr(_backend(), {"graph": "run_graph", "compiled": "run", "cudnn": "run_cudnn"}[kernel])
-    forced = _forced_kernel() is not None
-    return run_backend(cell, cell.derived_equations, args, return_sequences, training, forced)
+    forced = _get_forced()
+    options = training, forced.kernel is not None, forced.memory == "least"
+    return run_backend(cell, cell.derived_equations, args, return_sequences, *options)

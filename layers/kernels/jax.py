@@ -13,7 +13,7 @@ from ..typing import Tensor
 from .jax_linear import linear_call
 from .packing import pack, unpack
 from .through_time import (
-    CHUNK_LENGTH,
+    SHORT_CHUNK_LENGTH,
     Equations,
     KernelArguments,
     Weights,
@@ -83,8 +83,8 @@ def _matmul_over_steps(left, right, dtype):
     return jnp.tensordot(left, right, (axes, axes), preferred_element_type=dtype)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _through_time(equations, return_sequences, args):
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _through_time(equations, return_sequences, least_memory, args):
     """Return the last states, and the hidden states or None. The weights in `args` are not yet cast."""
     return _outputs(equations, return_sequences, args)
 
@@ -96,20 +96,49 @@ def _outputs(equations, return_sequences, args):
 
 
 @_through_time.defjvp
-def _jvp(equations, return_sequences, primals, tangents):
+def _jvp(equations, return_sequences, least_memory, primals, tangents):
     (args,), (d_args,) = primals, tangents
     cast = args._replace(weights=args.weights.cast(args.inputs.dtype))
-    save_preactivations = equations.needs_preactivations and _recomputing_is_slow(cast)
-    states, saved = _forward_loop(equations, len(args.initial_states), cast, save_preactivations)
+    before = None
+    if least_memory:
+        states, saved, before = _forward_chunks(equations, int(return_sequences), cast)
+    else:
+        save_preactivations = equations.needs_preactivations and _recomputing_is_slow(cast)
+        states, saved = _forward_loop(equations, len(args.initial_states), cast, save_preactivations)
     outputs = states, saved[0] if return_sequences else None
     d_differentiable = d_args.inputs, d_args.weights, d_args.initial_states
     forward, transpose = partial(_forward_mode, equations, return_sequences), partial(_reverse_mode, equations)
-    return outputs, linear_call(forward, transpose, (args, saved), d_differentiable, like=outputs)
+    # The states of single steps are saved, or only those before chunks.
+    residuals = (args, saved, None) if before is None else (args, None, before)
+    return outputs, linear_call(forward, transpose, residuals, d_differentiable, like=outputs)
+
+
+def _forward_chunks(equations, num_saved, args):
+    """Return what `_forward_loop` does, and the states before each chunk, (chunks, batch, units) each."""
+
+    def forward(states, start, length):
+        inputs, mask = _slice_steps((args.inputs, args.mask), start, length)
+        chunk = args._replace(inputs=inputs, mask=mask, initial_states=states)
+        new, saved = _forward_loop(equations, num_saved, chunk)
+        return new, (saved, states)
+
+    time = args.inputs.shape[0]
+    length = _chunk_length(time)
+    num_chunks = time // length
+    states, (saved, before) = jax.lax.scan(
+        partial(forward, length=length), args.initial_states, length * jnp.arange(num_chunks)
+    )
+    saved, rest = [s.reshape(-1, *s.shape[2:]) for s in saved], num_chunks * length
+    if rest < time:
+        before = [jnp.concatenate([b, state[None]]) for b, state in zip(before, states, strict=True)]
+        states, (saved_rest, _) = forward(states, rest, time - rest)
+        saved = [jnp.concatenate(pair) for pair in zip(saved, saved_rest, strict=True)]
+    return states, saved, before
 
 
 def _forward_mode(equations, return_sequences, residuals, tangents):
     """Return the outputs' tangents for tangents of inputs, weights and initial states."""
-    args, _ = residuals
+    args, *_ = residuals
 
     def outputs(inputs, weights, initial_states):
         replaced = args._replace(inputs=inputs, weights=weights, initial_states=initial_states)
@@ -120,40 +149,43 @@ def _forward_mode(equations, return_sequences, residuals, tangents):
 
 def _reverse_mode(equations, residuals, gradients):
     """Return the gradients with respect to inputs, weights and initial states, by the derived backward pass."""
-    args, saved = residuals
+    args, saved, before = residuals
     d_states, d_hidden = gradients
     zeros = Weights(*(None if weight is None else jnp.zeros_like(weight) for weight in args.weights))
     time = args.inputs.shape[0]
-    length = _chunk_length(time)
-    num_chunks = time // length
+    chunk_length = _chunk_length(time)
+    num_chunks = time // chunk_length
 
     def backward(carry, start, length):
         d_states, d_weights = carry
         chunk = _slice_steps((args.inputs, args.mask, saved, d_hidden), start, length)
-        before = [_state_before(*pair, start) for pair in zip(saved, args.initial_states, strict=False)]
-        d_inputs, d_chunk_weights, d_states = _backward_chunk(equations, args, before, *chunk, d_states)
+        if before is None:
+            states = [_state_before(*pair, start) for pair in zip(saved, args.initial_states, strict=False)]
+        else:
+            states = [jax.lax.dynamic_index_in_dim(b, start // chunk_length, keepdims=False) for b in before]
+        d_inputs, d_chunk_weights, d_states = _backward_chunk(equations, args, states, *chunk, d_states)
         return (d_states, jax.tree.map(jnp.add, d_weights, d_chunk_weights)), d_inputs
 
     if num_chunks < 2:
         (d_states, d_weights), d_inputs = backward((d_states, zeros), 0, time)
         return d_inputs, d_weights, d_states
     # The pre-activations of all steps and their gradients would take more memory than anything else.
-    rest, carry, d_inputs = num_chunks * length, (d_states, zeros), []
+    rest, carry, d_inputs = num_chunks * chunk_length, (d_states, zeros), []
     if rest < time:
         carry, d_rest = backward(carry, rest, time - rest)
         d_inputs.append(d_rest)
-    starts = length * jnp.arange(num_chunks)
-    (d_states, d_weights), d_chunks = jax.lax.scan(partial(backward, length=length), carry, starts, reverse=True)
+    starts = chunk_length * jnp.arange(num_chunks)
+    (d_states, d_weights), d_chunks = jax.lax.scan(partial(backward, length=chunk_length), carry, starts, reverse=True)
     d_inputs.insert(0, d_chunks.reshape(rest, *args.inputs.shape[1:]))
     return jnp.concatenate(d_inputs), d_weights, d_states
 
 
 def _chunk_length(time):
     """Return the steps of a chunk: if possible so that all chunks have as many, and only one loop is compiled."""
-    if time < 2 * CHUNK_LENGTH:
+    if time < 2 * SHORT_CHUNK_LENGTH:
         return time
-    lengths = range(CHUNK_LENGTH, CHUNK_LENGTH // 2, -1)
-    return next((length for length in lengths if time % length == 0), CHUNK_LENGTH)
+    lengths = range(SHORT_CHUNK_LENGTH, SHORT_CHUNK_LENGTH // 2, -1)
+    return next((length for length in lengths if time % length == 0), SHORT_CHUNK_LENGTH)
 
 
 def _slice_steps(sequences, start, length):
@@ -167,8 +199,16 @@ def _state_before(states, initial_state, start):
 
 
 def _backward_chunk(equations, args, initial_states, inputs, mask, saved, d_hidden, d_states):
-    """Return the gradients with respect to inputs, weights and initial states of some consecutive steps."""
+    """Return the gradients with respect to inputs, weights and initial states of some consecutive steps.
+
+    Args:
+        initial_states: before the first of them.
+        saved: the states after each step, and the pre-activations if saved; or None, to recompute the states.
+    """
     weights, num_states = args.weights.cast(inputs.dtype), len(initial_states)
+    if saved is None:
+        chunk = args._replace(weights=weights, inputs=inputs, mask=mask, initial_states=initial_states)
+        _, saved = _forward_loop(equations, num_states, chunk)
     saved, a = saved[:num_states], saved[num_states:]
     prev, h_in = previous_states(initial_states, saved, args.dropout_mask)
     # Time and batch stay two axes: if merged, devices that share the batch would each have to receive all of it.
@@ -182,7 +222,7 @@ def _backward_chunk(equations, args, initial_states, inputs, mask, saved, d_hidd
 
 
 # Caches compiled programs by shape for calls outside a compiled model.
-_compiled = jax.jit(_through_time, static_argnums=(0, 1))
+_compiled = jax.jit(_through_time, static_argnums=(0, 1, 2))
 
 
 def run(
@@ -192,6 +232,7 @@ def run(
     return_sequences: bool,
     training: bool,
     forced: bool,
+    least_memory: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer over its sequences.
 
@@ -203,7 +244,7 @@ def run(
         mask=None if args.mask is None else jnp.swapaxes(args.mask, 0, 1)[:, :, None],
         dropout_mask=None if args.dropout_mask is None else jax.lax.stop_gradient(args.dropout_mask),
     )
-    states, hidden = _compiled(equations, return_sequences, args)
+    states, hidden = _compiled(equations, return_sequences, least_memory, args)
     return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
 
 
@@ -219,6 +260,7 @@ def run_cudnn(
     return_sequences: bool,
     training: bool,
     forced: bool,
+    least_memory: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` does, by cuDNN's LSTM."""
     sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))

@@ -13,11 +13,13 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from ..typing import Tensor
 from .packing import pack, unpack
-from .tensorflow_chunks import Chunks, pad, read_chunk, state_before, unpad, with_shape
+from .tensorflow_chunks import Chunks, pad, unpad, with_shape
 from .tensorflow_graph import run_graph as run_graph
 from .tensorflow_graph import run_plain
 from .tensorflow_programs import Program, custom_gradient, get_shared, inside_xla, is_warm
 from .through_time import (
+    CHUNK_LENGTH,
+    SHORT_CHUNK_LENGTH,
     Equations,
     KernelArguments,
     Weights,
@@ -90,17 +92,29 @@ class _Programs:
         second_gradient: the function from `_second_gradient`.
     """
 
-    def __init__(self, owner, equations, units, num_hidden, num_states, warm):
-        self.warm = warm
+    def __init__(self, owner, equations, units, num_hidden, num_states, warm, chunk_length):
+        self.warm, self._chunk_length = warm, chunk_length
         self.forward = {n: get_shared(owner, _forward_program, equations, units, n) for n in {num_hidden, num_states}}
         self.backward = get_shared(owner, _backward_program, equations, units)
         self.second_gradient = get_shared(owner, _second_gradient, equations, num_hidden)
 
+    def chunks(self, inputs):
+        """Return the `Chunks` of a call."""
+        return Chunks(inputs, self._chunk_length)
+
 
 def _forward(programs, args, num_saved):
-    """Return the last states, and the first `num_saved` states after each step as from `Chunks.scan`."""
-    units, chunks = args.initial_states[0].shape[-1], Chunks(args.inputs)
-    weights = args.weights.cast(args.inputs.dtype)
+    """Return the last states, the first `num_saved` after each step, and those before each chunk, as `scan` does."""
+    units, chunks = args.initial_states[0].shape[-1], programs.chunks(args.inputs)
+    initial_states = [pad(state, chunks.padded_batch) for state in args.initial_states]
+    forward = _forward_chunk(programs, chunks, args, num_saved)
+    states, saved, before = chunks.scan(forward, initial_states, [units] * num_saved, keep_carry=True)
+    return [unpad(state, chunks.batch) for state in states], saved, before
+
+
+def _forward_chunk(programs, chunks, args, num_saved):
+    """Return the body of the forward pass for `Chunks.scan`."""
+    units, weights = args.initial_states[0].shape[-1], args.weights.cast(args.inputs.dtype)
     dropout_mask = pad(args.dropout_mask, chunks.padded_batch)
     num_blocks, program = weights.kernel.shape[-1] // units, programs.forward[num_saved]
 
@@ -113,24 +127,29 @@ def _forward(programs, args, num_saved):
         new, saved = program(programs.warm, x, loop_weights, states, chunks.pad_steps(mask), dropout_mask, num_steps)
         return new, [chunks.restore_shape(s) for s in saved]
 
-    initial_states = [pad(state, chunks.padded_batch) for state in args.initial_states]
-    states, saved = chunks.scan(forward, initial_states, [units] * num_saved)
-    return [unpad(state, chunks.batch) for state in states], saved
+    return forward
 
 
-def _backward(programs, equations, args, saved, d_hidden, d_states):
-    """Return the gradients with respect to inputs, weights and initial states, in one list."""
-    chunks = Chunks(args.inputs)
+def _backward(programs, equations, args, saved, before, d_hidden, d_states):
+    """Return the gradients with respect to inputs, weights and initial states, in one list.
+
+    Args:
+        saved, before: from `_forward`. Without all states after each step, each chunk computes its own again.
+    """
+    chunks = programs.chunks(args.inputs)
     weights = args.weights.cast(args.inputs.dtype)
     dropout_mask = pad(args.dropout_mask, chunks.padded_batch)
-    initial_states = [pad(state, chunks.padded_batch) for state in args.initial_states]
+    recompute = _forward_chunk(programs, chunks, args, len(before)) if len(saved) < len(before) else None
 
     def backward(index, num_steps, carry):
         d_states, d_weights = carry
         inputs, mask, d_outputs = (chunks.get(sequences, index) for sequences in (args.inputs, args.mask, d_hidden))
-        chunk_start = [state_before(s, state, index) for s, state in zip(saved, initial_states, strict=True)]
+        chunk_start = [chunks.read(state, index) for state in before]
         flat_inputs = merge_steps(inputs)
-        chunk_saved = [chunks.unpad_steps(read_chunk(s, index), num_steps) for s in saved]
+        chunk_saved = (
+            recompute(index, num_steps, chunk_start)[1] if recompute else [chunks.read(s, index) for s in saved]
+        )
+        chunk_saved = [chunks.unpad_steps(s, num_steps) for s in chunk_saved]
         prev, h_in = previous_states(chunk_start, chunk_saved, dropout_mask)
         h_in = merge_steps(h_in)
         a = equations.recompute(flat_inputs, h_in, merge_steps(chunk_saved[0]), weights)
@@ -154,7 +173,8 @@ def _backward(programs, equations, args, saved, d_hidden, d_states):
 
     zeros = [tf.zeros_like(weight) for weight in args.weights if weight is not None]
     carry = ([pad(d, chunks.padded_batch) for d in d_states], zeros)
-    (d_initial_states, d_weights), (d_inputs,) = chunks.scan(backward, carry, [args.inputs.shape[-1]], reverse=True)
+    carry, (d_inputs,), _ = chunks.scan(backward, carry, [args.inputs.shape[-1]], reverse=True)
+    d_initial_states, d_weights = carry
     return [chunks.join(d_inputs), *d_weights, *(unpad(d, chunks.batch) for d in d_initial_states)]
 
 
@@ -192,15 +212,18 @@ def run(
     return_sequences: bool,
     training: bool,
     forced: bool,
+    least_memory: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` in `kernels/jax.py` does.
 
     Args:
         owner: the layer's cell, which keeps the compiled programs alive.
-        training: whether to save the states of every step, so that the backward pass need not recompute them.
         forced: whether to compile at once, without a warm-up.
+        least_memory: whether to recompute in the backward pass the states after each step.
     """
     num_states, num_hidden = len(args.initial_states), int(return_sequences)
+    # Otherwise the backward pass recomputes them.
+    saves_states = training and not least_memory
     # The states of a stateful layer know the batch size even where the sequences do not.
     batch = args.initial_states[0].shape[0]
     inputs = with_shape(args.inputs, [batch, None, None])
@@ -217,12 +240,17 @@ def run(
 
     units, owner_reference = args.initial_states[0].shape[1], ref(owner)
     warm = forced or is_warm(owner, inputs, units)
-    programs = _Programs(owner, equations, units, num_hidden, num_states, warm)
+    chunk_length = SHORT_CHUNK_LENGTH if least_memory else CHUNK_LENGTH
+    programs = _Programs(owner, equations, units, num_hidden, num_states, warm, chunk_length)
 
     # stop_gradient here and below, because an outer tape would also differentiate the operations inside.
     def through_time(*tensors):
         stopped_args = _with_differentiable(args, map(tf.stop_gradient, tensors))
-        last, saved = _forward(programs, stopped_args, num_states if training else num_hidden)
+        last, saved, before = _forward(programs, stopped_args, num_states if saves_states else num_hidden)
+        chunks = programs.chunks(args.inputs)
+        hidden = [chunks.join(sequence) for sequence in saved[:num_hidden]]
+        # The outputs are kept anyway.
+        saved = saved if chunks.is_single else [*hidden, *saved[num_hidden:]]
 
         def gradient(*arguments):
             # Copies in this graph: the second gradient may be in a third graph, which can capture only from this one.
@@ -230,7 +258,6 @@ def run(
             stopped = [tf.stop_gradient(t) for t in arguments]
             stopped_args = _with_differentiable(args, stopped[: len(tensors)])
             d_outputs = stopped[len(tensors) :]
-            all_saved = saved if len(saved) == num_states else _forward(programs, stopped_args, num_states)[1]
             d_hidden = d_outputs[num_states] if num_hidden else None
 
             def second_gradient(*d_gradients):
@@ -238,13 +265,13 @@ def run(
                 exact_args = _with_differentiable(copied_args, arguments[: len(tensors)])
                 return programs.second_gradient(exact_args, list(arguments[len(tensors) :]), list(d_gradients))
 
-            gradients = _backward(programs, equations, stopped_args, all_saved, d_hidden, d_outputs[:num_states])
+            d_states = d_outputs[:num_states]
+            gradients = _backward(programs, equations, stopped_args, saved, before, d_hidden, d_states)
             return gradients, second_gradient
 
         def differentiate(*d_outputs):
             return custom_gradient(gradient, owner_reference(), *map(tf.identity, tensors), *d_outputs)
 
-        hidden = [Chunks(args.inputs).join(sequence) for sequence in saved[:num_hidden]]
         return [*last, *hidden], differentiate
 
     outputs = list(custom_gradient(through_time, owner, *tensors))
@@ -266,6 +293,7 @@ def run_cudnn(
     return_sequences: bool,
     training: bool,
     forced: bool,
+    least_memory: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` does, by cuDNN's LSTM or GRU."""
     sequences, weights, initial_states, mask, _ = args._replace(weights=args.weights.cast(args.inputs.dtype))

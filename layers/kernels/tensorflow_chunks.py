@@ -1,10 +1,10 @@
 """Chunks of sequences of any shape, for compiled programs of few shapes, on TensorFlow.
 
-Sequences of more than 256 steps are split into chunks of 256, all run by one program; so the backward pass recomputes
-the pre-activations of only one chunk at a time. Where a graph does not know the shape, and in eager execution, a chunk
-is padded to the next of four lengths and of a few batch sizes. A program takes the number of steps as an argument, and
-the products around it leave the padding out: so padding costs only memory, and compiling for each length would cost far
-more.
+Sequences of more than 256 steps, or of 64 with the least memory, are split into chunks of so many, all run by one
+program; so the backward pass recomputes the pre-activations of only one chunk at a time. Where a graph does not know
+the shape, and in eager execution, a chunk is padded to the next of four lengths and of a few batch sizes. A program
+takes the number of steps as an argument, and the products around it leave the padding out: so padding costs only
+memory, and compiling for each length would cost far more.
 """
 
 from bisect import bisect_left
@@ -66,20 +66,22 @@ class Chunks:
 
     Args:
         like: sequences of the call, (batch, time, n).
+        length: steps of a chunk, one of `LENGTHS`.
 
     Attributes:
         batch, time: sizes of the sequences; integers if statically known, else scalar tensors.
         padded_batch, padded_steps: sizes of a chunk as a program takes it.
     """
 
-    def __init__(self, like: tf.Tensor):
+    def __init__(self, like: tf.Tensor, length: int = CHUNK_LENGTH):
+        self.length = length
         self.batch, self.time = ops.shape(like)[:2]
         self.dtype = like.dtype
         time_is_known, in_graph = isinstance(self.time, int), not tf.executing_eagerly()
-        self.is_single = time_is_known and self.time <= CHUNK_LENGTH
+        self.is_single = time_is_known and self.time <= self.length
         # Then only the last of several chunks has padded steps.
         self.is_exact = time_is_known and in_graph
-        steps = min(self.time, CHUNK_LENGTH) if time_is_known else tf.minimum(self.time, CHUNK_LENGTH)
+        steps = min(self.time, self.length) if time_is_known else tf.minimum(self.time, self.length)
         self.padded_steps = steps if self.is_exact else _round_up(steps, LENGTHS)
         batch_is_exact = in_graph and isinstance(self.batch, int)
         self.padded_batch = self.batch if batch_is_exact else _round_up(self.batch, BATCH_SIZES)
@@ -89,7 +91,7 @@ class Chunks:
         if sequences is None:
             return None
         if not self.is_single:
-            sequences = sequences[:, index * CHUNK_LENGTH : (index + 1) * CHUNK_LENGTH]
+            sequences = sequences[:, index * self.length : (index + 1) * self.length]
         return pad(swap_batch_and_time(sequences), self.padded_steps if self.is_exact else None, self.padded_batch)
 
     def pad_steps(self, chunk: tf.Tensor | None) -> tf.Tensor | None:
@@ -110,7 +112,15 @@ class Chunks:
         sequences = chunks.concat() if isinstance(chunks, tf.TensorArray) else chunks
         return swap_batch_and_time(unpad(sequences, self.time, self.batch))
 
-    def scan(self, body: Callable, carry: Any, widths: Sequence[int], reverse: bool = False) -> tuple[Any, list]:
+    def read(self, chunks: tf.Tensor | tf.TensorArray, index: int | tf.Tensor) -> tf.Tensor:
+        """Return one entry of what `scan` returned, or one chunk of such sequences after `join`."""
+        if isinstance(chunks, tf.TensorArray):
+            return chunks.read(index)
+        return chunks if self.is_single else self.get(chunks, index)
+
+    def scan(
+        self, body: Callable, carry: Any, widths: Sequence[int], reverse: bool = False, keep_carry: bool = False
+    ) -> tuple[Any, list, list]:
         """Run `body` for each chunk, carrying tensors from one to the next.
 
         Args:
@@ -118,39 +128,32 @@ class Chunks:
             carry: structure of tensors.
             widths: of these sequences.
             reverse: whether to start at the last chunk.
+            keep_carry: whether to return the tensors that each chunk was carried.
 
         Returns:
-            The last carry, and a list of the sequences: for each the array of its chunks, or a tensor if there is only
-            one chunk.
+            The last carry; a list of the sequences; and a list of the tensors carried to each chunk, or an empty one.
+            An entry of a list is the array of its chunks, or a tensor if there is only one chunk.
         """
         if self.is_single:
-            return body(0, tf.constant(self.time), carry)
-        num_chunks = -(-self.time // CHUNK_LENGTH)
-        arrays = [
-            tf.TensorArray(self.dtype, num_chunks, element_shape=[None, None, width], clear_after_read=False)
-            for width in widths
-        ]
+            return *body(0, tf.constant(self.time), carry), tf.nest.flatten(carry) if keep_carry else []
+        num_chunks = -(-self.time // self.length)
 
-        def step(done, carry, arrays):
+        def array(shape):
+            return tf.TensorArray(self.dtype, num_chunks, element_shape=shape, clear_after_read=False)
+
+        arrays = [array([None, None, width]) for width in widths]
+        kept = [array(tensor.shape) for tensor in tf.nest.flatten(carry)] if keep_carry else []
+
+        def step(done, carry, arrays, kept):
             index = num_chunks - 1 - done if reverse else done
-            new, outputs = body(index, tf.minimum(self.time - index * CHUNK_LENGTH, CHUNK_LENGTH), carry)
+            if keep_carry:
+                kept = [array.write(index, t) for array, t in zip(kept, tf.nest.flatten(carry), strict=True)]
+            new, outputs = body(index, tf.minimum(self.time - index * self.length, self.length), carry)
             new = tf.nest.map_structure(lambda after, before: with_shape(after, before.shape), new, carry)
             written = [array.write(index, self.pad_steps(o)) for array, o in zip(arrays, outputs, strict=True)]
-            return done + 1, new, written
+            return done + 1, new, written, kept
 
         # Iterations that start ahead of their turn take memory.
-        loop = (lambda done, *_: done < num_chunks, step, (0, carry, arrays))
-        _, carry, arrays = tf.while_loop(*loop, parallel_iterations=1)
-        return carry, arrays
-
-
-def read_chunk(chunks: tf.Tensor | tf.TensorArray, index: int | tf.Tensor) -> tf.Tensor:
-    """Return one chunk of a sequence that `Chunks.scan` returned."""
-    return chunks.read(index) if isinstance(chunks, tf.TensorArray) else chunks
-
-
-def state_before(chunks: tf.Tensor | tf.TensorArray, initial_state: tf.Tensor, index: int | tf.Tensor) -> tf.Tensor:
-    """Return the state before a chunk, from the chunks of the states after each step."""
-    if not isinstance(chunks, tf.TensorArray):
-        return initial_state
-    return tf.where(index > 0, chunks.read(tf.maximum(index - 1, 0))[-1], initial_state)
+        loop = (lambda done, *_: done < num_chunks, step, (0, carry, arrays, kept))
+        _, carry, arrays, kept = tf.while_loop(*loop, parallel_iterations=1)
+        return carry, arrays, kept

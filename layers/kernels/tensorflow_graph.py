@@ -38,6 +38,7 @@ def run_graph(
     return_sequences: bool,
     training: bool,
     forced: bool,
+    least_memory: bool,
 ) -> tuple[Tensor | None, list[Tensor]]:
     """Run a layer as `run` in `kernels/tensorflow.py` does."""
     # Otherwise every step would read the variables.

@@ -45,20 +45,24 @@ class Training:
         return self.layer(inputs, training=True, **arguments)
 
 
-def results(kernel, make, weights, sequences, states, mask, training=False):
-    """Return outputs and gradients of a new layer with a kernel; in training only gradients."""
+def results(forced, make, weights, sequences, states, mask, training=False):
+    """Return outputs and gradients of a new layer with arguments of `use_kernel`; in training only gradients."""
     layer = make()
     layer.build(sequences.shape)
     layer.set_weights(weights)
     call = Training(layer) if training else layer
-    with layers.use_kernel(kernel):
+    with layers.use_kernel(*forced):
         if not training:
             return layer(sequences, initial_state=states, mask=mask), gradients(call, sequences, states, mask)
         return gradients(call, sequences, states, mask)
 
 
-def assert_kernels_agree(family, generator, sequences, mask=None, training=False, **options):
-    """Assert that all kernels agree, for random weights and initial states."""
+DERIVED = [("compiled",), *([("graph",)] if BACKEND == "tensorflow" else [])]
+LEAST_MEMORY = ("compiled", "least")
+
+
+def assert_kernels_agree(family, generator, sequences, mask=None, training=False, derived=DERIVED, **options):
+    """Assert that all kernels agree, for random weights and initial states; `derived` are arguments of `use_kernel`."""
 
     def make():
         return family.make(UNITS, return_state=True, **options)
@@ -68,9 +72,9 @@ def assert_kernels_agree(family, generator, sequences, mask=None, training=False
     weights = random_weights(layer, generator)
     states = [generator.normal(size=(len(sequences), UNITS)).astype("float32") for _ in range(family.num_states)]
     arguments = (make, weights, sequences, states, mask, training)
-    expected = results("portable", *arguments)
-    for kernel in ("compiled", "graph") if BACKEND == "tensorflow" else ("compiled",):
-        assert_equal(results(kernel, *arguments), expected, rtol=1e-4, atol=1e-5)
+    expected = results(["portable"], *arguments)
+    for forced in derived:
+        assert_equal(results(forced, *arguments), expected, rtol=1e-4, atol=1e-5)
 
 
 CHOICES = [
@@ -147,6 +151,9 @@ def test_unsupported_kernel_raises_with_the_reason(sequences):
     if BACKEND != "tensorflow":
         with pytest.raises(ValueError, match="a kernel of the tensorflow backend"), layers.use_kernel("graph"):
             layers.LSTM(UNITS)(sequences)
+    for arguments in (("portable", "least"), ("compiled", "most")):
+        with pytest.raises(ValueError, match="invalid `memory`"), layers.use_kernel(*arguments):
+            pass
     with pytest.raises(ValueError, match="'fast'"), layers.use_kernel("fast"):
         pass
     with pytest.raises(ValueError, match="Dense"):
@@ -194,7 +201,7 @@ def test_large_batches_and_many_features_agree(family, generator, features):
     """On JAX, large batches have one product for each step, and many features save the pre-activations."""
     sequences = generator.normal(size=(9, 5, features)).astype("float32") / features
     mask = generator.random((9, 5)) < 0.7
-    assert_kernels_agree(family, generator, sequences, mask, True, return_sequences=True)
+    assert_kernels_agree(family, generator, sequences, mask, True, [*DERIVED, LEAST_MEMORY], return_sequences=True)
 
 
 @only_tensorflow
@@ -232,7 +239,25 @@ def test_sequences_longer_than_a_chunk_agree(generator, family, time, return_seq
     """Of a length that chunks of equal length divide, and of a prime."""
     sequences = generator.normal(size=(2, time, 3)).astype("float32")
     mask = generator.random((2, time)) < 0.7
-    assert_kernels_agree(family, generator, sequences / 4, mask, return_sequences=return_sequences)
+    derived = [*DERIVED, LEAST_MEMORY]
+    assert_kernels_agree(family, generator, sequences / 4, mask, derived=derived, return_sequences=return_sequences)
+
+
+def test_least_memory_trains_as_the_default(generator):
+    """In `fit`, over chunks of which the last is shorter."""
+    sequences = generator.normal(size=(6, 300, 3)).astype("float32")
+    targets = generator.normal(size=(6, 300, 5)).astype("float32")
+
+    def trained(memory):
+        keras.utils.set_random_seed(0)
+        layer = layers.LSTM(5, return_sequences=True, recurrent_dropout=0.2, seed=1)
+        model = keras.Sequential([keras.Input((None, 3)), layer])
+        model.compile("sgd", "mse")
+        with layers.use_kernel("compiled", memory):
+            model.fit(sequences, targets, batch_size=4, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    assert_equal(trained("least"), trained("default"), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["update", "gradient"])
