@@ -16,8 +16,6 @@ from tests.doc_pages import DOCS
 TUTORIALS = sorted(path for path in (DOCS / "tutorials").glob("*.md") if path.stem != "index")
 APPS = sorted(path.parent.name for path in (ROOT / "apps").glob("*/model.py"))
 QUICK = [page for page in doc_pages.pages() if page not in TUTORIALS and doc_pages.blocks(page, "python", "console")]
-# Apps without a tutorial.
-MISSING = {"speech_recognizer", "video_captioner"}
 # Programs of every Linux that pages use beside our own commands.
 PROGRAMS = {"base64", "cat", "curl", "echo", "head", "ls", "printf", "sed", "tail", "wc"}
 # A picture is small, so that the repository stays so.
@@ -103,7 +101,7 @@ def test_tutorial_goes_from_a_file_to_a_served_answer(page):
 
 
 def test_tutorials_are_found():
-    assert {page.stem for page in TUTORIALS} == {*APPS, "lab"} - MISSING
+    assert {page.stem for page in TUTORIALS} == {*APPS, "lab"}
 
 
 def test_reference_has_every_public_name():

@@ -15,7 +15,7 @@ def make(source: str, name: str, width: str = "900", top: str = "0") -> None:
         image = opened.convert("RGB").crop((0, 0, opened.width, int(top) or opened.height))
     image.thumbnail((int(width), image.height), Image.Resampling.LANCZOS)
     path = Path(__file__).parent / f"{name}.png"
-    image.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    image.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {image.width} x {image.height}, {path.stat().st_size:,} bytes")
 
 

@@ -44,7 +44,7 @@ def test_pieces_of_a_document_are_read_as_the_whole(small, name):
     assert np.abs(logits(model, ids[:, 7:]) - whole).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["lstm", "deep_rnn", "on a language model"])
+@pytest.mark.parametrize("name", ["lstm", pytest.param("deep_rnn", marks=pytest.mark.slow), "on a language model"])
 def test_chunks_of_a_long_document_are_read_as_the_whole(small, name):
     model, ids = small(**NETWORKS[name]), tokens(2 * CHUNK + 100)
     kept = np.arange(len(ids)) % 7 != 0
