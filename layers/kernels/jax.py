@@ -13,6 +13,7 @@ from ..typing import Tensor
 from .jax_linear import linear_call
 from .packing import pack, unpack
 from .through_time import (
+    CHUNK_LENGTH,
     SHORT_CHUNK_LENGTH,
     Equations,
     KernelArguments,
@@ -99,17 +100,16 @@ def _outputs(equations, return_sequences, args):
 def _jvp(equations, return_sequences, least_memory, primals, tangents):
     (args,), (d_args,) = primals, tangents
     cast = args._replace(weights=args.weights.cast(args.inputs.dtype))
-    before = None
     if least_memory:
         states, saved, before = _forward_chunks(equations, int(return_sequences), cast)
+        residuals = args, None, before
     else:
         save_preactivations = equations.needs_preactivations and _recomputing_is_slow(cast)
         states, saved = _forward_loop(equations, len(args.initial_states), cast, save_preactivations)
+        residuals = args, saved, None
     outputs = states, saved[0] if return_sequences else None
     d_differentiable = d_args.inputs, d_args.weights, d_args.initial_states
     forward, transpose = partial(_forward_mode, equations, return_sequences), partial(_reverse_mode, equations)
-    # The states of single steps are saved, or only those before chunks.
-    residuals = (args, saved, None) if before is None else (args, None, before)
     return outputs, linear_call(forward, transpose, residuals, d_differentiable, like=outputs)
 
 
@@ -148,7 +148,10 @@ def _forward_mode(equations, return_sequences, residuals, tangents):
 
 
 def _reverse_mode(equations, residuals, gradients):
-    """Return the gradients with respect to inputs, weights and initial states, by the derived backward pass."""
+    """Return the gradients with respect to inputs, weights and initial states, by the derived backward pass.
+
+    `residuals` are the arguments, and either what `_forward_loop` saves or the states before each chunk.
+    """
     args, saved, before = residuals
     d_states, d_hidden = gradients
     zeros = Weights(*(None if weight is None else jnp.zeros_like(weight) for weight in args.weights))
@@ -182,10 +185,11 @@ def _reverse_mode(equations, residuals, gradients):
 
 def _chunk_length(time):
     """Return the steps of a chunk: if possible so that all chunks have as many, and only one loop is compiled."""
-    if time < 2 * SHORT_CHUNK_LENGTH:
+    longest = CHUNK_LENGTH if _has_costly_launches() else SHORT_CHUNK_LENGTH
+    if time < 2 * longest:
         return time
-    lengths = range(SHORT_CHUNK_LENGTH, SHORT_CHUNK_LENGTH // 2, -1)
-    return next((length for length in lengths if time % length == 0), SHORT_CHUNK_LENGTH)
+    lengths = range(longest, longest // 2, -1)
+    return next((length for length in lengths if time % length == 0), longest)
 
 
 def _slice_steps(sequences, start, length):

@@ -18,8 +18,8 @@ from keras import ops
 from ..typing import Tensor
 from .derivatives import has_derivative
 
-# Steps whose pre-activations the backward pass holds at a time: the first on TensorFlow, where a chunk costs the launch
-# of its operations; the second on JAX, where it costs no time, and on TensorFlow with the least memory.
+# Steps whose pre-activations the backward pass holds at a time: the first where the launches of a chunk cost time, on
+# TensorFlow and on GPUs; the second on JAX on a CPU, and on TensorFlow with the least memory.
 CHUNK_LENGTH, SHORT_CHUNK_LENGTH = 256, 64
 
 
