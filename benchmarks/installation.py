@@ -30,6 +30,7 @@ def installation(app: str = "forecaster"):
         rows = [*packages(Path(folder)), project(Path(folder), app), repository(Path(folder))]
     notes = (
         "MiB: of the environment's packages, without Python. Each was installed in an empty environment by pip.",
+        "Seconds: with the downloads, so they depend on the network and on pip's cache.",
         "The first prediction: of a spam detector that was trained on the sample for one epoch.",
     )
     rows = [{"what": "", "MiB": "", "packages": "", "seconds": "", "first prediction, s": ""} | row for row in rows]
