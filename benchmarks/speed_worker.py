@@ -1,5 +1,6 @@
 """One measurement of `benchmarks.speed` and its like, run in its own process and printed as a line of JSON."""
 
+import contextlib
 import json
 import os
 import statistics
@@ -274,6 +275,31 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
+def app_step(app: str, batch_size: int, seconds: float):
+    """Measure an app's training step on JAX, with the kernels that its layers choose and with Keras' loop."""
+    import jax
+    import keras
+    import numpy as np
+
+    import layers
+
+    from .steps import training_step
+
+    def array(shape):
+        is_integer = np.issubdtype(shape.dtype, np.integer)
+        values = generator.integers(1, 16, shape.shape) if is_integer else generator.normal(size=shape.shape)
+        return values.astype(shape.dtype)
+
+    generator, functions = np.random.default_rng(0), {}
+    for name in ("ours", "portable"):
+        step, state, shapes = training_step(app, batch_size)
+        batch = keras.tree.map_structure(array, shapes)
+        with layers.use_kernel(name) if name == "portable" else contextlib.nullcontext():
+            compiled = jax.jit(step).lower(state, batch).compile()
+        functions[name] = lambda step=compiled, inputs=(state, batch): jax.block_until_ready(step(*inputs))
+    return interleaved(functions, seconds)
+
+
 def main(*measurements):
     """Run the measurement that the command line names, with arguments in JSON, and print what it returns."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -283,4 +309,4 @@ def main(*measurements):
 
 
 if __name__ == "__main__":
-    main(grid, torch_grid, grids, torch_grids, kernels, modern, spam_epoch)
+    main(grid, torch_grid, grids, torch_grids, kernels, modern, spam_epoch, app_step)

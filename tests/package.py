@@ -3,7 +3,8 @@
     python -m tests.package dist
 
 One environment for each Python that is found, with the oldest and with the newest Keras that the package allows, on
-JAX. Prints a table and exits with status 1 if an installation or a training fails. Needs a network.
+JAX; and for the first of these Pythons, with the newest Keras, one for each other backend. Prints a table, and exits
+with status 1 if an installation or a training fails. Needs a network.
 """
 
 import os
@@ -34,7 +35,8 @@ for other in (keras.saving.load_model("model.keras"), engram.to_keras(model)):
     np.testing.assert_allclose(other.predict(x, verbose=0), expected, atol=1e-5)
 for name in engram.__all__:
     getattr(engram, name)
-print("keras", keras.__version__, engram.which_kernel(model.layers[0], training=True).kernel)
+backend = keras.backend.backend()
+print(f"keras {keras.__version__}, {backend}, {engram.which_kernel(model.layers[0], training=True).kernel}")
 """
 
 
@@ -58,13 +60,19 @@ def oldest_keras(wheel):
     return re.search(r"^Requires-Dist: keras.*>=([\d.]+)", metadata, re.MULTILINE)[1]
 
 
-def try_package(interpreter, package, keras):
-    """Install a package with a requirement of Keras in an empty environment, and return what the training prints."""
+def try_package(interpreter, package, keras, backend):
+    """Install a package with a backend and a requirement of Keras in an empty environment, and train.
+
+    Returns:
+        Whether it worked, and what the training printed or the last line of the error.
+    """
     with tempfile.TemporaryDirectory() as folder:
         python = Path(folder, "venv", "bin", "python")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        options = {"cwd": folder, "env": {**environment, "KERAS_BACKEND": "jax"}, "capture_output": True, "text": True}
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{package}[jax]", keras]
+        environment |= {"KERAS_BACKEND": backend}
+        options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+        what = [f"{package}[{backend}]", keras]
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *what]
         for command in ([interpreter, "-m", "venv", "venv"], install, [python, "-c", SMOKE]):
             done = subprocess.run(command, **options)
             if done.returncode:
@@ -74,18 +82,20 @@ def try_package(interpreter, package, keras):
 
 def main(folder):
     (wheel,), (source,) = Path(folder).resolve().glob("*.whl"), Path(folder).resolve().glob("*.tar.gz")
-    kerases = [f"keras=={oldest_keras(wheel)}", "keras"]
+    cases = [(package, f"keras=={oldest_keras(wheel)}", "jax") for package in (wheel, source)]
+    cases += [(package, "keras", "jax") for package in (wheel, source)]
+    others = [(wheel, "keras", backend) for backend in ("tensorflow", "torch")]
     passed = failed = 0
     for version in PYTHONS:
         interpreter = find_python(version)
         if interpreter is None:
             print(f"Python {version}: not installed here, not tried")
             continue
-        for keras in kerases:
-            for package in (wheel, source):
-                good, message = try_package(interpreter, package, keras)
-                passed, failed = passed + good, failed + (not good)
-                print(f"Python {version}, {package.name}: {'passed' if good else 'FAILED'}, {message}", flush=True)
+        for package, *case in cases + others:
+            good, message = try_package(interpreter, package, *case)
+            passed, failed = passed + good, failed + (not good)
+            print(f"Python {version}, {package.name}: {'passed' if good else 'FAILED'}, {message}", flush=True)
+        others = []
     print(f"{passed} passed, {failed} failed")
     return int(failed or not passed)
 

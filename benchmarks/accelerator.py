@@ -1,7 +1,8 @@
-"""Speed of the layers on an NVIDIA GPU, on JAX, next to Keras' and PyTorch's.
+"""Speed of the layers and of the apps' training steps on an NVIDIA GPU, on JAX.
 
-The cases of `benchmarks.speed`. JAX and PyTorch multiply float32 in TF32 here, their default for recurrent layers.
-Set JAX_COMPILATION_CACHE_DIR to run again without compiling.
+The layers next to Keras' and PyTorch's, in the cases of `benchmarks.speed`, and the LSTM by cuDNN; the apps next to
+themselves with Keras' loop. JAX and PyTorch multiply float32 in TF32 here, their default for recurrent layers. Set
+JAX_COMPILATION_CACHE_DIR to run again without compiling.
 """
 
 import importlib.util
@@ -13,13 +14,16 @@ from apps.common import cli
 from .results import write_results
 from .speed import Measure, case_row, geometric_mean, milliseconds
 from .speed_worker import FAMILIES, GRID, LARGE, cases
+from .steps import STEPS
 
 # TF32 has 10 bits of mantissa, and the loops sum in another order than cuDNN.
 TOLERANCE = 0.05
+# Of a batch of the apps.
+ROWS = 64
 
 
-def speed_gpu(folder: Path = Path("runs/speed_gpu"), seconds: float = 0.5):
-    """Measure the speed of the layers on a GPU next to Keras' and PyTorch's.
+def accelerator(folder: Path = Path("runs/accelerator"), seconds: float = 0.5):
+    """Measure the speed of the layers and of the apps' training steps on a GPU.
 
     Args:
         folder: Keeps each measurement, so that an interrupted benchmark resumes.
@@ -29,6 +33,7 @@ def speed_gpu(folder: Path = Path("runs/speed_gpu"), seconds: float = 0.5):
     measure = Measure(folder)
     grid(measure, seconds)
     kernels(measure, seconds)
+    apps(measure, seconds)
 
 
 def grid(measure, seconds):
@@ -55,7 +60,7 @@ def grid(measure, seconds):
     )
     packages = ("keras", "jax", *(["torch"] if has_torch else []))
     title = "Milliseconds of the forward pass and of the training step on a GPU"
-    write_results("speed_gpu", title, rows, packages, None, notes, f"--seconds {seconds}")
+    write_results("speed_gpu", title, rows, packages, None, notes, f"--seconds {seconds}", module="accelerator")
 
 
 def kernels(measure, seconds):
@@ -69,9 +74,25 @@ def kernels(measure, seconds):
     title = "Milliseconds of the LSTM by its kernel on a GPU"
     notes = ("JAX; `use_kernel`; medians of calls in turns, each waited for.",)
     write_results(
-        "speed_gpu_kernels", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="speed_gpu"
+        "speed_gpu_kernels", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
+    )
+
+
+def apps(measure, seconds):
+    rows = []
+    for app in STEPS:
+        found = measure("jax", "app_step", app=app, batch_size=ROWS, seconds=seconds)
+        row = {"app": app, "ours": milliseconds(found["ours"]), "Keras' loop": milliseconds(found["portable"])}
+        rows.append(row | {"Keras' loop/ours": f"{found['portable'] / found['ours']:.2f}"})
+    notes = (
+        f"JAX; {ROWS} rows at the app's default sizes: forward, loss, backward, optimizer and metrics.",
+        "Keras' loop: the same model within `use_kernel('portable')`; medians of calls in turns, each waited for.",
+    )
+    title = "Milliseconds of the apps' training steps on a GPU"
+    write_results(
+        "speed_gpu_apps", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
     )
 
 
 if __name__ == "__main__":
-    sys.exit(cli.run(speed_gpu))
+    sys.exit(cli.run(accelerator))
