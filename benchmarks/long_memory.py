@@ -25,7 +25,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -51,6 +51,7 @@ def long_memory(
     seed: int = 0,
     learning_rate: float = 5e-3,
     folder: Path = Path("runs/long_memory"),
+    which: Literal["all", "modern"] = "all",
 ):
     """Measure sequences until solved, ours next to Keras' with the same initial weights and sequences.
 
@@ -60,12 +61,12 @@ def long_memory(
         seed: Of the first weights and the sequences.
         learning_rate: Of Adam; the gradient's norm is cut to 1.
         folder: Keeps each layer's curve, so that an interrupted benchmark resumes.
+        which: Layers to measure; modern: those of 2024 and an LSTM with a chrono start, in results of their own.
     """
-    start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     rows, curves = [], {}
     for length in lengths:
-        for name in (*CLASSIC, *MODERN):
+        for name in (*CLASSIC[-1 if which == "modern" else 0 :], *MODERN):
             for whose, module in (("ours", layers), ("Keras", keras.layers))[: 2 if name in CLASSIC else 1]:
                 path = folder / f"{name}-{whose}-{length}-seed-{seed}.csv".replace(", ", "-").replace(" ", "-")
                 curve = files.read_csv(path)
@@ -76,7 +77,8 @@ def long_memory(
                 curves[length, name, whose] = curve
                 rows.append(_row(length, name, whose, curve))
                 print(rows[-1], flush=True)
-    draw(curves, lengths)
+    result = "long_memory" if which == "all" else f"long_memory_{which}"
+    draw(curves, lengths, result)
     notes = (
         f"{UNITS} units, 4 heads in SLSTM and MLSTM, Adam with learning rate {learning_rate}, gradient norm cut to 1, "
         f"batches of {BATCH}, "
@@ -85,7 +87,9 @@ def long_memory(
         "Hochreiter and Schmidhuber 1997, table 7: 74,000, 209,000 and 853,000 sequences at T = 100, 500 and 1000.",
     )
     title = "Long memory: sequences until the adding problem is solved"
-    write_results("long_memory", title, rows, ("keras", keras.backend.backend()), time.perf_counter() - start, notes)
+    options = f"--lengths {' '.join(map(str, lengths))} --which {which}"
+    packages = ("keras", keras.backend.backend())
+    write_results(result, title, rows, packages, None, notes, options, module="long_memory")
 
 
 def make_sequences(generator, count, length):
@@ -196,14 +200,14 @@ def _row(length, name, whose, curve):
     }
 
 
-def draw(curves, lengths):
+def draw(curves, lengths, result):
     """Draw a panel for each length: fraction of wrong answers against training sequences."""
     FOLDER.mkdir(exist_ok=True)
     colors = {"SimpleRNN": "#e07a5f", "GRU": "#81b29a", "LSTM": "#3d405b", f"LSTM{CHRONO}": "#1f6f8b"}
     colors |= dict(
         zip(MODERN, ("#f2cc8f", "#c89f4f", "#b56576", "#6d3b47", "#9d8cc5", "#5e4b8b", "#7f9f3f"), strict=True)
     )
-    with figure(FOLDER / "long_memory.png", columns=len(lengths)) as panels:
+    with figure(FOLDER / f"{result}.png", columns=len(lengths)) as panels:
         for panel, length in zip(np.atleast_1d(panels), lengths, strict=True):
             for (steps, name, whose), curve in curves.items():
                 if steps == length:

@@ -275,6 +275,17 @@ def spam_epoch(data: str, epochs: int):
     return interleaved({whose: epoch(model) for whose, model in models.items()}, 0, epochs)
 
 
+def halves(family: str, shape: tuple[int, int, int, int], masked: bool, seconds: float):
+    """Measure our layer on TensorFlow as it is, and without computing both halves of the batch at once."""
+    from layers.kernels import tensorflow_programs
+
+    forward, train = {}, {}
+    for name, steps in {"halves": tensorflow_programs.HALVED_STEP, "whole": (0, 0)}.items():
+        tensorflow_programs.HALVED_STEP = steps
+        forward[name], train[name] = calls(layer_pair(family, shape)["ours"], *inputs(shape, masked))
+    return {"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)}
+
+
 def app_step(app: str, batch_size: int, seconds: float):
     """Measure an app's training step on JAX, with the kernels that its layers choose and with Keras' loop."""
     import jax
@@ -309,4 +320,4 @@ def main(*measurements):
 
 
 if __name__ == "__main__":
-    main(grid, torch_grid, grids, torch_grids, kernels, modern, spam_epoch, app_step)
+    main(grid, torch_grid, grids, torch_grids, kernels, modern, halves, spam_epoch, app_step)

@@ -17,6 +17,7 @@ from .tensorflow_chunks import Chunks, pad, unpad, with_shape
 from .tensorflow_graph import run_graph as run_graph
 from .tensorflow_graph import run_plain
 from .tensorflow_programs import Program, custom_gradient, get_shared, inside_xla, is_warm
+from .tensorflow_programs import device as device
 from .through_time import (
     CHUNK_LENGTH,
     SHORT_CHUNK_LENGTH,
@@ -63,14 +64,16 @@ def _loop(num_steps):
 
 # `units` is an argument, and so part of the key of `get_shared`, to keep a trace from generalizing over it.
 def _forward_program(equations, units, num_saved):
-    def forward(x, weights, initial_states, mask, dropout_mask, num_steps):
+    def forward(rows, sequences, weights, num_steps):
+        (initial_states, dropout_mask), (x, mask) = rows, sequences
         return forward_loop(_loop(num_steps), equations, x, weights, initial_states, mask, dropout_mask, num_saved)
 
     return Program(forward)
 
 
 def _backward_program(equations, units):
-    def backward(a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states, num_steps):
+    def backward(rows, sequences, recurrent_kernel, num_steps):
+        (d_states, dropout_mask), (a, prev, mask, d_hidden) = rows, sequences
         return backward_loop(
             _loop(num_steps), equations, a, recurrent_kernel, prev, mask, dropout_mask, d_hidden, d_states
         )
@@ -124,7 +127,8 @@ def _forward_chunk(programs, chunks, args, num_saved):
         x = [chunks.pad_steps(unmerge_steps(block, inputs)) for block in projected]
         # The loop does not use the kernel.
         loop_weights = weights._replace(kernel=None)
-        new, saved = program(programs.warm, x, loop_weights, states, chunks.pad_steps(mask), dropout_mask, num_steps)
+        rows, sequences = (states, dropout_mask), (x, chunks.pad_steps(mask))
+        new, saved = program(programs.warm, rows, sequences, loop_weights, num_steps)
         return new, [chunks.restore_shape(s) for s in saved]
 
     return forward
@@ -153,17 +157,14 @@ def _backward(programs, equations, args, saved, before, d_hidden, d_states):
         prev, h_in = previous_states(chunk_start, chunk_saved, dropout_mask)
         h_in = merge_steps(h_in)
         a = equations.recompute(flat_inputs, h_in, merge_steps(chunk_saved[0]), weights)
-        d_states, d_a = programs.backward(
-            programs.warm,
+        sequences = (
             [chunks.pad_steps(unmerge_steps(block, inputs)) for block in a],
-            weights.recurrent_kernel,
             [chunks.pad_steps(state) for state in prev],
             chunks.pad_steps(mask),
-            dropout_mask,
             chunks.pad_steps(d_outputs),
-            d_states,
-            num_steps,
         )
+        rows = d_states, dropout_mask
+        d_states, d_a = programs.backward(programs.warm, rows, sequences, weights.recurrent_kernel, num_steps)
         d_a = [merge_steps(chunks.unpad_steps(chunks.restore_shape(d), num_steps)) for d in d_a]
         d_inputs, d_chunk_weights = weight_gradients(
             equations, weights, flat_inputs, a, h_in, d_a, _matmul_over_steps, args.weights.kernel.dtype
@@ -335,11 +336,6 @@ def why_not_compiled() -> str | None:
     if context().op_callbacks:
         return "numeric debugging (tf.debugging) observes every operation, which it cannot inside compiled programs"
     return None
-
-
-def device() -> str:
-    """Return where the kernels run: "gpu" if TensorFlow has one, else "cpu"."""
-    return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
 
 
 def may_be_saved() -> bool:

@@ -5,7 +5,9 @@ Compiling a program takes as long as many steps of a small layer. So with `layer
 about as long as compiling takes. The warm-up counts work, not time, so that a script computes the same in every run.
 """
 
+import os
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary, finalize
@@ -20,6 +22,8 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 # Units times batch size from which the arithmetic of a step counts for as much as launching its operations.
 LARGE_STEP = 4096
+# Smallest batch of which both halves are computed at once, and from where to where units times batch size may be.
+HALVED_BATCH, HALVED_STEP = 8, (1024, 32 * 1024)
 
 _warm_up = 0
 _lock = Lock()
@@ -39,18 +43,78 @@ def set_warm_up(steps: int) -> None:
     _warm_up = steps
 
 
+def device() -> str:
+    """Return where the kernels run: "gpu" if TensorFlow has one, else "cpu"."""
+    return "gpu" if tf.config.list_logical_devices("GPU") else "cpu"
+
+
 class Program:
-    """A function in two versions: compiled by XLA once for each combination of argument shapes, and uncompiled."""
+    """A function in two versions: compiled by XLA once for each combination of argument shapes, and uncompiled.
+
+    On a processor of several cores a call computes both halves of the batch at once: the operations of a step are too
+    small to be shared by cores, but TensorFlow runs two calls in parallel.
+
+    Args:
+        function: takes a structure of tensors (batch, n) and None, the first of them a state; one of tensors
+            (time, batch, n) and None; and further arguments. It returns a list of tensors of either shape.
+    """
 
     def __init__(self, function: Callable):
-        self._plain = tf.function(function, autograph=False, reduce_retracing=True)
-        self._compiled = tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
+        plain = tf.function(function, autograph=False, reduce_retracing=True)
+        compiled = tf.function(function, jit_compile=True, autograph=False, reduce_retracing=True)
 
-    def __call__(self, warm: bool | tf.Tensor, *arguments: Any) -> Any:
+        def call(warm, *arguments):
+            if warm is True:
+                return compiled(*arguments)
+            return tf.cond(warm, lambda: compiled(*arguments), lambda: plain(*arguments))
+
+        self._call = call
+        # A function of its own, so that graphs that call it several times do not trace it again.
+        self._call_in_halves = tf.function(partial(_in_halves, call), autograph=False, reduce_retracing=True)
+
+    def __call__(self, warm: bool | tf.Tensor, rows: Any, sequences: Any, *others: Any) -> Any:
         """Call the compiled version if `warm`, a boolean tensor or True, else the uncompiled one."""
-        if warm is True:
-            return self._compiled(*arguments)
-        return tf.cond(warm, lambda: self._compiled(*arguments), lambda: self._plain(*arguments))
+        pays = _halving_pays(*rows[0][0].shape)
+        return (self._call if pays is False else self._call_in_halves)(warm, rows, sequences, *others)
+
+
+def _halving_pays(batch, units):
+    """Return whether both halves of a batch at once are faster than the whole; None if that depends on its size."""
+    runs_in_turn = tf.executing_eagerly() or inside_xla() or tf.config.threading.get_inter_op_parallelism_threads() == 1
+    if runs_in_turn or device() != "cpu" or (os.cpu_count() or 1) < 2:
+        return False
+    if batch is None:
+        return None
+    least, most = HALVED_STEP
+    return batch % 2 == 0 and batch >= HALVED_BATCH and least <= batch * units < most
+
+
+def _in_halves(call, warm, rows, sequences, *others):
+    """Return what `call` does, computed for both halves of the batch at once if that is faster."""
+    state = rows[0][0]
+    batch, units = tf.shape(state)[0], state.shape[1]
+
+    def call_halves():
+        halves = []
+        for half in (slice(None, batch // 2), slice(batch // 2, None)):
+            half_rows = _map(lambda t, half=half: t[half], rows)
+            half_sequences = _map(lambda t, half=half: t[:, half], sequences)
+            halves.append(call(warm, half_rows, half_sequences, *others))
+        return tuple(
+            [tf.concat(parts, axis) for parts in zip(*pair, strict=True)]
+            for axis, pair in enumerate(zip(*halves, strict=True))
+        )
+
+    if _halving_pays(*state.shape):
+        return call_halves()
+    # Batches of unknown size are padded to even ones.
+    least, most = HALVED_STEP
+    pays = (batch >= HALVED_BATCH) & (batch * units >= least) & (batch * units < most)
+    return tf.cond(pays, call_halves, lambda: call(warm, rows, sequences, *others))
+
+
+def _map(function, structure):
+    return tf.nest.map_structure(lambda tensor: None if tensor is None else function(tensor), structure)
 
 
 def is_warm(owner: Layer, sequences: tf.Tensor, units: int) -> bool | tf.Tensor:

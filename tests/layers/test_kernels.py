@@ -260,6 +260,43 @@ def test_least_memory_trains_as_the_default(generator):
     assert_equal(trained("least"), trained("default"), rtol=1e-5, atol=1e-6)
 
 
+@only_tensorflow
+@quick_families("LSTM")
+@pytest.mark.parametrize("batch", [None, 10, 11])
+def test_both_halves_of_a_batch_at_once_agree(family, generator, monkeypatch, batch):
+    """In graphs that know the batch size or not; an odd batch that the graph knows stays whole."""
+    import tensorflow as tf
+
+    from layers.kernels import tensorflow_programs as programs
+
+    monkeypatch.setattr(programs, "HALVED_BATCH", 2)
+    monkeypatch.setattr(programs, "HALVED_STEP", (1, 1000))
+    monkeypatch.setattr(programs.os, "cpu_count", lambda: 2)
+    original, calls = programs._in_halves, []
+    monkeypatch.setattr(programs, "_in_halves", lambda *arguments: calls.append(1) or original(*arguments))
+    # Of a size for which no other test has made programs.
+    layer = family.make(UNITS + 4 + (batch or 0), return_sequences=True)
+    layer.build((None, None, FEATURES))
+
+    def results(sequences, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(sequences)
+            outputs = layer(sequences, mask=mask, training=True)
+        return outputs, tape.gradient(outputs, [sequences, *layer.trainable_weights], tf.sin(outputs))
+
+    sizes = [1, 2, 8, 10, 11] if batch is None else [batch]
+    specs = [tf.TensorSpec((batch, None, FEATURES)), tf.TensorSpec((batch, None), tf.bool)]
+    function = tf.function(results, input_signature=specs, autograph=False)
+    for size in sizes:
+        sequences = tf.constant(generator.normal(size=(size, 300, FEATURES)) / 4, "float32")
+        mask = tf.constant(generator.random((size, 300)) < 0.8)
+        with layers.use_kernel("compiled"):
+            found = function(sequences, mask)
+        with layers.use_kernel("portable"):
+            assert_equal(found, results(sequences, mask), rtol=1e-4, atol=1e-5)
+    assert bool(calls) == (batch != 11)
+
+
 @pytest.mark.parametrize("method", ["update", "gradient"])
 def test_wrong_equation_is_detected(family, generator, sequences, monkeypatch, method):
     equations = type(family.make(UNITS).cell.equations)
