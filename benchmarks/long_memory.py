@@ -64,9 +64,10 @@ def long_memory(
         which: Layers to measure; modern: those of 2024 and an LSTM with a chrono start, in results of their own.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    names = (*CLASSIC, *MODERN) if which == "all" else (f"LSTM{CHRONO}", *MODERN)
     rows, curves = [], {}
     for length in lengths:
-        for name in (*CLASSIC[-1 if which == "modern" else 0 :], *MODERN):
+        for name in names:
             for whose, module in (("ours", layers), ("Keras", keras.layers))[: 2 if name in CLASSIC else 1]:
                 path = folder / f"{name}-{whose}-{length}-seed-{seed}.csv".replace(", ", "-").replace(" ", "-")
                 curve = files.read_csv(path)
@@ -196,7 +197,6 @@ def _row(length, name, whose, curve):
         "whose": whose,
         "sequences until solved": f"{last['sequences']:,}" if solved else f"not in {last['sequences']:,}",
         "wrong at the end, %": f"{100 * last['wrong']:.1f}",
-        "seconds": f"{last['seconds']:.0f}",
     }
 
 
