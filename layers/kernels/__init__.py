@@ -86,9 +86,9 @@ def use_kernel(
     Args:
         kernel: "portable", "graph", "compiled" or "cudnn".
         memory: "least", for "compiled" alone, trains long sequences in less memory: the forward pass keeps the states
-            before every 64th step, from which the backward pass computes the others again (Chen et al., "Training
-            Deep Nets with Sublinear Memory Cost", 2016, section 4.1). `benchmarks/results/speed_memory.md` has the
-            memory and the time.
+            before each chunk of about 64 steps (256 on a GPU with JAX), from which the backward pass computes the
+            others again (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016, section 4.1).
+            `benchmarks/results/speed_memory.md` has the memory and the time.
 
     Raises:
         ValueError: for another argument; or from a layer, if this kernel cannot run it.

@@ -22,7 +22,8 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 # Units times batch size from which the arithmetic of a step counts for as much as launching its operations.
 LARGE_STEP = 4096
-# Smallest batch of which both halves are computed at once, and from where to where units times batch size may be.
+# Both halves of a batch are computed at once from this batch size on, and while units times batch size are in this
+# range; the first bound is included.
 HALVED_BATCH, HALVED_STEP = 8, (1024, 32 * 1024)
 
 _warm_up = 0
@@ -69,7 +70,7 @@ class Program:
             return tf.cond(warm, lambda: compiled(*arguments), lambda: plain(*arguments))
 
         self._call = call
-        # A function of its own, so that graphs that call it several times do not trace it again.
+        # A separate function, which is traced once for all calls in a graph.
         self._call_in_halves = tf.function(partial(_in_halves, call), autograph=False, reduce_retracing=True)
 
     def __call__(self, warm: bool | tf.Tensor, rows: Any, sequences: Any, *others: Any) -> Any:
@@ -83,10 +84,12 @@ def _halving_pays(batch, units):
     runs_in_turn = tf.executing_eagerly() or inside_xla() or tf.config.threading.get_inter_op_parallelism_threads() == 1
     if runs_in_turn or device() != "cpu" or (os.cpu_count() or 1) < 2:
         return False
-    if batch is None:
-        return None
+    return None if batch is None else batch % 2 == 0 and bool(_is_halved(batch, units))
+
+
+def _is_halved(batch, units):
     least, most = HALVED_STEP
-    return batch % 2 == 0 and batch >= HALVED_BATCH and least <= batch * units < most
+    return (batch >= HALVED_BATCH) & (batch * units >= least) & (batch * units < most)
 
 
 def _in_halves(call, warm, rows, sequences, *others):
@@ -108,9 +111,7 @@ def _in_halves(call, warm, rows, sequences, *others):
     if _halving_pays(*state.shape):
         return call_halves()
     # Batches of unknown size are padded to even ones.
-    least, most = HALVED_STEP
-    pays = (batch >= HALVED_BATCH) & (batch * units >= least) & (batch * units < most)
-    return tf.cond(pays, call_halves, lambda: call(warm, rows, sequences, *others))
+    return tf.cond(_is_halved(batch, units), call_halves, lambda: call(warm, rows, sequences, *others))
 
 
 def _map(function, structure):
