@@ -1,8 +1,8 @@
 """Speed of the layers and of the apps' training steps on an NVIDIA GPU, on JAX.
 
-The layers next to Keras' and PyTorch's, in the cases of `benchmarks.speed`, and the LSTM by cuDNN; the apps next to
-themselves with Keras' loop. JAX and PyTorch multiply float32 in TF32 here, their default for recurrent layers. Set
-JAX_COMPILATION_CACHE_DIR to run again without compiling.
+The layers next to Keras' and PyTorch's, in the cases of `benchmarks.speed`; the LSTM by cuDNN; GRU and LSTM by the
+steps in the body of their loops; the apps next to themselves with Keras' loop. JAX and PyTorch multiply float32 in TF32
+here, their default for recurrent layers. Set JAX_COMPILATION_CACHE_DIR to run again without compiling.
 """
 
 import importlib.util
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from apps.common import cli
 
+from .accelerator_worker import UNROLLED
 from .results import write_results
 from .speed import Measure, case_row, geometric_mean, milliseconds
 from .speed_worker import FAMILIES, GRID, LARGE, cases
@@ -30,9 +31,10 @@ def accelerator(folder: Path = Path("runs/accelerator"), seconds: float = 0.5):
         seconds: How long a pair of functions takes turns, at least five each.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    measure = Measure(folder)
+    measure = Measure(folder, "benchmarks.accelerator_worker")
     grid(measure, seconds)
     kernels(measure, seconds)
+    unroll(measure, seconds)
     apps(measure, seconds)
 
 
@@ -75,6 +77,23 @@ def kernels(measure, seconds):
     notes = ("JAX; `use_kernel`; medians of calls in turns, each waited for.",)
     write_results(
         "speed_gpu_kernels", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
+    )
+
+
+def unroll(measure, seconds):
+    rows = []
+    for family in ("GRU", "LSTM"):
+        for shape, found in zip(GRID, measure("jax", "unroll", family=family, seconds=seconds), strict=True):
+            row = {"layer": family, "batch, time, features, units": ", ".join(map(str, shape))}
+            for part in ("forward", "training"):
+                row |= {f"{part}: {steps}": milliseconds(found[part][str(steps)]) for steps in UNROLLED}
+                first, last = (found[part][str(steps)] for steps in (UNROLLED[0], UNROLLED[-1]))
+                row[f"{part}: {UNROLLED[0]}/{UNROLLED[-1]}"] = f"{first / last:.2f}"
+            rows.append(row)
+    title = "Milliseconds by the steps in the body of a loop on a GPU"
+    notes = ("JAX; `UNROLL` of `layers/kernels/jax.py`; medians of calls in turns, each waited for.",)
+    write_results(
+        "speed_gpu_unroll", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
     )
 
 

@@ -1,6 +1,5 @@
 """One measurement of `benchmarks.speed` and its like, run in its own process and printed as a line of JSON."""
 
-import contextlib
 import json
 import os
 import statistics
@@ -195,28 +194,6 @@ def torch_grid(family: str, shape: tuple[int, int, int, int], masked: bool, seco
     }
 
 
-def grids(family: str, seconds: float, tolerance: float):
-    """Measure ours and Keras' at all shapes, without and with a mask, in this process."""
-    return [grid(family, *case, seconds, tolerance) for case in cases(GRID)]
-
-
-def kernels(seconds: float):
-    """Measure the LSTM's kernels of a GPU at the shapes of `GRID` and of `LARGE`, without and with a mask."""
-    import layers
-
-    found = []
-    for shape, masked in cases((*GRID, *LARGE)):
-        forward, train = {}, {}
-        for kernel in ("compiled", "cudnn"):
-            with layers.use_kernel(kernel):
-                layer = layer_pair("LSTM", shape)["ours"]
-                forward[kernel], train[kernel] = calls(layer, *inputs(shape, masked))
-                # Compile while the kernel is forced.
-                forward[kernel](), train[kernel]()
-        found.append({"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)})
-    return found
-
-
 # Layers of 2024, with LSTM and GRU to compare with.
 MODERN = {
     "LSTM": ("LSTM", {}),
@@ -241,11 +218,6 @@ def modern(shape: tuple[int, int, int, int], masked: bool, seconds: float):
         forward[name], train[name] = calls(layer, *inputs(shape, masked))
         kernels[name] = layers.which_kernel(layer, training=True).kernel
     return {"kernels": kernels, "forward": interleaved(forward, seconds), "training": interleaved(train, seconds)}
-
-
-def torch_grids(family: str, seconds: float):
-    """Measure PyTorch at all shapes, without and with a mask, in this process."""
-    return [torch_grid(family, *case, seconds) for case in cases(GRID)]
 
 
 def spam_epoch(data: str, epochs: int):
@@ -286,31 +258,6 @@ def halves(family: str, shape: tuple[int, int, int, int], masked: bool, seconds:
     return {"forward": interleaved(forward, seconds), "training": interleaved(train, seconds)}
 
 
-def app_step(app: str, batch_size: int, seconds: float):
-    """Measure an app's training step on JAX, with the kernels that its layers choose and with Keras' loop."""
-    import jax
-    import keras
-    import numpy as np
-
-    import layers
-
-    from .steps import training_step
-
-    def array(shape):
-        is_integer = np.issubdtype(shape.dtype, np.integer)
-        values = generator.integers(1, 16, shape.shape) if is_integer else generator.normal(size=shape.shape)
-        return values.astype(shape.dtype)
-
-    generator, functions = np.random.default_rng(0), {}
-    for name in ("ours", "portable"):
-        step, state, shapes = training_step(app, batch_size)
-        batch = keras.tree.map_structure(array, shapes)
-        with layers.use_kernel(name) if name == "portable" else contextlib.nullcontext():
-            compiled = jax.jit(step).lower(state, batch).compile()
-        functions[name] = lambda step=compiled, inputs=(state, batch): jax.block_until_ready(step(*inputs))
-    return interleaved(functions, seconds)
-
-
 def main(*measurements):
     """Run the measurement that the command line names, with arguments in JSON, and print what it returns."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -320,4 +267,4 @@ def main(*measurements):
 
 
 if __name__ == "__main__":
-    main(grid, torch_grid, grids, torch_grids, kernels, modern, halves, spam_epoch, app_step)
+    main(grid, torch_grid, modern, halves, spam_epoch)

@@ -25,6 +25,10 @@ from .through_time import (
     weight_gradients,
 )
 
+# Steps in the body of a loop on a GPU, where starting an iteration takes as long as a small step: with 8 an LSTM and a
+# GRU took 0.48 to 0.63 of the time of 1 (benchmarks/results/speed_gpu_unroll.md).
+UNROLL = 8
+
 
 def loop(
     step: Callable, carry: list[Tensor], sequences: Any, num_outputs: int, reverse: bool = False
@@ -41,7 +45,8 @@ def loop(
     Returns:
         The last carry, and the outputs of all steps, stacked in the order of `sequences` in either direction.
     """
-    return jax.lax.scan(step, list(carry), sequences, reverse=reverse)
+    unroll = UNROLL if _has_costly_launches() else 1
+    return jax.lax.scan(step, list(carry), sequences, reverse=reverse, unroll=unroll)
 
 
 def _is_small_batch(batch):
@@ -252,8 +257,9 @@ def run(
     return (jnp.swapaxes(hidden, 0, 1) if return_sequences else None), states
 
 
-# The cuDNN networks that JAX offers, and whether to run them unasked: the loops that XLA compiles were faster in 35 of
-# 36 cases, and 7 % slower in one (benchmarks/results/speed_gpu_kernels.md).
+# The cuDNN networks that JAX offers, and whether to run them unasked: the loops that XLA compiles were slower in only 2
+# of 36 cases, the training step of the largest layer, and did not yet have eight steps in a body
+# (benchmarks/results/speed_gpu_kernels.md).
 CUDNN, PREFERS_CUDNN = ("lstm",), False
 
 
