@@ -125,7 +125,9 @@ def serving(run_dir, *options):
     command = [sys.executable, "-m", "apps.serve", str(run_dir), "--port", "0", "--grpc-port", "None", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        url = next(line for line in process.stdout if line.startswith("http"))
+        url = next((line for line in process.stdout if line.startswith("http")), None)
+        if url is None:
+            raise cli.UserError(f"{run_dir}: the server did not start, see above; make demo makes a run to measure")
         yield process, int(url.split(":")[2].split("/")[0])
     finally:
         process.terminate()
