@@ -20,6 +20,7 @@ os.environ |= {
 import importlib.util
 import sys
 import time
+from typing import Literal
 
 import jax
 from jax.experimental import topologies
@@ -28,6 +29,7 @@ from apps.common import cli
 from benchmarks.results import write_results
 from benchmarks.steps import STEPS, memory_on, training_step
 
+App = Literal[tuple(STEPS)]
 PLATFORMS = ("cpu", "cuda", "tpu")
 # Name of a topology of one host, GiB of a chip (Google Cloud's pages on each, "HBM2 capacity and bandwidth").
 CHIPS = {"v4": ("v4:2x2x1", 32), "v5e": ("v5e:2x2", 16), "v6e": ("v6e:2x2", 32)}
@@ -39,10 +41,16 @@ NOTES = (
 )
 
 
-def main(batch_size: int = 1024, precision: str = "mixed_bfloat16", lower_only: bool = False):
-    """Lower, and compile for TPUs, the training step of every app.
+def main(
+    apps: tuple[App, ...] = tuple(STEPS),
+    batch_size: int = 1024,
+    precision: str = "mixed_bfloat16",
+    lower_only: bool = False,
+):
+    """Lower, and compile for TPUs, the training steps of apps.
 
     Args:
+        apps: Whose steps; all by default.
         batch_size: Rows of a step, which the four chips share.
         precision: Of the computation.
         lower_only: Stop after lowering, which needs no libtpu.
@@ -50,7 +58,7 @@ def main(batch_size: int = 1024, precision: str = "mixed_bfloat16", lower_only: 
     if not lower_only and not importlib.util.find_spec("libtpu"):
         raise cli.UserError("libtpu is not installed; make tpu-check installs it, --lower-only does without")
     start, rows = time.perf_counter(), []
-    for app in STEPS:
+    for app in apps:
         step, state, batch = training_step(app, batch_size, precision)
         exported = jax.export.export(jax.jit(step), platforms=PLATFORMS)(state, batch)
         print(f"{app}: lowered for {', '.join(exported.platforms)}", flush=True)

@@ -1,4 +1,4 @@
-"""A browser that tries the server's page as a person would."""
+"""A browser that tries the server's page as a person would, and helpers of the verbs' tests."""
 
 import shutil
 
@@ -97,3 +97,10 @@ def visitor(chromium):
 def run():
     """Function that runs a verb with arguments of any type."""
     return lambda verb, *arguments: cli.run(verb, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Intervals of metrics from few resamples, which take less time; the tests of the metrics have all."""
+    for app in ("spam_detector", "sentiment_classifier"):
+        monkeypatch.setattr(f"apps.{app}.metrics.RESAMPLES", 50)

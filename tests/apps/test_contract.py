@@ -60,7 +60,7 @@ def test_training_leaves_a_complete_run(case, trained, options):
     assert str(config["epochs"]) == options[options.index("--epochs") + 1]
 
 
-def test_story_of_a_trained_run_trains_no_more(case, run_dir, options, capsys):
+def test_story_of_a_trained_run_trains_no_more(case, run_dir, options, few_resamples, capsys):
     assert run(verb(case, "__main__"), "--run-dir", run_dir, *options) == 0
     text = capsys.readouterr().out
     assert "is trained already" in text

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pytest
 
 from apps.common.files import read_json
 from apps.sentiment_classifier.classifier import Classifier
@@ -11,6 +12,8 @@ from apps.sentiment_classifier.export import export
 from apps.sentiment_classifier.predict import predict
 from apps.sentiment_classifier.train import train
 from tests.conftest import assert_refused
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 STARS = ("dull", "weak", "fair", "fine", "superb")
 

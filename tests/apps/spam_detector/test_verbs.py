@@ -18,6 +18,8 @@ from tests.apps.cases import spam_detector
 from tests.apps.cases.spam_detector import APP, OPTIONS, TEXTS
 from tests.conftest import ON_JAX, assert_killed_training_resumes, run_module
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 
 def test_evaluate_beats_labelling_everything_as_ham(run_dir, capsys):
     assert cli.run(evaluate, [str(run_dir)]) == 0
