@@ -26,7 +26,7 @@ from .through_time import (
 )
 
 # Steps in the body of a loop on a GPU, where starting an iteration takes as long as a small step: with 8 an LSTM and a
-# GRU took 0.48 to 0.63 of the time of 1 (benchmarks/results/speed_gpu_unroll.md).
+# GRU took 0.47 to 0.63 of the time of 1 (benchmarks/results/speed_gpu_unroll.md).
 UNROLL = 8
 
 
