@@ -1,8 +1,8 @@
 """Speed of the layers and of the apps' training steps on an NVIDIA GPU, on JAX.
 
-The layers next to Keras' and PyTorch's, in the cases of `benchmarks.speed`; the LSTM by cuDNN; GRU and LSTM by the
-steps in the body of their loops; the apps next to themselves with Keras' loop. JAX and PyTorch multiply float32 in TF32
-here, their default for recurrent layers. Set JAX_COMPILATION_CACHE_DIR to run again without compiling.
+The layers next to Keras' and PyTorch's, in the cases of `benchmarks.speed`; the LSTM by cuDNN; GRU and LSTM with
+unrolled loops; the apps next to themselves with Keras' loop. JAX and PyTorch multiply float32 in TF32 here, their
+default for recurrent layers. Set JAX_COMPILATION_CACHE_DIR to run again without compiling.
 """
 
 import importlib.util
@@ -62,7 +62,7 @@ def grid(measure, seconds):
     )
     packages = ("keras", "jax", *(["torch"] if has_torch else []))
     title = "Milliseconds of the forward pass and of the training step on a GPU"
-    write_results("speed_gpu", title, rows, packages, None, notes, f"--seconds {seconds}", module="accelerator")
+    _write("speed_gpu", title, rows, notes, seconds, packages)
 
 
 def kernels(measure, seconds):
@@ -75,9 +75,7 @@ def kernels(measure, seconds):
         rows.append(row)
     title = "Milliseconds of the LSTM by its kernel on a GPU"
     notes = ("JAX; `use_kernel`; medians of calls in turns, each waited for.",)
-    write_results(
-        "speed_gpu_kernels", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
-    )
+    _write("speed_gpu_kernels", title, rows, notes, seconds)
 
 
 def unroll(measure, seconds):
@@ -90,11 +88,9 @@ def unroll(measure, seconds):
                 first, last = (found[part][str(steps)] for steps in (UNROLLED[0], UNROLLED[-1]))
                 row[f"{part}: {UNROLLED[0]}/{UNROLLED[-1]}"] = f"{first / last:.2f}"
             rows.append(row)
-    title = "Milliseconds by the steps in the body of a loop on a GPU"
+    title = "Milliseconds by the unrolling of loops on a GPU"
     notes = ("JAX; `UNROLL` of `layers/kernels/jax.py`; medians of calls in turns, each waited for.",)
-    write_results(
-        "speed_gpu_unroll", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
-    )
+    _write("speed_gpu_unroll", title, rows, notes, seconds)
 
 
 def apps(measure, seconds):
@@ -108,9 +104,11 @@ def apps(measure, seconds):
         "Keras' loop: the same model within `use_kernel('portable')`; medians of calls in turns, each waited for.",
     )
     title = "Milliseconds of the apps' training steps on a GPU"
-    write_results(
-        "speed_gpu_apps", title, rows, ("keras", "jax"), None, notes, f"--seconds {seconds}", module="accelerator"
-    )
+    _write("speed_gpu_apps", title, rows, notes, seconds)
+
+
+def _write(name, title, rows, notes, seconds, packages=("keras", "jax")):
+    write_results(name, title, rows, packages, None, notes, f"--seconds {seconds}", module="accelerator")
 
 
 if __name__ == "__main__":

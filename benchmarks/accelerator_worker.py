@@ -4,7 +4,7 @@ import contextlib
 
 from .speed_worker import GRID, LARGE, calls, cases, grid, inputs, interleaved, layer_pair, main, torch_grid
 
-# Steps in the body of a loop.
+# Steps by which loops are unrolled.
 UNROLLED = (1, 2, 8)
 
 
@@ -36,7 +36,7 @@ def kernels(seconds: float):
 
 
 def unroll(family: str, seconds: float):
-    """Measure our layer at the shapes of `GRID` by the steps in the body of its loops."""
+    """Measure our layer at the shapes of `GRID`, its loops unrolled by `UNROLLED` steps."""
     import jax
 
     from layers.kernels import jax as kernel
@@ -46,7 +46,7 @@ def unroll(family: str, seconds: float):
         forward, train = {}, {}
         for steps in UNROLLED:
             kernel.UNROLL = steps
-            # A function of its own, for which JAX has traced nothing.
+            # JAX caches traces by function, so a new one is needed.
             kernel._compiled = jax.jit(lambda *arguments: kernel._through_time(*arguments), static_argnums=(0, 1, 2))
             forward[steps], train[steps] = calls(layer_pair(family, shape)["ours"], *inputs(shape, False))
             forward[steps](), train[steps]()

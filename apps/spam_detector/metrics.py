@@ -33,7 +33,7 @@ def binary_metrics(labels, predicted, scores):
     }
 
 
-def bootstrap_intervals(metric, labels, *arrays, resamples=None, confidence=0.95, seed=0):
+def bootstrap_intervals(metric, labels, *arrays, confidence=0.95, seed=0):
     """Compute confidence intervals by the percentile bootstrap.
 
     Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
@@ -42,7 +42,6 @@ def bootstrap_intervals(metric, labels, *arrays, resamples=None, confidence=0.95
         metric: function of labels and arrays that returns a dict of floats.
         labels: (rows,); a resample that lacks a class is drawn again.
         arrays: further arguments of `metric`, (rows, ...) each.
-        resamples: number of resamples; None for RESAMPLES.
         confidence: of the intervals, from 0 to 1.
         seed: of the resamples.
 
@@ -52,7 +51,7 @@ def bootstrap_intervals(metric, labels, *arrays, resamples=None, confidence=0.95
     generator = np.random.default_rng(seed)
     classes = len(np.unique(labels))
     drawn = []
-    while len(drawn) < (resamples or RESAMPLES):
+    while len(drawn) < RESAMPLES:
         rows = generator.integers(len(labels), size=len(labels))
         if len(np.unique(labels[rows])) == classes:
             drawn.append(metric(labels[rows], *(array[rows] for array in arrays)))

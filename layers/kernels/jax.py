@@ -25,8 +25,8 @@ from .through_time import (
     weight_gradients,
 )
 
-# Steps in the body of a loop on a GPU, where starting an iteration takes as long as a small step: with 8 an LSTM and a
-# GRU took 0.47 to 0.63 of the time of 1 (benchmarks/results/speed_gpu_unroll.md).
+# Steps by which loops are unrolled on a GPU, where starting an iteration takes as long as a small step: with 8 an LSTM
+# and a GRU took 0.47 to 0.63 of the time of 1 (benchmarks/results/speed_gpu_unroll.md).
 UNROLL = 8
 
 
@@ -258,7 +258,7 @@ def run(
 
 
 # The cuDNN networks that JAX offers, and whether to run them unasked: the loops that XLA compiles were slower in only 2
-# of 36 cases, the training step of the largest layer, and did not yet have eight steps in a body
+# of 36 cases, the training step of the largest layer, and were not yet unrolled then
 # (benchmarks/results/speed_gpu_kernels.md).
 CUDNN, PREFERS_CUDNN = ("lstm",), False
 

@@ -3,8 +3,8 @@
 It needs no XLA, so TensorFlow Serving and other runtimes can run it, and has derivatives of any order and in forward
 mode. Unlike Keras' loop it computes the inputs' products with the kernel for all steps at once. In a small layer, for
 which starting an iteration takes as long as a step, an iteration runs several steps. In a large layer each gate has a
-separate product, because splitting a joint product copies it. Halves of a batch do not run at once, as in the compiled
-kernel: a server has other requests for its cores, and two calls at once took up to 1.5 times as long.
+separate product, because splitting a joint product copies it. Unlike the compiled kernel it
+does not compute both halves of a batch at once: a server uses its cores for other requests, which that slows down.
 """
 
 import tensorflow as tf

@@ -101,6 +101,6 @@ def run():
 
 @pytest.fixture
 def few_resamples(monkeypatch):
-    """Intervals of metrics from few resamples, which take less time; the tests of the metrics have all."""
+    """Intervals of metrics from few resamples, which take less time."""
     for app in ("spam_detector", "sentiment_classifier"):
         monkeypatch.setattr(f"apps.{app}.metrics.RESAMPLES", 50)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from apps.spam_detector import metrics
 from apps.spam_detector.metrics import binary_metrics, bootstrap_intervals
 
 
@@ -23,7 +24,8 @@ def test_detector_that_flags_nothing_has_figures():
     assert (figures["precision"], figures["mcc"], figures["false_positive_rate"]) == (0, 0, 0)
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say():
+def test_intervals_cover_the_truth_about_as_often_as_they_say(monkeypatch):
+    monkeypatch.setattr(metrics, "RESAMPLES", 200)
     generator = np.random.default_rng(1)
 
     def share(labels, values):
@@ -32,16 +34,17 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     covered = 0
     for number in range(100):
         values = generator.random(80) < 0.3
-        low, high = bootstrap_intervals(share, np.arange(80) % 2, values, resamples=200, seed=number)["mean"]
+        low, high = bootstrap_intervals(share, np.arange(80) % 2, values, seed=number)["mean"]
         covered += low <= 0.3 <= high
     assert 85 <= covered <= 100
 
 
-def test_resamples_never_lack_a_class():
+def test_resamples_never_lack_a_class(monkeypatch):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
     labels = np.array([1] + [0] * 30)
 
     def count(labels):
         assert len(np.unique(labels)) == 2
         return {"positives": labels.sum()}
 
-    assert bootstrap_intervals(count, labels, resamples=50)["positives"][0] >= 1
+    assert bootstrap_intervals(count, labels)["positives"][0] >= 1
